@@ -1,0 +1,1 @@
+"""Paraf: decrees drafted, routed, signed, issued and proved."""

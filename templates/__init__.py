@@ -1,0 +1,1 @@
+"""Typst, HTML and mail templates; data, importable so that a wheel carries them."""

@@ -1,0 +1,1 @@
+"""Routing rules without any I/O: what may happen next to a decree."""
