@@ -1,0 +1,1 @@
+"""Implementations of the ports; built in ``svc.deps`` only."""

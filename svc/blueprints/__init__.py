@@ -1,0 +1,1 @@
+"""Thin Flask blueprints: parse, call one service function, answer."""

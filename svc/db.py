@@ -1,0 +1,101 @@
+"""Engine, sessions and the unit of work. The only file that commits or rolls back.
+
+SQLite polls for its write lock, which makes tails of seconds with several writers (measured), so writers of
+one process queue on a lock here and every write transaction starts with ``BEGIN IMMEDIATE``. PostgreSQL
+needs neither.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.orm import Session, sessionmaker
+
+_BUSY_TIMEOUT_MS = 15_000
+
+
+class Database:
+    """Owns the engine. ``unit_of_work`` is one write transaction, ``read_session`` sees one snapshot."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.engine = _create_engine(url, pool_size)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+        self._writer = threading.Lock()
+        self._writing = threading.local()
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        if getattr(self._writing, "active", False):
+            raise RuntimeError("units of work do not nest: pass the session on instead")
+        self._writing.active = True
+        try:
+            if self.is_sqlite:
+                with self._writer, self._transaction(immediate=True) as session:
+                    yield session
+            else:
+                with self._transaction() as session:
+                    yield session
+        finally:
+            self._writing.active = False
+
+    @contextmanager
+    def read_session(self) -> Iterator[Session]:
+        """A session for reading; whatever it changed is thrown away."""
+        session = self._sessions()
+        try:
+            yield session
+        finally:
+            session.rollback()
+            session.close()
+
+    def ping(self) -> None:
+        """Ask the database for a one. :raises sqlalchemy.exc.SQLAlchemyError: it does not answer."""
+        with self.read_session() as session:
+            session.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, *, immediate: bool = False) -> Iterator[Session]:
+        session = self._sessions()
+        if immediate:
+            session.connection(execution_options={"paraf_immediate": True})
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.close()
+
+
+def _create_engine(url: str, pool_size: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _set_pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
+                       f"busy_timeout={_BUSY_TIMEOUT_MS}", "cache_size=-32000", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        # The driver must not open transactions by itself: its deferred BEGIN upgrades to a write
+        # lock half way and then fails with SQLITE_BUSY at once instead of waiting.
+        immediate = connection.get_execution_options().get("paraf_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine

@@ -1,0 +1,108 @@
+"""The one tree of errors that a user can meet: each has a stable code and an HTTP status.
+
+Services raise these; the web shell turns them into a page, the API into one JSON shape, and the command
+line into a line and an exit code. ``message`` is a gettext msgid in Indonesian that says what happened and
+what to do next; ``params`` are its placeholders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Base of everything that is the user's to know. Never carries secrets."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    message: ClassVar[str] = "Permintaan tidak dapat diproses."
+
+    def __init__(self, message: str | None = None, *, params: Mapping[str, object] | None = None) -> None:
+        self.text = message or type(self).message
+        self.params: Mapping[str, object] = dict(params or {})
+        super().__init__(self.text % self.params if self.params else self.text)
+
+
+class NotFound(AppError):
+    code, status = "not_found", 404
+    message = "Yang Anda cari tidak ada, atau Anda tidak berhak melihatnya."
+
+
+class Forbidden(AppError):
+    code, status = "forbidden", 403
+    message = "Jabatan Anda tidak berwenang untuk tindakan ini."
+
+
+class NotAuthenticated(AppError):
+    code, status = "not_authenticated", 401
+    message = "Silakan masuk terlebih dahulu."
+
+
+class Conflict(AppError):
+    code, status = "conflict", 409
+    message = "Keadaan naskah sudah berubah. Muat ulang halaman ini."
+
+
+class StaleTask(Conflict):
+    code = "stale_task"
+    message = "Halaman yang Anda lihat sudah usang: naskah ini telah berubah sejak Anda membukanya."
+
+
+class InvalidInput(AppError):
+    """Bad input, with one message per field (``field`` is a path such as ``data.pegawai[0].nip``)."""
+
+    code, status = "invalid_input", 422
+    message = "Ada isian yang perlu diperbaiki."
+
+    def __init__(self, message: str | None = None, *, fields: Mapping[str, str] | None = None,
+                 params: Mapping[str, object] | None = None) -> None:
+        super().__init__(message, params=params)
+        self.fields: Mapping[str, str] = dict(fields or {})
+
+
+class UploadRefusedError(AppError):
+    code, status = "upload_refused", 422
+    message = "Berkas PDF ditolak."
+
+
+class TooManyAttempts(AppError):
+    code, status = "too_many_attempts", 429
+    message = "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi."
+
+
+class StepUpFailed(AppError):
+    code, status = "step_up_failed", 403
+    message = "Kata sandi TTE salah."
+
+
+class CredentialLocked(AppError):
+    code, status = "credential_locked", 423
+    message = "Sertifikat terkunci karena kata sandi TTE salah berulang kali. Hubungi administrator."
+
+
+class CredentialUnusable(AppError):
+    code, status = "credential_unusable", 409
+    message = "Sertifikat Anda tidak dapat dipakai untuk menandatangani."
+
+
+class SigningFailed(AppError):
+    code, status = "signing_failed", 502
+    message = "Penandatanganan gagal; naskah belum ditandatangani. Silakan coba lagi."
+
+
+class ServiceUnavailable(AppError):
+    code, status = "service_unavailable", 503
+    message = "Bagian dari layanan sedang tidak menjawab. Coba lagi beberapa saat lagi."
+
+
+class StorageUnavailable(ServiceUnavailable):
+    code = "storage_unavailable"
+    message = "Penyimpanan berkas sedang tidak menjawab. Tidak ada yang berubah; coba lagi."
+
+
+class IntegrityViolation(AppError):
+    """Stored bytes are not what the register says. Loud by design."""
+
+    code, status = "integrity_violation", 500
+    message = "Berkas di penyimpanan tidak sama dengan yang tercatat. Administrator perlu memeriksanya."

@@ -1,0 +1,1 @@
+"""Events to daily facts to indicators. Reads events, writes facts; no service imports it."""

@@ -1,0 +1,24 @@
+"""Typed tables by subject. Import from here; services alone may."""
+
+from svc.models.base import Base
+from svc.models.decrees import Decree, DecreeVersion, Register, RegisterEntry, StoredFile
+from svc.models.facts import CycleFact, DayFact
+from svc.models.flow import Paraf, RouteVersion, Task
+from svc.models.ops import (
+    ApiToken,
+    AuditCheckpoint,
+    AuditEvent,
+    AuditStream,
+    JobRun,
+    Notice,
+    OutboxMessage,
+)
+from svc.models.people import Holding, Person, Position, Unit
+from svc.models.signing import Credential, Signature, SigningAttempt
+
+__all__ = [
+    "ApiToken", "AuditCheckpoint", "AuditEvent", "AuditStream", "Base", "Credential", "CycleFact",
+    "DayFact", "Decree", "DecreeVersion", "Holding", "JobRun", "Notice", "OutboxMessage", "Paraf",
+    "Person", "Position", "Register", "RegisterEntry", "RouteVersion", "Signature", "SigningAttempt",
+    "StoredFile", "Task", "Unit",
+]

@@ -1,0 +1,83 @@
+"""Protocols between services and the outside world. Implementations live in ``svc.adapters``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+class ObjectMissing(Exception):
+    """No object under that key."""
+
+
+class ObjectConflict(Exception):
+    """Another object already stands under that key with other bytes; objects are never overwritten."""
+
+
+class StoreUnavailable(Exception):
+    """The object store did not answer or answered with a fault of its own."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    key: str
+    size: int
+    sha256: str
+
+
+class ObjectStore(Protocol):
+    """Immutable objects under keys. A ``put`` that returned survives a power cut."""
+
+    def put(self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None) -> StoredObject:
+        """Store; the same bytes twice are fine. :raises ObjectConflict: other bytes stand there.
+        :raises StoreUnavailable: nothing is known to be stored."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read whole. :raises ObjectMissing: no such key. :raises StoreUnavailable: no answer."""
+        ...
+
+    def stat(self, key: str) -> StoredObject:
+        """Size and SHA-256. :raises ObjectMissing: no such key. :raises StoreUnavailable: no answer."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object under the prefix, by key."""
+        ...
+
+    def ping(self) -> None:
+        """:raises StoreUnavailable: the store does not answer."""
+        ...
+
+
+class MailFailed(Exception):
+    """The message was not taken. ``is_permanent``: trying again is useless (5xx)."""
+
+    def __init__(self, text: str, *, is_permanent: bool) -> None:
+        super().__init__(text)
+        self.is_permanent = is_permanent
+
+
+@dataclass(frozen=True)
+class Mail:
+    """``message_id`` is stable over retries, so that a doubled delivery can be told."""
+
+    message_id: str
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class Mailer(Protocol):
+    def send(self, mail: Mail) -> None:
+        """Hand over one message. :raises MailFailed: it was not taken."""
+        ...

@@ -1,0 +1,1 @@
+"""Commands and queries: one public function a command, one unit of work each."""

@@ -1,0 +1,95 @@
+"""Appending to the audit chains, in the transaction of the change itself.
+
+Each decree has its own SHA-256 chain whose head stands on the decree's row, since one chain for all would
+make every writer wait for every other. What belongs to no decree goes into a named stream. A signed
+checkpoint over all heads (``svc.services.audit``) makes a cut tail or a vanished decree visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from svc.actors import Actor
+from svc.models import AuditEvent, AuditStream, Decree
+
+SYSTEM_NAME = "Sistem"
+
+
+@dataclass(frozen=True)
+class AuditActor:
+    """Who did it, as printed for ever; ``person_id`` is empty for the system and for the public."""
+
+    person_id: int | None
+    name: str
+    capacity: str | None = None
+
+    @classmethod
+    def system(cls) -> Self:
+        return cls(None, SYSTEM_NAME)
+
+    @classmethod
+    def of(cls, actor: Actor) -> Self:
+        title = actor.acting_as.display_title if actor.acting_as else None
+        return cls(actor.person_id, actor.name, title)
+
+
+def event_hash(event: AuditEvent) -> str:
+    """SHA-256 over the previous hash and the canonical JSON of all that the event says."""
+    body = json.dumps(
+        {
+            "stream": event.stream, "seq": event.seq, "type": event.type,
+            "at": event.at.isoformat(timespec="microseconds"),
+            "actor_id": event.actor_id, "actor_name": event.actor_name,
+            "actor_capacity": event.actor_capacity, "payload": event.payload,
+            "prev": event.prev_hash,
+        },
+        sort_keys=True, separators=(",", ":"), ensure_ascii=False,
+    )
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def decree_stream(decree: Decree) -> str:
+    return f"decree:{decree.public_id}"
+
+
+def record_decree(session: Session, decree: Decree, event_type: str, actor: AuditActor, at: datetime,
+                  payload: Mapping[str, Any] | None = None) -> AuditEvent:
+    """Append to a decree's chain. The caller holds the decree's row lock (see ``locked_decree``)."""
+    event = _append(session, decree_stream(decree), decree.audit_seq, decree.audit_head,
+                    (event_type, actor, at, payload), decree_id=decree.id)
+    decree.audit_seq, decree.audit_head = event.seq, event.hash
+    return event
+
+
+def record_stream(session: Session, stream_name: str, event_type: str, actor: AuditActor, at: datetime,
+                  payload: Mapping[str, Any] | None = None) -> AuditEvent:
+    """Append to a named stream (``administration``, ``accounts``), whose row is locked meanwhile."""
+    stream = session.scalars(
+        select(AuditStream).where(AuditStream.name == stream_name).with_for_update()).one_or_none()
+    if stream is None:
+        stream = AuditStream(name=stream_name, seq=0, head=None)
+        session.add(stream)
+        session.flush()
+    event = _append(session, stream_name, stream.seq, stream.head, (event_type, actor, at, payload))
+    stream.seq, stream.head = event.seq, event.hash
+    return event
+
+
+def _append(session: Session, stream: str, seq: int, head: str | None,
+            said: tuple[str, AuditActor, datetime, Mapping[str, Any] | None],
+            decree_id: int | None = None) -> AuditEvent:
+    event_type, actor, at, payload = said
+    event = AuditEvent(
+        stream=stream, seq=seq + 1, decree_id=decree_id, type=event_type, at=at, actor_id=actor.person_id,
+        actor_name=actor.name, actor_capacity=actor.capacity, payload=dict(payload or {}), prev_hash=head)
+    event.hash = event_hash(event)
+    session.add(event)
+    return event

@@ -1,0 +1,159 @@
+"""Settings: frozen, typed, read once from the environment (prefix ``PARAF_``) or a ``.env`` file.
+
+Unknown names are refused, since a misspelt setting that is silently ignored is how a server ends up
+insecure; in production, insecure values are refused too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "PARAF_"
+_MIN_SECRET = 32
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names each fault. Raised at start-up only."""
+
+
+class Settings(BaseSettings):
+    """All that an operator can set. Field descriptions are the documentation (``docs/operations.md``)."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    env: Literal["development", "production"] = Field(
+        "development", description="production refuses insecure values and hides the demo accounts.")
+    var_dir: Path = Field(Path("var"), description="Folder for the embedded database, files and keys.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in var_dir.")
+    base_url: str = Field("http://127.0.0.1:8000", description="Public address; stands in every QR code.")
+    bind: str = Field("127.0.0.1:8000", description="Address and port the web server listens on.")
+    web_workers: int = Field(2, ge=1, le=64, description="Web server processes.")
+    web_threads: int = Field(8, ge=1, le=128, description="Threads per web server process.")
+    trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies whose forwarding headers count.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs sessions and forms (≥ 32 characters); development: made in var_dir.")
+    server_key: SecretStr = Field(
+        SecretStr(""), description="32 bytes, base64: wraps keys at rest; development: made in var_dir.")
+
+    zone: str = Field("Asia/Makassar", description="Time zone of the province (dates, working hours).")
+    province: str = Field("Nusa Mandala", description="Name of the province as printed.")
+    signature_level: Literal["B-B", "B-T"] = Field("B-T", description="PAdES level of new signatures.")
+    max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MiB.")
+    passphrase_attempts: int = Field(5, ge=3, le=10, description="Wrong passphrases before a lock.")
+    login_attempts: int = Field(8, ge=3, le=20, description="Wrong passwords before a pause.")
+    require_totp: bool = Field(False, description="Officials and signers must have a second factor.")
+    session_hours: int = Field(10, ge=1, le=72, description="Length of a session.")
+
+    store: Literal["local", "s3"] = Field("local", description="Where files live.")
+    s3_endpoint: str = Field("", description="host:port of MinIO or another S3 server.")
+    s3_bucket: str = Field("paraf", description="Bucket (made with versioning and object lock if missing).")
+    s3_access_key: SecretStr = Field(SecretStr(""), description="S3 access key.")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret key.")
+    s3_secure: bool = Field(True, description="TLS to the S3 server.")
+    s3_retention_days: int = Field(
+        3650, ge=0, description="Object-lock retention of signed files in days; 0: none.")
+
+    mail: Literal["folder", "smtp"] = Field("folder", description="folder writes .eml files to var_dir.")
+    smtp_host: str = Field("", description="Mail server.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field("none", description="Transport security.")
+    smtp_user: str = Field("", description="Mail server user.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Mail server password.")
+    mail_from: str = Field("paraf@localhost", description="Sender of notices.")
+
+    rate_limit_storage: str = Field("memory://", description="memory:// or redis://… for many processes.")
+    rate_limits: bool = Field(True, description="Off only in tests.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+    log_format: Literal["console", "json"] = Field("console", description="Log format.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """``from_env`` hands the environment over itself, so that tests can hand over another."""
+        return init_settings, dotenv_settings
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _refuse_insecure_production(self) -> Self:
+        if self.store == "s3" and not (self.s3_endpoint and self.s3_access_key.get_secret_value()):
+            raise ValueError("store=s3 needs s3_endpoint, s3_access_key and s3_secret_key")
+        if self.mail == "smtp" and not self.smtp_host:
+            raise ValueError("mail=smtp needs smtp_host")
+        if self.env == "production":
+            faults = self._production_faults()
+            if faults:
+                raise ValueError("not fit for production: " + "; ".join(faults))
+        return self
+
+    def _production_faults(self) -> list[str]:
+        faults = []
+        if len(self.secret_key.get_secret_value()) < _MIN_SECRET:
+            faults.append("secret_key must have at least 32 characters")
+        if not self.server_key.get_secret_value():
+            faults.append("server_key must be set")
+        if not self.base_url.startswith("https://"):
+            faults.append("base_url must be https")
+        if not self.rate_limits:
+            faults.append("rate_limits must stay on")
+        if self.web_workers > 1 and self.rate_limit_storage == "memory://":
+            faults.append("rate_limit_storage must be shared (redis://) with more than one web worker")
+        return faults
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def tzinfo(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.var_dir.resolve() / 'paraf.db'}"
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mb * 1024 * 1024
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Self:
+        """Read the settings. :raises SettingsError: unknown, missing or unfit values, each named."""
+        given = os.environ if environ is None else environ
+        known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+        unknown = sorted(key for key in given if key.startswith(PREFIX) and key not in known)
+        if unknown:
+            raise SettingsError(f"unknown settings: {', '.join(unknown)}")
+        values = {key[len(PREFIX):].lower(): value for key, value in given.items() if key in known}
+        try:
+            file = env_file if env_file and env_file.is_file() else None
+            return cls(_env_file=file, **values)  # type: ignore[call-arg,arg-type]
+        except ValidationError as error:
+            raise SettingsError("; ".join(map(_describe_fault, error.errors()))) from error
+
+
+def _describe_fault(item: ErrorDetails) -> str:
+    name = "_".join(str(part) for part in item["loc"]).upper()
+    return f"{PREFIX}{name}: {item['msg']}" if name else item["msg"]
