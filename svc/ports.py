@@ -36,7 +36,9 @@ class StoredObject:
 class ObjectStore(Protocol):
     """Immutable objects under keys. A ``put`` that returned survives a power cut."""
 
-    def put(self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None) -> StoredObject:
+    def put(
+        self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
+    ) -> StoredObject:
         """Store; the same bytes twice are fine. :raises ObjectConflict: other bytes stand there.
         :raises StoreUnavailable: nothing is known to be stored."""
         ...

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128, description="Threads per web server process.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies whose forwarding headers count.")
     secret_key: SecretStr = Field(
-        SecretStr(""), description="Signs sessions and forms (≥ 32 characters); development: made in var_dir.")
+        SecretStr(""), description="Signs sessions and forms, ≥ 32 characters; development: made in var_dir.")
     server_key: SecretStr = Field(
         SecretStr(""), description="32 bytes, base64: wraps keys at rest; development: made in var_dir.")
 
