@@ -1,0 +1,37 @@
+"""Making a fresh folder into a running service: folders, keys, tables, PKI, demo province."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from svc.deps import Deps, build_deps
+from svc.migrate import upgrade
+from svc.seed.demo import DemoAccount, demo_accounts, seed_demo
+from svc.settings import Settings
+
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The built dependencies and, in development, the demo accounts to log in with."""
+
+    deps: Deps
+    accounts: tuple[DemoAccount, ...]
+    is_new: bool
+
+
+def prepare(settings: Settings) -> Ready:
+    """Create what is missing and migrate; calling it again changes nothing.
+
+    In development an empty database gets the fictional province; in production it stays empty (the first
+    administrator is made by ``paraf admin create``).
+    """
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    settings.var_dir.chmod(_PRIVATE)
+    upgrade(settings.effective_database_url)
+    deps = build_deps(settings)
+    if settings.is_production:
+        return Ready(deps, (), is_new=False)
+    is_new = seed_demo(deps)
+    return Ready(deps, demo_accounts(), is_new)

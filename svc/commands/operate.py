@@ -1,0 +1,86 @@
+"""``paraf run|web|worker|migrate|health``: starting and watching the service."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from svc.bootstrap import Ready, prepare
+from svc.deps import build_deps
+from svc.health import check
+from svc.migrate import upgrade
+from svc.server import Supervisor, WebServer
+from svc.settings import Settings
+from svc.worker import run_worker
+
+
+def register(group: click.Group) -> None:
+    """Add these commands to the group."""
+    for command in (run, web, worker, migrate, health):
+        group.add_command(command)
+
+
+@click.command()
+def run() -> None:
+    """Prepare var/, then serve: web server and worker together, until Ctrl-C."""
+    settings = Settings.from_env()
+    ready = prepare(settings)
+    ready.deps.db.dispose()  # the children open their own connections
+    _print_welcome(settings, ready)
+    sys.exit(Supervisor().run())
+
+
+@click.command()
+def web() -> None:
+    """Serve the web pages only (PARAF_BIND, PARAF_WEB_WORKERS, PARAF_WEB_THREADS)."""
+    WebServer(Settings.from_env()).run()
+
+
+@click.command()
+def worker() -> None:
+    """Run outbox, checkpoints, facts and reminders only."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    deps = build_deps(Settings.from_env())
+    try:
+        run_worker(deps, stop)
+    finally:
+        deps.db.dispose()
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    upgrade(Settings.from_env().effective_database_url)
+    click.echo("database is up to date")
+
+
+@click.command()
+def health() -> None:
+    """Say as JSON whether database, store, queue and TSA answer; exit code 1 if one does not."""
+    report = check(build_deps(Settings.from_env()))
+    click.echo(json.dumps(asdict(report), indent=2, default=str))
+    sys.exit(0 if report.is_healthy else 1)
+
+
+def _print_welcome(settings: Settings, ready: Ready) -> None:
+    console = Console()
+    console.print(f"\n[bold]Paraf[/bold] is starting on [bold cyan]http://{settings.bind}[/]  (Ctrl-C stops it)")
+    console.print(f"Data: {settings.var_dir}  ·  health: http://{settings.bind}/health")
+    if not ready.accounts:
+        return
+    table = Table(title=f"Demo accounts of the fictional province {settings.province}", title_justify="left")
+    for heading in ("role", "user name", "password", "signing passphrase", "position"):
+        table.add_column(heading, no_wrap=heading != "position")
+    for account in ready.accounts:
+        table.add_row(account.role, account.username, account.password, account.passphrase or "–",
+                      account.position)
+    console.print(table)

@@ -1,0 +1,46 @@
+"""``paraf verify``: check signed PDFs from the shell, for auditors."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from svc.deps import build_deps
+from svc.services import verification
+from svc.settings import Settings
+
+_PASSED = "TOTAL-PASSED"
+
+
+def register(group: click.Group) -> None:
+    """Add this command to the group."""
+    group.add_command(verify)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
+def verify(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Verify signed PDFs against the register and after ETSI EN 319 102-1.
+
+    Exit code 0 only if every file is TOTAL-PASSED.
+    """
+    verdicts = verification.verify_files(build_deps(Settings.from_env()), files)
+    if as_json:
+        click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=str))
+    else:
+        table = Table()
+        for heading in ("file", "registry", "indication", "sub-indication", "legal status", "signers"):
+            table.add_column(heading)
+        for verdict in verdicts:
+            signers = ", ".join(signature.signer_name for signature in verdict.signatures) or "–"
+            table.add_row(Path(verdict.file).name, verdict.registry, verdict.indication,
+                          verdict.sub_indication or "–", verdict.legal_status or "–", signers)
+        Console().print(table)
+    sys.exit(0 if all(verdict.indication == _PASSED for verdict in verdicts) else 1)

@@ -1,0 +1,129 @@
+"""``paraf run``: the web server and the worker as two child processes under one parent.
+
+Ctrl-C (or SIGTERM) stops both cleanly: the web server finishes its requests, the worker its item. A worker
+that dies is started again, slower each time; a web server that dies ends the service, so that whatever
+supervises it notices.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from gunicorn.app.base import BaseApplication
+
+from svc.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_GRACE_SECONDS = 25
+_LONGEST_PAUSE = 60.0
+_POLL_SECONDS = 0.2
+
+
+class WebServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads, configured by our settings alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what gunicorn shall do (called by gunicorn)."""
+        options = {
+            "bind": self._settings.bind, "workers": self._settings.web_workers,
+            "worker_class": "gthread", "threads": self._settings.web_threads, "keepalive": 75,
+            "timeout": 60, "graceful_timeout": 20, "max_requests": 0, "proc_name": "paraf-web",
+            "limit_request_line": 4096, "post_worker_init": _tame_garbage_collector,
+            "accesslog": None, "errorlog": "-", "loglevel": "warning", "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Build the application in each worker, after the fork."""
+        from svc.app import create_app
+
+        return create_app(self._settings)
+
+
+def _tame_garbage_collector(_worker: Any) -> None:
+    """Long request tails came from full collections over the start-up objects (measured)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+@dataclass
+class _Child:
+    name: str
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = 1.0
+    restart_at: float = 0.0
+
+    def start(self) -> None:
+        # Its own process group: Ctrl-C reaches the parent alone, which then stops the children in order.
+        self.process = subprocess.Popen([sys.executable, "-m", "svc.cli", *self.arguments],
+                                        start_new_session=True)
+        self.started = time.monotonic()
+
+
+class Supervisor:
+    """Runs web and worker until a signal comes; returns the exit code."""
+
+    def __init__(self) -> None:
+        self._web = _Child("web", ["web"])
+        self._worker = _Child("worker", ["worker"])
+        self._stopping = False
+
+    def run(self) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        self._web.start()
+        self._worker.start()
+        code = 0
+        while not self._stopping:
+            time.sleep(_POLL_SECONDS)
+            if self._web.process and self._web.process.poll() is not None:
+                log.error("web_server_ended", code=self._web.process.returncode)
+                code = 1
+                break
+            self._keep_worker()
+        self._stop_children()
+        return code
+
+    def _on_signal(self, _number: int, _frame: Any) -> None:
+        self._stopping = True
+
+    def _keep_worker(self) -> None:
+        child = self._worker
+        if child.process and child.process.poll() is not None:
+            if time.monotonic() - child.started > _LONGEST_PAUSE:
+                child.pause = 1.0
+            log.error("worker_ended", code=child.process.returncode, restart_in=child.pause)
+            child.process, child.restart_at = None, time.monotonic() + child.pause
+            child.pause = min(child.pause * 2, _LONGEST_PAUSE)
+        if child.process is None and time.monotonic() >= child.restart_at:
+            child.start()
+
+    def _stop_children(self) -> None:
+        alive = [c.process for c in (self._web, self._worker) if c.process and c.process.poll() is None]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for process in alive:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
