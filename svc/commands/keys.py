@@ -36,7 +36,8 @@ def generate() -> None:
               help="Better given by the prompt or the environment than on the command line.")
 def rotate(new_key: str) -> None:
     """Wrap everything anew under another server key. No passphrase is needed; a broken run can be repeated."""
-    count = credentials.rotate_server_key(build_deps(Settings.from_env()), base64.b64decode(new_key, validate=True))
+    key = base64.b64decode(new_key, validate=True)
+    count = credentials.rotate_server_key(build_deps(Settings.from_env()), key)
     click.echo(f"{count} secrets are now under the new key; set PARAF_SERVER_KEY to it and start again")
 
 
