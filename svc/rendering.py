@@ -1,0 +1,115 @@
+"""Port of the renderer: decree data in, the PDF that will be signed out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, Protocol
+
+Stage = Literal["draft", "final"]
+Emblem = Literal["garuda", "region"]
+
+
+class RenderFailed(Exception):
+    """No PDF could be made. ``detail`` is for the log and never shown to the public."""
+
+    def __init__(self, text: str, *, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """Head of the page. ``organisation`` is the region ("PEMERINTAH PROVINSI …"), ``unit_name`` the office;
+    an empty ``unit_name`` gives the head of the Governor. ``place`` stands before the date."""
+
+    organisation: str
+    unit_name: str = ""
+    address: str = ""
+    phone: str = ""
+    email: str = ""
+    website: str = ""
+    place: str = ""
+    emblem: Emblem = "region"
+
+
+@dataclass(frozen=True)
+class SignatureBlock:
+    """``lines`` say the capacity, top down: ("a.n. GUBERNUR NUSA MANDALA", "KEPALA BADAN …,")."""
+
+    lines: tuple[str, ...]
+    name: str
+    rank: str | None = None
+    nip: str | None = None
+
+
+@dataclass(frozen=True)
+class SignatureBox:
+    """Where the signature widget goes: ``page`` counts from 0; pt, origin at the bottom left."""
+
+    page: int
+    llx: float
+    lly: float
+    urx: float
+    ury: float
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """``final`` needs ``number``, ``issued_on`` and ``verify_url``; a ``draft`` shows ``…`` in their place.
+
+    ``created_at`` (aware) becomes the PDF's creation time; without it the time is left out, so that the
+    same request always gives the same bytes."""
+
+    kind_id: str
+    data: Mapping[str, Any]
+    letterhead: Letterhead
+    signature_block: SignatureBlock
+    number: str | None = None
+    issued_on: date | None = None
+    place: str = ""
+    verify_url: str | None = None
+    stage: Stage = "draft"
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StampRequest:
+    """What a finished PDF gets on its added signature page (``lembar pengesahan elektronik``)."""
+
+    title: str
+    subject: str
+    letterhead: Letterhead
+    signature_block: SignatureBlock
+    number: str | None = None
+    issued_on: date | None = None
+    place: str = ""
+    verify_url: str | None = None
+    stage: Stage = "final"
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RenderedPdf:
+    """``sha256`` is the lower-case hex digest of ``pdf``."""
+
+    pdf: bytes
+    sha256: str
+    pages: int
+    signature_box: SignatureBox
+
+
+class Renderer(Protocol):
+    """Thread-safe; opens no network connection and uses no font of the machine."""
+
+    def render(self, request: RenderRequest) -> RenderedPdf:
+        """Lay out a decree as tagged PDF/A-2 (ISO 19005-2). :raises RenderFailed: unknown kind, a final
+        rendition without number, date or verify URL, or a template that does not compile."""
+        ...
+
+    def stamp(self, pdf: bytes, request: StampRequest) -> RenderedPdf:
+        """Append a signature page to an uploaded PDF; its own pages keep every mark and get none.
+
+        :raises RenderFailed: the PDF cannot be read, or the request is incomplete."""
+        ...
