@@ -1,0 +1,191 @@
+"""The tracking list: search, filters, order, pages and export over the decrees one may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.models import Decree, Person, Position, Task, Unit
+from svc.services.access import visible_condition
+from svc.services.paging import Cursor, Page, decode_cursor
+
+PAGE_SIZE = 50
+EXPORT_LIMIT = 10_000
+_MAX_WORDS = 6
+STATUSES = ("draft", "in_review", "ready_to_sign", "signing", "signed", "issued", "rejected", "discarded")
+
+Order = Literal["newest", "oldest"]
+
+
+@dataclass(frozen=True)
+class TrackingFilter:
+    """What to show. Empty means no restriction; days are inclusive, in the province's zone."""
+
+    text: str = ""
+    status: str = ""
+    kind: str = ""
+    unit_code: str = ""
+    mine: bool = False
+    overdue: bool = False
+    medium: str = ""
+    created_from: date | None = None
+    created_to: date | None = None
+    signed_from: date | None = None
+    signed_to: date | None = None
+    order: Order = "newest"
+
+
+@dataclass(frozen=True)
+class TrackingItem:
+    decree_id: str
+    kind: str
+    subject: str
+    number: str | None
+    status: str
+    legal_status: str
+    medium: str
+    unit_name: str
+    drafter_name: str
+    version_no: int
+    created_at: datetime
+    signed_at: datetime | None
+    waits_for: str | None
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class UnitChoice:
+    code: str
+    name: str
+    depth: int
+
+
+def load_page(deps: Deps, actor: Actor, wanted: TrackingFilter, cursor: str = "") -> Page[TrackingItem]:
+    """One page in at most three statements."""
+    with deps.db.read_session() as session:
+        return _page(session, _filtered(session, deps, actor, wanted), wanted.order, decode_cursor(cursor))
+
+
+def export_rows(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Iterator[TrackingItem]:
+    """Up to 10,000 rows of the same list, for the CSV file."""
+    with deps.db.read_session() as session:
+        statement = _filtered(session, deps, actor, wanted)
+        order = _order(wanted.order)
+        rows = session.execute(statement.order_by(*order).limit(EXPORT_LIMIT).execution_options(yield_per=500))
+        for row in rows:
+            yield TrackingItem(*row[1:])
+
+
+def unit_choices(deps: Deps) -> tuple[UnitChoice, ...]:
+    """The units as an indented list, parents before their children."""
+    with deps.db.read_session() as session:
+        units = list(session.scalars(select(Unit).where(Unit.is_active).order_by(Unit.name)))
+    children: dict[int | None, list[Unit]] = {}
+    for unit in units:
+        children.setdefault(unit.parent_id, []).append(unit)
+
+    def walk(parent: int | None, depth: int) -> Iterator[UnitChoice]:
+        for unit in children.get(parent, ()):
+            yield UnitChoice(unit.code, unit.name, depth)
+            yield from walk(unit.id, depth + 1)
+
+    return tuple(walk(None, 0))
+
+
+def quick_search(deps: Deps, actor: Actor, text: str) -> tuple[TrackingItem, ...]:
+    """The newest eight hits for the search box in the top bar."""
+    if not text.strip():
+        return ()
+    with deps.db.read_session() as session:
+        statement = _filtered(session, deps, actor, TrackingFilter(text=text))
+        rows = session.execute(statement.order_by(*_order("newest")).limit(8))
+        return tuple(TrackingItem(*row[1:]) for row in rows)
+
+
+def _page(session: Session, statement: Select[Any], order: Order, cursor: Cursor | None) -> Page[TrackingItem]:
+    backward = cursor is not None and cursor.is_backward
+    if cursor is not None:
+        statement = statement.where(_beyond(cursor, newer=(order == "newest") == backward))
+    effective: Order = order if not backward else ("oldest" if order == "newest" else "newest")
+    rows = list(session.execute(statement.order_by(*_order(effective)).limit(PAGE_SIZE + 1)))
+    has_more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    if backward:
+        rows.reverse()
+    has_next = backward or has_more
+    has_prev = cursor is not None and (not backward or has_more)
+    last = Cursor(rows[-1].created_at, rows[-1].id) if rows else None
+    first = Cursor(rows[0].created_at, rows[0].id) if rows else None
+    return Page(
+        items=tuple(TrackingItem(*row[1:]) for row in rows),
+        next_cursor=last.encode() if last and has_next else "",
+        prev_cursor=replace(first, is_backward=True).encode() if first and has_prev else "")
+
+
+def _order(order: Order) -> tuple[Any, Any]:
+    if order == "oldest":
+        return Decree.created_at.asc(), Decree.id.asc()
+    return Decree.created_at.desc(), Decree.id.desc()
+
+
+def _beyond(cursor: Cursor, *, newer: bool) -> ColumnElement[bool]:
+    if newer:
+        return or_(Decree.created_at > cursor.at,
+                   and_(Decree.created_at == cursor.at, Decree.id > cursor.row_id))
+    return or_(Decree.created_at < cursor.at, and_(Decree.created_at == cursor.at, Decree.id < cursor.row_id))
+
+
+def _filtered(session: Session, deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[Any]:
+    open_task = aliased(Task)
+    statement = (
+        select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
+               Decree.legal_status, Decree.medium, Unit.name, Person.name, Decree.version_no,
+               Decree.created_at, Decree.signed_at, Position.title, open_task.due_at)
+        .join(Unit, Unit.id == Decree.unit_id)
+        .join(Person, Person.id == Decree.drafter_id)
+        .outerjoin(open_task, and_(open_task.decree_id == Decree.id, open_task.status == "open"))
+        .outerjoin(Position, Position.id == open_task.assignee_id)
+        .where(visible_condition(session, actor), *_conditions(deps, actor, wanted)))
+    if wanted.overdue:
+        statement = statement.where(open_task.due_at < deps.clock.now())
+    if wanted.unit_code:
+        statement = statement.where(Decree.unit_id.in_(_unit_and_below(wanted.unit_code)))
+    return statement
+
+
+def _unit_and_below(code: str) -> Select[tuple[int]]:
+    """The unit's id and those of all units below it, as a recursive query."""
+    tree = select(Unit.id).where(Unit.code == code).cte("below", recursive=True)
+    tree = tree.union(select(Unit.id).join(tree, Unit.parent_id == tree.c.id))
+    return select(tree.c.id)
+
+
+def _conditions(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.status in STATUSES:
+        yield Decree.status == wanted.status
+    elif not wanted.status:
+        yield Decree.status != "discarded"
+    if wanted.kind:
+        yield Decree.kind == wanted.kind
+    if wanted.medium:
+        yield Decree.medium == wanted.medium
+    if wanted.mine:
+        yield Decree.drafter_id == actor.person_id
+    for word in wanted.text.lower().split()[:_MAX_WORDS]:
+        yield Decree.search_text.contains(word, autoescape=True)
+    yield from _days(deps, Decree.created_at, wanted.created_from, wanted.created_to)
+    yield from _days(deps, Decree.signed_at, wanted.signed_from, wanted.signed_to)
+
+
+def _days(deps: Deps, column: Any, first: date | None, last: date | None) -> Iterator[ColumnElement[bool]]:
+    zone = deps.settings.tzinfo
+    if first is not None:
+        yield column >= datetime.combine(first, time.min, zone).astimezone(UTC)
+    if last is not None:
+        yield column < datetime.combine(last + timedelta(days=1), time.min, zone).astimezone(UTC)
