@@ -1,0 +1,35 @@
+"""What a validation trusts and knows: anchors, intermediates and revocation data, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from cryptography import x509
+
+
+@dataclass(frozen=True)
+class TrustStore:
+    """Trust anchors and what helps to reach them.
+
+    :param anchors: roots (or issuing CAs) trusted for signers' certificates
+    :param intermediates: further CA certificates, known but not trusted by themselves
+    :param tsa_anchors: roots trusted for time stamps; empty means: the same as ``anchors``
+    :param crls: certificate revocation lists, DER
+    :param ocsps: OCSP responses (RFC 6960 ``OCSPResponse``), DER
+    """
+
+    anchors: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...] = ()
+    tsa_anchors: tuple[x509.Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+    def with_revocation(self, crls: Iterable[bytes] = (), ocsps: Iterable[bytes] = ()) -> TrustStore:
+        """The same store that also knows these lists and responses."""
+        return replace(self, crls=(*self.crls, *crls), ocsps=(*self.ocsps, *ocsps))
+
+    @property
+    def timestamp_anchors(self) -> tuple[x509.Certificate, ...]:
+        """Anchors for time stamps: ``tsa_anchors``, or ``anchors`` where none are given."""
+        return self.tsa_anchors or self.anchors
