@@ -1,0 +1,81 @@
+"""Kinerja: the bureau's page of figures, first the answer, then the charts, then the table."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from svc.errors import InvalidInput
+from svc.metrics import catalogue, export, report, trend
+from svc.security import deps, requires
+from svc.services import tracking
+
+bp = Blueprint("metrics", __name__)
+_GROUPS: tuple[report.GroupBy, ...] = ("month", "unit", "kind")
+_DEFAULT_DAYS = 365
+
+
+@bp.get("/metrics")
+@requires("metrics.view")
+def index() -> str:
+    """Answer, charts and tables for the chosen days, unit and kind."""
+    query = query_from_request()
+    by_month = report.build_report(deps(), query, "month")
+    by_unit = report.build_report(deps(), query, "unit")
+    by_kind = report.build_report(deps(), query, "kind")
+    outlook = trend.outlook(by_month.total.share_electronic, by_month.groups,
+                            catalogue.target_of("share_electronic"), "share_electronic")
+    return render_template(
+        "metrics/index.html", query=query, by_month=by_month, by_unit=by_unit, by_kind=by_kind, outlook=outlook,
+        figures=catalogue.FIGURES, indicators=catalogue.load_catalogue()[0], indicators_of=catalogue.indicators_of,
+        units=tracking.unit_choices(deps()), kinds=deps().kinds.all())
+
+
+@bp.get("/metrics.json")
+@requires("metrics.view")
+def data() -> Response:
+    """What the charts draw (same shape as the API)."""
+    group_by = group_from_request()
+    return jsonify(export.to_json(report.build_report(deps(), query_from_request(), group_by), group_by))
+
+
+@bp.get("/metrics.csv")
+@requires("metrics.view")
+def table() -> Response:
+    """The report as CSV."""
+    return csv_file(report.build_report(deps(), query_from_request(), group_from_request()))
+
+
+def csv_file(found: report.MetricsReport) -> Response:
+    """The tidy CSV as a download."""
+    response = Response("\ufeff" + export.to_csv(found), mimetype="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="kinerja.csv"'
+    return response
+
+
+def query_from_request() -> report.MetricsQuery:
+    """Days, unit and kind from the query string. :raises InvalidInput: a day that is none."""
+    today = deps().clock.now().astimezone(deps().settings.tzinfo).date()
+    end = _day("to", today)
+    start = _day("from", (end - timedelta(days=_DEFAULT_DAYS)).replace(day=1))
+    return report.MetricsQuery(start, end, request.args.get("unit") or None, request.args.get("kind") or None)
+
+
+def group_from_request() -> report.GroupBy:
+    """:raises InvalidInput: an unknown grouping."""
+    wanted = request.args.get("group_by", "month")
+    for group in (*_GROUPS, "total"):
+        if group == wanted:
+            return group  # type: ignore[return-value]
+    raise InvalidInput(fields={"group_by": "month, unit, kind, total"})
+
+
+def _day(name: str, default: date) -> date:
+    text = request.args.get(name, "")
+    if not text:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(fields={name: "Tanggal ditulis seperti 2026-11-24."}) from error

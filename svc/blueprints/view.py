@@ -1,0 +1,48 @@
+"""What several blueprints put into the template of a decree's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from svc.security import current_actor, deps
+from svc.services import orgchart
+from svc.services.decree_page import DecreeView
+
+
+def decree_context(view: DecreeView) -> dict[str, Any]:
+    """Template variables of ``decrees/show.html``."""
+    kind = deps().kinds.get(view.kind)
+    choices = orgchart.position_choices(deps(), current_actor()) if view.actions.reassign else ()
+    return {"decree": view, "kind": kind, "event_titles": event_titles(), "position_choices": choices}
+
+
+def event_titles() -> dict[str, str]:
+    """Words for the types of audit events; what is not named here is shown by its type."""
+    return {
+        "decree_drafted": _("Konsep dibuat"),
+        "decree_uploaded": _("Berkas PDF diunggah sebagai konsep"),
+        "decree_duplicated": _("Konsep dibuat dari salinan naskah lain"),
+        "draft_saved": _("Konsep disimpan"),
+        "submitted": _("Diajukan"),
+        "task_opened": _("Menunggu tindakan"),
+        "task_closed": _("Tindakan selesai"),
+        "paraf_given": _("Diparaf"),
+        "paraf_voided": _("Paraf versi lama tidak berlaku lagi"),
+        "number_required": _("Nomor diminta"),
+        "number_assigned": _("Nomor diberikan"),
+        "number_voided": _("Nomor dibatalkan"),
+        "document_refrozen": _("Tanggal disesuaikan dengan hari penandatanganan"),
+        "returned": _("Dikembalikan untuk perbaikan"),
+        "rejected": _("Ditolak"),
+        "withdrawn": _("Ditarik kembali"),
+        "discarded": _("Dibuang"),
+        "task_reassigned": _("Tugas dialihkan"),
+        "signing_claimed": _("Penandatanganan dimulai"),
+        "signing_released": _("Penandatanganan tidak selesai"),
+        "signed": _("Ditandatangani secara elektronik"),
+        "distributed": _("Terbit dan dikirim"),
+        "legal_status_changed": _("Status hukum diubah"),
+        "paper_registered": _("Naskah bertanda tangan basah diregistrasi"),
+    }
