@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
+from svc.blueprints.listing import link_with
 from svc.errors import InvalidInput
 from svc.metrics import catalogue, export, report, trend
 from svc.security import deps, requires
@@ -29,7 +31,7 @@ def index() -> str:
     return render_template(
         "metrics/index.html", query=query, by_month=by_month, by_unit=by_unit, by_kind=by_kind, outlook=outlook,
         figures=catalogue.FIGURES, indicators=catalogue.load_catalogue()[0], indicators_of=catalogue.indicators_of,
-        units=tracking.unit_choices(deps()), kinds=deps().kinds.all())
+        units=tracking.unit_choices(deps()), kinds=deps().kinds.all(), link_with=link_with, drill=_drill(query))
 
 
 @bp.get("/metrics.json")
@@ -45,6 +47,24 @@ def data() -> Response:
 def table() -> Response:
     """The report as CSV."""
     return csv_file(report.build_report(deps(), query_from_request(), group_from_request()))
+
+
+def _drill(query: report.MetricsQuery) -> Callable[[str, str], str]:
+    """Address of the decrees behind a figure: the tracking list with the same restriction."""
+
+    def link(group: str, key: str) -> str:
+        args = {"signed_from": query.start.isoformat(), "signed_to": query.end.isoformat(),
+                "unit": query.unit_code or "", "kind": query.kind or ""}
+        if group == "month":
+            year, month = (int(part) for part in key.split("-"))
+            last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1))
+            args["signed_from"] = max(date(year, month, 1), query.start).isoformat()
+            args["signed_to"] = min(last, query.end).isoformat()
+        elif group in {"unit", "kind"}:
+            args[group] = key
+        return url_for("decrees.index", **{name: value for name, value in args.items() if value})  # type: ignore[arg-type]
+
+    return link
 
 
 def csv_file(found: report.MetricsReport) -> Response:
