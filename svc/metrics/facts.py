@@ -18,7 +18,7 @@ from svc.deps import Deps
 from svc.models import AuditEvent, CycleFact, DayFact, Decree, JobRun, RouteVersion
 from workflows.loader import load_definition
 
-CREATED = ("decree_drafted", "decree_duplicated")
+CREATED = ("decree_drafted", "decree_uploaded", "decree_duplicated")
 SUBMITTED = "submitted"
 SIGNED = "signed"
 RETURNED = "returned"
