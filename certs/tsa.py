@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import ClassVar, Protocol
 
+from asn1crypto import algos, cms, core, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+MAX_REQUEST_BYTES = 64 * 1024
+
+_DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
 class TimeStampService(Protocol):
@@ -16,6 +26,24 @@ class TimeStampService(Protocol):
     def respond(self, request_der: bytes, now: datetime) -> bytes:
         """Answer a request; a refusal is a response too (PKIStatus rejection)."""
         ...
+
+
+class _Response(core.Sequence):  # type: ignore[misc]
+    """A TimeStampResp whose token may be missing, as RFC 3161 2.4.2 has it (asn1crypto demands one)."""
+
+    _fields: ClassVar = [
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
+
+
+class _Refusal(Exception):
+    """A request that gets no token; ``failure`` is a name of RFC 3161's PKIFailureInfo."""
+
+    def __init__(self, failure: str, text: str) -> None:
+        self.failure = failure
+        self.text = text
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
@@ -32,10 +60,133 @@ class TimeStampAuthority:
     policy: str = "2.25.231905274608347219"
     accuracy_seconds: int = 1
 
-    def respond(self, request_der: bytes, now: datetime) -> bytes:
-        """Answer a DER TimeStampReq with a DER TimeStampResp whose genTime is ``now``.
+    def __post_init__(self) -> None:
+        try:
+            usage = self.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        except x509.ExtensionNotFound as error:
+            raise ValueError("the certificate is not a time-stamp unit's") from error
+        if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+            raise ValueError("the certificate is not a time-stamp unit's")
+        if self.key.public_key() != self.certificate.public_key():
+            raise ValueError("the key is not the certificate's")
 
-        Malformed requests, unknown hash algorithms or policies, a digest of the wrong length and unknown
-        critical extensions get PKIStatus ``rejection`` with the fitting PKIFailureInfo; nothing is raised.
+    def respond(self, request_der: bytes, now: datetime) -> bytes:
+        """Answer a DER TimeStampReq with a DER TimeStampResp whose genTime is ``now`` (whole seconds).
+
+        Malformed requests, unknown hash algorithms or policies, a digest of the wrong length and any
+        extension (RFC 3161 2.4.1 wants any refused) get PKIStatus ``rejection`` with the fitting PKIFailureInfo; nothing is raised.
         """
-        raise NotImplementedError
+        try:
+            request = self._read(request_der)
+        except _Refusal as refusal:
+            return _rejection(refusal)
+        token = self._token(request, now)
+        response = _Response({"status": {"status": "granted"}, "time_stamp_token": token})
+        return bytes(response.dump())
+
+    def _read(self, request_der: bytes) -> tsp.TimeStampReq:
+        if len(request_der) > MAX_REQUEST_BYTES:
+            raise _Refusal("bad_data_format", "the request is too large")
+        try:
+            request = tsp.TimeStampReq.load(request_der, strict=True)
+            version = request["version"].native
+            imprint = request["message_imprint"]
+            algorithm = imprint["hash_algorithm"]["algorithm"].native
+            digest = imprint["hashed_message"].native
+            policy = request["req_policy"].native
+            request["nonce"].native, request["cert_req"].native
+            has_extensions = len(request["extensions"]) > 0
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise _Refusal("bad_data_format", "the request is not a TimeStampReq") from error
+        if version != "v1":
+            raise _Refusal("bad_request", "unknown version")
+        if algorithm not in _DIGEST_BYTES:
+            raise _Refusal("bad_alg", "the hash algorithm is not supported")
+        if len(digest) != _DIGEST_BYTES[algorithm]:
+            raise _Refusal("bad_data_format", "the digest has not the length of its algorithm")
+        if policy is not None and policy != self.policy:
+            raise _Refusal("unaccepted_policy", "the policy is not this authority's")
+        if has_extensions:
+            raise _Refusal("unaccepted_extensions", "no extension is supported")
+        return request
+
+    def _token(self, request: tsp.TimeStampReq, now: datetime) -> cms.ContentInfo:
+        info = self._info(request, now).dump()
+        attributes = self._signed_attributes(info, now)
+        signature = self.key.sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
+        own = _to_asn1(self.certificate)
+        sha256 = algos.DigestAlgorithm({"algorithm": "sha256"})
+        signer = cms.SignerInfo(
+            {
+                "version": "v1",
+                "sid": {
+                    "issuer_and_serial_number": cms.IssuerAndSerialNumber(
+                        {"issuer": own.issuer, "serial_number": own.serial_number}
+                    )
+                },
+                "digest_algorithm": sha256,
+                "signature_algorithm": {"algorithm": "sha256_rsa"},
+                "signed_attrs": attributes,
+                "signature": signature,
+            }
+        )
+        signed = {
+            "version": "v3",
+            "digest_algorithms": [sha256],
+            "encap_content_info": {"content_type": "tst_info", "content": cms.ParsableOctetString(info)},
+            "signer_infos": [signer],
+        }
+        if request["cert_req"].native:
+            signed["certificates"] = [own, *(_to_asn1(certificate) for certificate in self.chain)]
+        return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
+
+    def _info(self, request: tsp.TimeStampReq, now: datetime) -> tsp.TSTInfo:
+        content = {
+            "version": "v1",
+            "policy": self.policy,
+            "message_imprint": request["message_imprint"],
+            "serial_number": secrets.randbits(127) | 1 << 126,
+            "gen_time": core.GeneralizedTime(_whole_seconds(now)),
+            "accuracy": {"seconds": self.accuracy_seconds},
+            "tsa": asn1_x509.GeneralName(name="directory_name", value=_to_asn1(self.certificate).subject),
+        }
+        if request["nonce"].native is not None:
+            content["nonce"] = request["nonce"].native
+        return tsp.TSTInfo(content)
+
+    def _signed_attributes(self, info: bytes, now: datetime) -> cms.CMSAttributes:
+        certificate = self.certificate.public_bytes(serialization.Encoding.DER)
+        reference = tsp.SigningCertificateV2(
+            {"certs": [tsp.ESSCertIDv2({"cert_hash": hashlib.sha256(certificate).digest()})]}
+        )
+        return cms.CMSAttributes(
+            [
+                _attribute("content_type", "tst_info"),
+                _attribute("message_digest", hashlib.sha256(info).digest()),
+                _attribute("signing_time", cms.Time({"utc_time": core.UTCTime(_whole_seconds(now))})),
+                _attribute("signing_certificate_v2", reference),
+            ]
+        )
+
+
+def _attribute(kind: str, value: object) -> cms.CMSAttribute:
+    return cms.CMSAttribute({"type": kind, "values": (value,)})
+
+
+def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def _rejection(refusal: _Refusal) -> bytes:
+    status = tsp.PKIStatusInfo(
+        {
+            "status": "rejection",
+            "status_string": tsp.PKIFreeText([core.UTF8String(refusal.text)]),
+            "fail_info": {refusal.failure},
+        }
+    )
+    return bytes(_Response({"status": status}).dump())
