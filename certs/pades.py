@@ -1,16 +1,39 @@
-"""PAdES signatures (ETSI EN 319 142-1): the only place that builds pyHanko's metadata."""
+"""PAdES signatures (ETSI EN 319 142-1): the only place that builds pyHanko's signature objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from io import BytesIO
 
-from cryptography import x509
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.sign import fields
+from pyhanko.sign import general as pyhanko_general
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import SignatureObject
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.timestamps.common_utils import TimestampRequestError
+from pyhanko.sign.validation import read_certification_data
 
+from certs import errors
+from certs._aio import run_sync
+from certs.signer import LocalSigner, ServiceTimeStamper
 from certs.tsa import TimeStampService
-from certs.vault import PrivateKey
+
+__all__ = [
+    "Level",
+    "LocalSigner",
+    "SignRequest",
+    "SignatureBox",
+    "SignedDocument",
+    "sign_pdf",
+]
+
+_TOKEN_BYTES = 6144  # a token with its chain is 3 to 6 KiB
+_MAX_CONTAINER_BYTES = 256 * 1024
 
 
 class Level(StrEnum):
@@ -37,8 +60,11 @@ class SignatureBox:
 class SignRequest:
     """What a signature states and where its widget lies; ``box`` None is an invisible field.
 
-    ``signed_at`` (UTC, aware) is the claimed time, and the time at which the time stamp is asked for.
+    ``signed_at`` (aware) is the claimed time, and the time at which the time stamp is asked for.
     ``certify`` makes it a certifying signature that allows no changes (DocMDP P=1); only the first may be.
+
+    :raises ValueError: ``signed_at`` is naive, the field's name is empty or has a full stop, or the box has
+        no area
     """
 
     signed_at: datetime
@@ -51,6 +77,15 @@ class SignRequest:
     certify: bool = True
     level: Level = Level.B_T
 
+    def __post_init__(self) -> None:
+        if self.signed_at.tzinfo is None:
+            raise ValueError("signed_at must be aware")
+        if not self.field_name or "." in self.field_name:  # a full stop would nest the field
+            raise ValueError("the field's name must not be empty nor hold a full stop")
+        box = self.box
+        if box is not None and (box.page < 0 or box.urx <= box.llx or box.ury <= box.lly):
+            raise ValueError("the box must have an area and a page")
+
 
 @dataclass(frozen=True)
 class SignedDocument:
@@ -62,24 +97,159 @@ class SignedDocument:
     field_name: str
 
 
-class LocalSigner:
-    """Signs hashes with a key held in memory, which is never parsed again; make one for a batch.
+class _PlainWriter(IncrementalPdfFileWriter):
+    """Leaves document information and XMP alone.
 
-    :raises KeyMismatch: the key is not the certificate's
+    pyHanko would rewrite both with its own name and the machine's clock, which PDF/A validators are touchy
+    about (the two must agree) and which a signature has no business to change.
     """
 
-    def __init__(self, certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate]) -> None:
-        raise NotImplementedError
+    def _update_meta(self) -> None:
+        pass
 
 
-def sign_pdf(pdf: bytes, request: SignRequest, signer: LocalSigner, tsa: TimeStampService | None) -> SignedDocument:
+class _ContainerTooSmall(Exception):
+    """The space kept for the signature was too small for it."""
+
+
+def sign_pdf(
+    pdf: bytes, request: SignRequest, signer: LocalSigner, tsa: TimeStampService | None
+) -> SignedDocument:
     """Sign a PDF as ``/ETSI.CAdES.detached`` in an incremental update: ``pdf`` is a prefix of the result.
 
     The widget's appearance is empty, since the visible block is part of the page (and so PDF/A stays PDF/A).
 
-    :raises LevelUnsupported: :raises TimestampUnavailable: the level cannot be reached
-    :raises DocumentUnsignable: broken, encrypted, certified against changes, or the box is not on a page
-    :raises FieldNameTaken: :raises AlreadySigned: the document's fields do not allow it
+    :raises LevelUnsupported: B-LT and B-LTA are not made here
+    :raises TimestampUnavailable: B-T without a time-stamp service, or it refused
+    :raises DocumentUnsignable: broken, encrypted, certified against changes, or lacks the box's page
+    :raises FieldNameTaken: the document has a form field of that name
+    :raises AlreadySigned: ``certify`` on a document that has a signature
     :raises SigningError: anything else that failed; never with key material in its text
     """
-    raise NotImplementedError
+    stamper = _time_stamper(request, tsa)
+    reserved = signer.cms_size + (_TOKEN_BYTES if stamper else 0)
+    while True:
+        try:
+            signed = _sign_once(pdf, request, signer, stamper, reserved)
+        except _ContainerTooSmall as error:
+            reserved *= 2
+            if reserved > _MAX_CONTAINER_BYTES:
+                raise errors.SigningError("the signature container is unreasonably large") from error
+        else:
+            return SignedDocument(
+                signed, hashlib.sha256(signed).hexdigest(), request.level, request.field_name
+            )
+
+
+def _time_stamper(request: SignRequest, tsa: TimeStampService | None) -> TimeStamper | None:
+    if request.level is Level.B_B:
+        return None
+    if request.level is not Level.B_T:
+        raise errors.LevelUnsupported(f"level {request.level} is not made here")
+    if tsa is None:
+        raise errors.TimestampUnavailable("level B-T needs a time-stamp service")
+    return ServiceTimeStamper(tsa, request.signed_at)
+
+
+def _sign_once(
+    pdf: bytes, request: SignRequest, signer: LocalSigner, stamper: TimeStamper | None, reserved: int
+) -> bytes:
+    try:
+        writer = _open_writer(pdf, request)
+        _append_field(writer, request)
+        return _embed(writer, request, signer, stamper, reserved)
+    except TimestampRequestError as error:
+        raise errors.TimestampUnavailable("the time-stamp authority gave no token") from error
+    except pyhanko_general.SigningError as error:
+        raise errors.SigningError(f"the signature could not be made: {error}") from error
+    except (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise errors.DocumentUnsignable(f"the document cannot be read: {type(error).__name__}") from error
+
+
+def _open_writer(pdf: bytes, request: SignRequest) -> IncrementalPdfFileWriter:
+    """Strict reading throughout: what a strict reader refuses now would not be validated later either."""
+    writer = _PlainWriter(BytesIO(pdf), strict=True)
+    reader = writer.prev
+    if reader.encrypted:
+        raise errors.DocumentUnsignable("the document is encrypted")
+    if reader.xrefs.hybrid_xrefs_present:
+        raise errors.DocumentUnsignable("the document has hybrid cross-references")
+    certification = read_certification_data(reader)
+    if certification is not None and certification.permission is fields.MDPPerm.NO_CHANGES:
+        raise errors.DocumentUnsignable("the document is certified against changes")
+    if request.certify and next(iter(reader.embedded_signatures), None) is not None:
+        raise errors.AlreadySigned("only the first signature can certify")
+    if request.field_name in _field_names(writer):
+        raise errors.FieldNameTaken(f"the document has a field {request.field_name}")
+    if request.box is not None and request.box.page >= int(writer.root["/Pages"]["/Count"]):
+        raise errors.DocumentUnsignable("the document lacks the page of the signature box")
+    return writer
+
+
+def _field_names(writer: IncrementalPdfFileWriter) -> set[str]:
+    if "/AcroForm" not in writer.root:
+        return set()
+    form_fields = writer.root["/AcroForm"].get("/Fields", ())
+    return {str(field.get_object().get("/T", "")) for field in form_fields}
+
+
+def _append_field(writer: IncrementalPdfFileWriter, request: SignRequest) -> None:
+    box = request.box
+    spec = fields.SigFieldSpec(
+        request.field_name,
+        on_page=box.page if box else 0,
+        # pyHanko says int and writes any number, rounded to a hundredth of a point
+        box=(box.llx, box.lly, box.urx, box.ury) if box else None,  # type: ignore[arg-type]
+        empty_field_appearance=False,
+        readable_field_name=f"Tanda tangan elektronik {request.signer_name}".strip(),
+    )
+    fields.append_signature_field(writer, spec)
+
+
+def _embed(
+    writer: IncrementalPdfFileWriter,
+    request: SignRequest,
+    signer: LocalSigner,
+    stamper: TimeStamper | None,
+    reserved: int,
+) -> bytes:
+    """pyHanko's embedding protocol: field, signature dictionary, digest of the file, container."""
+    digest_algorithm = signer.digest_algorithm
+    embedding = PdfCMSEmbedder().write_cms(request.field_name, writer, existing_fields_only=True)
+    next(embedding)
+    embedding.send(
+        SigObjSetup(
+            sig_placeholder=_signature_dictionary(request, reserved),
+            mdp_setup=SigMDPSetup(
+                md_algorithm=digest_algorithm,
+                certify=request.certify,
+                docmdp_perms=fields.MDPPerm.NO_CHANGES if request.certify else None,
+            ),
+            appearance_setup=None,
+        )
+    )
+    prepared, output = embedding.send(SigIOSetup(md_algorithm=digest_algorithm, in_place=True))
+    container = run_sync(
+        signer.cms_signer.async_sign(
+            data_digest=prepared.document_digest,
+            digest_algorithm=digest_algorithm,
+            use_pades=True,
+            timestamper=stamper,
+        )
+    ).dump()
+    if len(container) > reserved:
+        raise _ContainerTooSmall
+    embedding.send(container)
+    return bytes(output.getvalue())
+
+
+def _signature_dictionary(request: SignRequest, reserved: int) -> SignatureObject:
+    return SignatureObject(
+        timestamp=request.signed_at,
+        subfilter=fields.SigSeedSubFilter.PADES,
+        name=request.signer_name or None,
+        location=request.location or None,
+        reason=request.reason or None,
+        contact_info=request.contact or None,
+        bytes_reserved=2 * reserved,  # pyHanko counts hexadecimal digits
+    )

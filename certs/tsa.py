@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certs._asn1 import to_asn1
+
 MAX_REQUEST_BYTES = 64 * 1024
 
 _DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -28,7 +30,7 @@ class TimeStampService(Protocol):
         ...
 
 
-class _Response(core.Sequence):  # type: ignore[misc]
+class TimeStampResponse(core.Sequence):  # type: ignore[misc]
     """A TimeStampResp whose token may be missing, as RFC 3161 2.4.2 has it (asn1crypto demands one)."""
 
     _fields: ClassVar = [
@@ -74,14 +76,15 @@ class TimeStampAuthority:
         """Answer a DER TimeStampReq with a DER TimeStampResp whose genTime is ``now`` (whole seconds).
 
         Malformed requests, unknown hash algorithms or policies, a digest of the wrong length and any
-        extension (RFC 3161 2.4.1 wants any refused) get PKIStatus ``rejection`` with the fitting PKIFailureInfo; nothing is raised.
+        extension (RFC 3161 2.4.1: refuse what is not known) get PKIStatus ``rejection`` with the fitting
+        PKIFailureInfo; nothing is raised.
         """
         try:
             request = self._read(request_der)
         except _Refusal as refusal:
             return _rejection(refusal)
         token = self._token(request, now)
-        response = _Response({"status": {"status": "granted"}, "time_stamp_token": token})
+        response = TimeStampResponse({"status": {"status": "granted"}, "time_stamp_token": token})
         return bytes(response.dump())
 
     def _read(self, request_der: bytes) -> tsp.TimeStampReq:
@@ -114,7 +117,7 @@ class TimeStampAuthority:
         info = self._info(request, now).dump()
         attributes = self._signed_attributes(info, now)
         signature = self.key.sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
-        own = _to_asn1(self.certificate)
+        own = to_asn1(self.certificate)
         sha256 = algos.DigestAlgorithm({"algorithm": "sha256"})
         signer = cms.SignerInfo(
             {
@@ -137,7 +140,7 @@ class TimeStampAuthority:
             "signer_infos": [signer],
         }
         if request["cert_req"].native:
-            signed["certificates"] = [own, *(_to_asn1(certificate) for certificate in self.chain)]
+            signed["certificates"] = [own, *(to_asn1(certificate) for certificate in self.chain)]
         return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
     def _info(self, request: tsp.TimeStampReq, now: datetime) -> tsp.TSTInfo:
@@ -148,7 +151,7 @@ class TimeStampAuthority:
             "serial_number": secrets.randbits(127) | 1 << 126,
             "gen_time": core.GeneralizedTime(_whole_seconds(now)),
             "accuracy": {"seconds": self.accuracy_seconds},
-            "tsa": asn1_x509.GeneralName(name="directory_name", value=_to_asn1(self.certificate).subject),
+            "tsa": asn1_x509.GeneralName(name="directory_name", value=to_asn1(self.certificate).subject),
         }
         if request["nonce"].native is not None:
             content["nonce"] = request["nonce"].native
@@ -173,10 +176,6 @@ def _attribute(kind: str, value: object) -> cms.CMSAttribute:
     return cms.CMSAttribute({"type": kind, "values": (value,)})
 
 
-def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
-
-
 def _whole_seconds(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
@@ -189,4 +188,4 @@ def _rejection(refusal: _Refusal) -> bytes:
             "fail_info": {refusal.failure},
         }
     )
-    return bytes(_Response({"status": status}).dump())
+    return bytes(TimeStampResponse({"status": status}).dump())

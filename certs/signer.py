@@ -1,0 +1,93 @@
+"""The hash signer and the time stamper that pyHanko is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asn1crypto import tsp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.signers.pdf_cms import Signer
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from certs import errors
+from certs._asn1 import to_asn1
+from certs.tsa import TimeStampResponse, TimeStampService
+from certs.vault import PrivateKey
+
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "sha256": hashes.SHA256,
+    "sha384": hashes.SHA384,
+    "sha512": hashes.SHA512,
+}
+
+
+class LocalSigner:
+    """Signs hashes with a key held in memory, which is never parsed again; make one for a batch.
+
+    :raises KeyMismatch: the key is not the certificate's
+    """
+
+    def __init__(
+        self, certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate]
+    ) -> None:
+        if key.public_key() != certificate.public_key():
+            raise errors.KeyMismatch("the key is not the certificate's")
+        self.certificate = certificate
+        self.chain = tuple(chain)
+        # A curve asks for a hash of its own length (FIPS 186-5); RSA for SHA-256.
+        wide = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 256
+        self.digest_algorithm = "sha384" if wide else "sha256"
+        self.cms_signer: Signer = _CmsSigner(certificate, key, self.chain)
+
+    @property
+    def cms_size(self) -> int:
+        """About how many bytes the signature container takes without a time stamp, on the large side."""
+        certificates = (self.certificate, *self.chain)
+        return sum(len(one.public_bytes(Encoding.DER)) for one in certificates) + 2048
+
+
+class _CmsSigner(Signer):
+    """Signs with a parsed key: pyHanko's SimpleSigner loads it anew for every signature, for 40 ms each."""
+
+    def __init__(self, certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate]) -> None:
+        registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+        registry.register_multiple([to_asn1(one) for one in chain])
+        # Some validators build no path when the root is missing in the file.
+        super().__init__(signing_cert=to_asn1(certificate), cert_registry=registry, embed_roots=True)
+        self._key = key
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
+        algorithm = _HASHES[digest_algorithm]()
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, padding.PKCS1v15(), algorithm)
+        return self._key.sign(data, ec.ECDSA(algorithm))
+
+
+class ServiceTimeStamper(TimeStamper):
+    """Lets pyHanko ask a :class:`certs.tsa.TimeStampService`, at one fixed time."""
+
+    def __init__(self, service: TimeStampService, now: datetime) -> None:
+        super().__init__(include_nonce=True)  # type: ignore[no-untyped-call]
+        self._service = service
+        self._now = now
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> TimeStampResponse:
+        """:raises TimestampUnavailable: refused, or the answer is for something else"""
+        response: TimeStampResponse = TimeStampResponse.load(self._service.respond(req.dump(), self._now))
+        try:
+            status = response["status"]["status"].native
+            if status not in {"granted", "granted_with_mods"}:
+                raise errors.TimestampUnavailable(f"the time-stamp authority answered {status}")
+            info = response["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
+            imprint = info["message_imprint"].native
+            nonce = info["nonce"].native
+        except (ValueError, TypeError, KeyError) as error:
+            raise errors.TimestampUnavailable("the time-stamp authority's answer is unreadable") from error
+        if imprint != req["message_imprint"].native or nonce != req["nonce"].native:
+            raise errors.TimestampUnavailable("the time-stamp authority answered another request")
+        return response
