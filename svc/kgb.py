@@ -97,7 +97,7 @@ def _check_dates(data: Mapping[str, Any], rise: Rise) -> Iterator[Fault]:
         yield ("kenaikan.tmt",
                "Menurut masa kerja, kenaikan berlaku mulai %(due)s. Bila ditunda, isi catatan penundaan.",
                {"due": write_date(rise.due_on)})
-    given = data["kenaikan"].get("berikutnya")
+    given = data.get("kenaikan", {}).get("berikutnya")
     if given and rise.next_on is None:
         yield "kenaikan.berikutnya", "Gaji pokok sudah pada tingkat tertinggi; kosongkan isian ini.", {}
     elif given and rise.next_on is not None and date.fromisoformat(given) != rise.next_on:
@@ -106,7 +106,7 @@ def _check_dates(data: Mapping[str, Any], rise: Rise) -> Iterator[Fault]:
 
 
 def _check_figures(data: Mapping[str, Any], rise: Rise) -> Iterator[Fault]:
-    raise_, base = data["kenaikan"], data["dasar"]
+    raise_, base = data.get("kenaikan", {}), data["dasar"]
     years, months = divmod(rise.months, 12)
     service = "Masa kerja pada TMT seharusnya %(years)s tahun %(months)s bulan."
     for field, right in (("masa_kerja_tahun", years), ("masa_kerja_bulan", months)):

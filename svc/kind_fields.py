@@ -77,15 +77,16 @@ def describe_errors(errors: Iterable[ValidationError]) -> Iterator[FieldError]:
         name = str(error.validator)
         rule: Any = error.validator_value
         schema: Any = error.schema
+        instance: Any = error.instance
         if name == "required":
-            missing = [key for key in rule if key not in error.instance]
+            missing = [key for key in rule if key not in instance]
             for key in missing:
                 if f"{key!r}" in error.message:  # one error comes for each missing name
                     yield FieldError(f"{path}.{key}" if path else key, _MESSAGES[name])
             continue
         limit: object = rule
         if name == "additionalProperties":
-            limit = ", ".join(sorted(set(error.instance) - set(schema.get("properties", {}))))[:100]
+            limit = ", ".join(sorted(set(instance) - set(schema.get("properties", {}))))[:100]
         message = _MESSAGES.get(name, "Isian ini tidak sesuai.")
         if name == "minLength" and rule == 1:
             message = _MESSAGES["required"]

@@ -59,8 +59,8 @@ class SignatureBox:
 class RenderRequest:
     """``final`` needs ``number``, ``issued_on`` and ``verify_url``; a ``draft`` shows ``…`` in their place.
 
-    ``created_at`` (aware) becomes the PDF's creation time; without it the time is left out, so that the
-    same request always gives the same bytes."""
+    ``created_at`` (aware) becomes the PDF's creation time; without it midnight of ``issued_on`` (a draft:
+    of 1 January 2000) stands there, so that the same request always gives the same bytes."""
 
     kind_id: str
     data: Mapping[str, Any]
