@@ -172,8 +172,6 @@ def _open_writer(pdf: bytes, request: SignRequest) -> IncrementalPdfFileWriter:
     reader = writer.prev
     if reader.encrypted:
         raise errors.DocumentUnsignable("the document is encrypted")
-    if reader.xrefs.hybrid_xrefs_present:
-        raise errors.DocumentUnsignable("the document has hybrid cross-references")
     certification = read_certification_data(reader)
     if certification is not None and certification.permission is fields.MDPPerm.NO_CHANGES:
         raise errors.DocumentUnsignable("the document is certified against changes")

@@ -1,0 +1,55 @@
+"""Which bytes of a file a signature covers, judged by the bytes themselves."""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+_PROPER_END = re.compile(rb"startxref\s+\d+\s+%%EOF\s*\Z")
+
+
+def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
+    """Whether all bytes are signed, but for the hexadecimal string that is the signature itself.
+
+    pyHanko compares lengths only; here the gap must begin and end exactly at that string, so that no unsigned
+    byte hides beside it.
+    """
+    numbers = [int(number) for number in signature.byte_range]
+    if len(numbers) != 4 or numbers[0] != 0 or min(numbers) < 0:
+        return False
+    _, first_length, second_start, second_length = numbers
+    if second_start + second_length != len(pdf) or second_start < first_length + 2:
+        return False
+    gap = pdf[first_length:second_start]
+    if gap[:1] != b"<" or gap[-1:] != b">":
+        return False
+    try:
+        return binascii.unhexlify(gap[1:-1]) == signature.pkcs7_content
+    except binascii.Error:
+        return False
+
+
+def update_is_legitimate(
+    pdf: bytes, signature: EmbeddedPdfSignature, others: list[EmbeddedPdfSignature]
+) -> bool:
+    """Whether what follows the signed revision is no more than the standard provides for.
+
+    That is: further signatures, the last of which covers the whole file, or validation data alone (a document
+    security store, ISO 32000-2 12.8.4.3); never what the signature's own DocMDP forbids.
+    """
+    if signature.reader.xrefs.hybrid_xrefs_present:  # readers may disagree on what the update changed
+        return False
+    summary = signature.summarise_integrity_info()
+    difference = summary["diff_result"]
+    if summary["coverage"] is not SignatureCoverageLevel.ENTIRE_REVISION or not summary["docmdp_ok"]:
+        return False
+    if not isinstance(difference, DiffResult):
+        return False
+    if any(covers_whole_file(pdf, other) for other in others if other is not signature):
+        return difference.modification_level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
+    only_validation_data = difference.modification_level is ModificationLevel.LTA_UPDATES
+    return only_validation_data and _PROPER_END.search(pdf[-1024:]) is not None
