@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import threading
 import tomllib
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ STANDARDS: Final = ["a-2a"]
 _ELLIPSIS: Final = "…"
 _NO_DATE: Final = date(2000, 1, 1)
 _MAX_STAMPED_PAGES: Final = 2000
+_QR_MASK: Final = 3
+_LONG_WORD: Final = re.compile(r"[^\s\u200b]{32,}")
 
 
 class TypstRenderer:
@@ -57,8 +60,8 @@ class TypstRenderer:
             **self._common(request, f"{kind.title} – {subject_of(kind, data)}"),
             "template": f"/{kind.id}/template.typ",
             "kind-title": kind.title,
-            "number": request.number or _blank_number(kind),
-            "data": data,
+            "number": _let_break(request.number or _blank_number(kind)),
+            "data": _let_break(data),
             "instrument": self._pay_instrument(request),
         }
         return self._compile(inputs, _created_at(request))
@@ -79,10 +82,10 @@ class TypstRenderer:
             **self._common(request, f"{request.title} – {request.subject}"),
             "template": "/_shared/page.typ",
             "kind-title": request.title,
-            "subject": request.subject,
-            "number": request.number or _ELLIPSIS,
+            "subject": _let_break(request.subject),
+            "number": _let_break(request.number or _ELLIPSIS),
             "pages": count,
-            "sha256": digest,
+            "sha256": f"{digest[:32]}\n{digest[32:]}",
         }
         sheet = self._compile(inputs, _created_at(request))
         with pikepdf.open(io.BytesIO(sheet.pdf)) as page:
@@ -103,10 +106,11 @@ class TypstRenderer:
         return {
             "title": title,
             "final": final,
-            "letterhead": asdict(request.letterhead),
-            "block": {key: value for key, value in asdict(request.signature_block).items() if value},
+            "letterhead": _let_break(asdict(request.letterhead)),
+            "block": _let_break(
+                {key: value for key, value in asdict(request.signature_block).items() if value}),
             "date": write_date(request.issued_on) if request.issued_on else _ELLIPSIS,
-            "place": request.place or request.letterhead.place or _ELLIPSIS,
+            "place": _let_break(request.place or request.letterhead.place or _ELLIPSIS),
             "url": url,
             "qr": _draw_qr(url) if final else "",
             "footer": self._footer_on(request.issued_on, url) if final else "",
@@ -169,6 +173,15 @@ def _rendered(pdf: bytes, pages: int, box: SignatureBox) -> RenderedPdf:
     return RenderedPdf(pdf=pdf, sha256=hashlib.sha256(pdf).hexdigest(), pages=pages, signature_box=box)
 
 
+def _let_break(value: Any) -> Any:
+    """Let very long words break, so that none runs off the page."""
+    if isinstance(value, str):
+        return _LONG_WORD.sub(lambda match: "\u200b".join(match[0]), value)
+    if isinstance(value, Mapping):
+        return {key: _let_break(item) for key, item in value.items()}
+    return [_let_break(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _blank_number(kind: Kind) -> str:
     return f"{kind.classification}/{_ELLIPSIS}"
 
@@ -187,7 +200,8 @@ def _created_at(request: RenderRequest | StampRequest) -> datetime:
 def _draw_qr(text: str) -> str:
     """ISO/IEC 18004, level M, as SVG with a quiet zone of two modules (the box around it is white too)."""
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", border=2, xmldecl=False, svgns=True)
+    # Any mask is valid; trying all eight for the prettiest would take longer than the layout.
+    segno.make(text, error="m", micro=False, mask=_QR_MASK).save(out, kind="svg", border=2, xmldecl=False, svgns=True)
     return out.getvalue().decode()
 
 
