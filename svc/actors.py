@@ -19,6 +19,8 @@ class HeldPosition:
     unit_id: int
     unit_code: str
     unit_name: str
+    agency_id: int  # the top-level unit (perangkat daerah) above the unit
+    agency_code: str
     capacity: str
     roles: frozenset[Role]
 
@@ -48,6 +50,10 @@ class Actor:
     def roles(self) -> frozenset[Role]:
         """All roles of all positions held today."""
         return frozenset(role for held in self.held for role in held.roles)
+
+    @property
+    def agency_ids(self) -> tuple[int, ...]:
+        return tuple(sorted({held.agency_id for held in self.held}))
 
     @property
     def position_ids(self) -> tuple[int, ...]:

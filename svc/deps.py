@@ -32,3 +32,39 @@ class Deps:
     pki: Pki
     tsa: TimeStampAuthority
     server_key: bytes
+
+
+def build_deps(settings: Settings) -> Deps:
+    """Build everything once, at start-up.
+
+    :raises svc.settings.SettingsError: keys that must be given are not, or cannot be read
+    """
+    clock = SystemClock()
+    server_key = load_server_key(settings)
+    pki = load_or_create_pki(settings, server_key, clock.now())
+    return Deps(
+        settings=settings,
+        db=Database(settings.effective_database_url),
+        store=_build_store(settings),
+        clock=clock,
+        renderer=TypstRenderer(),
+        kinds=KindCatalogue.load(),
+        routes=load_all(),
+        calendar=load_calendar(settings.zone),
+        mailer=_build_mailer(settings),
+        pki=pki,
+        tsa=pki.tsa_service(),
+        server_key=server_key,
+    )
+
+
+def _build_store(settings: Settings) -> ObjectStore:
+    if settings.store == "local":
+        return LocalStore(settings.var_dir / "store")
+    return S3Store(settings)
+
+
+def _build_mailer(settings: Settings) -> Mailer:
+    if settings.mail == "folder":
+        return FolderMailer(settings.var_dir / "mail", settings.mail_from)
+    return SmtpMailer(settings)

@@ -8,6 +8,8 @@ what to do next; ``params`` are its placeholders.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -24,14 +26,14 @@ class AppError(Exception):
         super().__init__(self.text % self.params if self.params else self.text)
 
 
-class NotFound(AppError):
-    code, status = "not_found", 404
-    message = "Yang Anda cari tidak ada, atau Anda tidak berhak melihatnya."
-
-
 class Forbidden(AppError):
     code, status = "forbidden", 403
     message = "Jabatan Anda tidak berwenang untuk tindakan ini."
+
+
+class NotFound(AppError):
+    code, status = "not_found", 404
+    message = "Yang Anda cari tidak ada, atau Anda tidak berhak melihatnya."
 
 
 class NotAuthenticated(AppError):
@@ -44,9 +46,51 @@ class Conflict(AppError):
     message = "Keadaan naskah sudah berubah. Muat ulang halaman ini."
 
 
+@dataclass(frozen=True)
+class Change:
+    """Something that happened since a page was made."""
+
+    type: str
+    at: datetime
+    actor_name: str
+    reason: str
+
+
 class StaleTask(Conflict):
+    """``changes`` are the events since the version that the page was made from, oldest first."""
+
     code = "stale_task"
     message = "Halaman yang Anda lihat sudah usang: naskah ini telah berubah sejak Anda membukanya."
+
+    def __init__(self, changes: tuple[Change, ...] = (), decree_id: str = "") -> None:
+        super().__init__()
+        self.changes = changes
+        self.decree_id = decree_id
+
+
+class DocumentChanged(Conflict):
+    code = "document_changed"
+    message = "Naskah yang ditampilkan bukan lagi naskah yang akan ditandatangani. Muat ulang halaman ini."
+
+
+class NotYourTask(Forbidden):
+    code = "not_your_task"
+    message = "Tugas ini tidak menunggu jabatan yang Anda pegang."
+
+
+class SelfApproval(Forbidden):
+    code = "self_approval"
+    message = "Anda penyusun naskah ini; paraf dan tanda tangannya harus oleh orang lain."
+
+
+class CapacityForbidden(Forbidden):
+    code = "capacity_forbidden"
+    message = "Naskah jenis ini tidak boleh ditandatangani oleh Plt. atau Plh."
+
+
+class RouteUnusable(Conflict):
+    code = "route_unusable"
+    message = "Alur naskah ini menunjuk jabatan yang tidak ada atau kosong. Hubungi administrator."
 
 
 class InvalidInput(AppError):

@@ -79,9 +79,18 @@ class Kind:
     identify: tuple[str, ...]
     forbidden_capacities: frozenset[str]
     retention: Retention
+    routes: Mapping[str, str]
     schema: Schema
     example: Mapping[str, Any]
     folder: Path
+
+    def route_of(self, data: Mapping[str, Any]) -> str:
+        """The route, which ``[routes]`` in kind.toml may choose by a field: ``"pejabat=GUBERNUR" = "…"``."""
+        for condition, route_id in self.routes.items():
+            field, _, value = condition.partition("=")
+            if value in kind_fields.values_at(data, field):
+                return route_id
+        return self.route_id
 
 
 @dataclass(frozen=True)
@@ -207,6 +216,7 @@ def _build_kind(folder: Path, raw: Mapping[str, Any], schema: Schema, example: M
         identify=tuple(raw["identify"]),
         forbidden_capacities=frozenset(raw["forbidden_capacities"]),
         retention=Retention(**raw["retention"]),
+        routes=MappingProxyType(dict(raw.get("routes", {}))),
         schema=schema,
         example=example,
         folder=folder,

@@ -28,6 +28,7 @@ class Decree(HasPublicId, Base):
         CheckConstraint("medium IN ('electronic','paper')", name="medium"),
         Index("ix_decree_list", "unit_id", "kind", "status", "created_at", "id"),
         Index("ix_decree_status", "status", "created_at", "id"),
+        Index("ix_decree_agency", "agency_id", "created_at", "id"),
         Index("ix_decree_drafter", "drafter_id", "created_at", "id"),
         Index("ix_decree_created", "created_at", "id"),
     )
@@ -37,6 +38,8 @@ class Decree(HasPublicId, Base):
     # Lower-case haystack of number, subject, names and NIPs for the search box.
     search_text: Mapped[str] = mapped_column(String(2000), default="")
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    # The top-level unit (perangkat daerah) above ``unit_id``: owns the registers, bounds who may look.
+    agency_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     drafter_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     drafter_position_id: Mapped[int] = mapped_column(ForeignKey("position.id"))
     status: Mapped[str] = mapped_column(String(16), default="draft")

@@ -78,6 +78,7 @@ class OpenTask:
     kind: str
     step_title: str
     position_title: str
+    position_code: str
     position_id: int
     due_at: datetime
     is_mine: bool
@@ -174,7 +175,7 @@ def load_pdf(deps: Deps, actor: Actor, decree_id: str, sha256: str | None = None
         decree = session.scalars(select(Decree).where(Decree.public_id == decree_id)).one_or_none()
         if decree is None:
             raise NotFound
-        ensure_can_view(session, actor, decree)
+        ensure_can_view(actor, decree)
         files = session.scalars(
             select(StoredFile).where(StoredFile.decree_id == decree.id).order_by(StoredFile.id)).all()
         chosen = next((file for file in reversed(files) if file.sha256 == sha256), None) if sha256 else \
@@ -197,7 +198,7 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
     if row is None:
         raise NotFound
     decree: Decree = row[0]
-    ensure_can_view(session, actor, decree)
+    ensure_can_view(actor, decree)
     definition = load_definition(row[3].encode()) if row[3] else deps.routes.get(decree.route_id)
     tasks = _tasks(session, decree.id)
     files = session.scalars(
@@ -232,7 +233,7 @@ def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str
 
 def _tasks(session: Session, decree_id: int) -> Sequence[Row[Any]]:
     return session.execute(
-        select(Task, Position.title, Position.id, Person.name)
+        select(Task, Position.title, Position, Person.name)
         .join(Position, Position.id == Task.assignee_id)
         .outerjoin(Person, Person.id == Task.done_by_id)
         .where(Task.decree_id == decree_id).order_by(Task.id)).all()
@@ -259,10 +260,10 @@ def _signatures(session: Session, decree_id: int) -> tuple[SignatureItem, ...]:
 
 
 def _open_task(tasks: Sequence[Row[Any]], actor: Actor) -> OpenTask | None:
-    for task, title, position_id, _ in tasks:
+    for task, title, position, _ in tasks:
         if task.status == "open":
-            return OpenTask(task.public_id, task.kind, task.step_title, title, position_id, task.due_at,
-                            position_id in actor.position_ids)
+            return OpenTask(task.public_id, task.kind, task.step_title, title, position.code, position.id,
+                            task.due_at, position.id in actor.position_ids)
     return None
 
 
@@ -271,8 +272,8 @@ def _timeline(deps: Deps, decree: Decree, drafter: str, definition: Definition |
     items = [TimelineItem("Konsep", "done", drafter, at=decree.created_at,
                           mine=decree.drafter_id == actor.person_id)]
     last_step = -1
-    for task, title, position_id, person in tasks:
-        items.append(_task_item(deps, task, title, person, is_mine=position_id in actor.position_ids))
+    for task, title, position, person in tasks:
+        items.append(_task_item(deps, task, title, person, is_mine=position.id in actor.position_ids))
         last_step = task.step_index if task.outcome not in {"returned", "withdrawn"} else -1
     if definition is None or decree.status in {"rejected", "discarded", "issued"}:
         return tuple(items)

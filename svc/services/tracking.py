@@ -70,13 +70,13 @@ class UnitChoice:
 def load_page(deps: Deps, actor: Actor, wanted: TrackingFilter, cursor: str = "") -> Page[TrackingItem]:
     """One page in at most three statements."""
     with deps.db.read_session() as session:
-        return _page(session, _filtered(session, deps, actor, wanted), wanted.order, decode_cursor(cursor))
+        return _page(session, _filtered(deps, actor, wanted), wanted.order, decode_cursor(cursor))
 
 
 def export_rows(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Iterator[TrackingItem]:
     """Up to 10,000 rows of the same list, for the CSV file."""
     with deps.db.read_session() as session:
-        statement = _filtered(session, deps, actor, wanted)
+        statement = _filtered(deps, actor, wanted)
         order = _order(wanted.order)
         rows = session.execute(statement.order_by(*order).limit(EXPORT_LIMIT).execution_options(yield_per=500))
         for row in rows:
@@ -141,7 +141,7 @@ def _beyond(cursor: Cursor, *, newer: bool) -> ColumnElement[bool]:
     return or_(Decree.created_at < cursor.at, and_(Decree.created_at == cursor.at, Decree.id < cursor.row_id))
 
 
-def _filtered(session: Session, deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[Any]:
+def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[Any]:
     open_task = aliased(Task)
     statement = (
         select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
@@ -151,7 +151,7 @@ def _filtered(session: Session, deps: Deps, actor: Actor, wanted: TrackingFilter
         .join(Person, Person.id == Decree.drafter_id)
         .outerjoin(open_task, and_(open_task.decree_id == Decree.id, open_task.status == "open"))
         .outerjoin(Position, Position.id == open_task.assignee_id)
-        .where(visible_condition(session, actor), *_conditions(deps, actor, wanted)))
+        .where(visible_condition(actor), *_conditions(deps, actor, wanted)))
     if wanted.overdue:
         statement = statement.where(open_task.due_at < deps.clock.now())
     if wanted.unit_code:

@@ -1,0 +1,41 @@
+"""Who may look at which decree. The same rule twice: for one decree, and as a condition for lists."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+
+from svc.actors import Actor
+from svc.errors import NotFound
+from svc.models import Decree, Task
+from svc.roles import Role
+
+_SEES_ALL = frozenset({Role.BUREAU, Role.ADMIN})
+_CONFIDENTIAL = ("R", "SR")
+
+
+def ensure_can_view(actor: Actor, decree: Decree) -> None:
+    """Pass the drafter, everybody on the route, the same agency, bureau and administrators.
+
+    Secret ones (*rahasia*) are for the drafter and the route alone.
+    :raises NotFound: not for this actor; as if it did not exist, since its existence tells too
+    """
+    on_route = {position_id for _, position_id in decree.assignments or ()}
+    if decree.drafter_id == actor.person_id or on_route & set(actor.position_ids):
+        return
+    if decree.security in _CONFIDENTIAL:
+        raise NotFound
+    if not (actor.roles & _SEES_ALL or decree.agency_id in actor.agency_ids):
+        raise NotFound
+
+
+def visible_condition(actor: Actor) -> ColumnElement[bool]:
+    """The same rule over ``Decree`` for a list (routes by the tasks that were opened)."""
+    was_asked = exists(select(Task.id).where(Task.decree_id == Decree.id, Task.assignee_id.in_(actor.position_ids)))
+    own = or_(Decree.drafter_id == actor.person_id, was_asked)
+    if actor.roles & _SEES_ALL:
+        wide: ColumnElement[bool] = true()
+    elif actor.agency_ids:
+        wide = Decree.agency_id.in_(actor.agency_ids)
+    else:
+        wide = false()
+    return or_(and_(wide, Decree.security.not_in(_CONFIDENTIAL)), own)

@@ -1,0 +1,267 @@
+"""Drafts: made from a form or from a finished PDF, changed, copied, discarded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from certs.errors import UploadRefused
+from certs.intake import PdfFacts, inspect_upload
+from svc.actors import Actor, HeldPosition
+from svc.deps import Deps
+from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
+from svc.ids import new_public_id
+from svc.kinds import Kind, KindUnknown, search_terms, subject_of
+from svc.models import Decree, DecreeVersion, Task
+from svc.rendering import RenderFailed
+from svc.roles import is_allowed
+from svc.services import rendition
+from svc.services.access import ensure_can_view
+from svc.services.audit_log import record_decree
+from svc.services.files import store_pdf
+from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
+from svc.services.orgchart import load_chart
+from svc.services.refusals import refusal_words
+from workflows.errors import UnknownAssignee
+from workflows.model import Discard, StepKind
+from workflows.rules import resolve_assignments
+
+_MAX_SUBJECT = 300
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a version holds: data, what paraf stand for, and the PDF that reviewers see."""
+
+    subject: str
+    search_text: str
+    data: dict[str, Any]
+    content_sha256: str
+    pdf: bytes
+    pages: int
+
+
+def create_draft(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]) -> str:
+    """Validate, lay out and save a new draft; returns its public id.
+
+    :raises svc.kinds.InvalidDecreeData: every faulty field. :raises Forbidden: no position that drafts
+    """
+    kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    return _create(deps, actor, kind, drafter, _from_data(deps, kind, data, drafter), "template", "decree_drafted")
+
+
+def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: bytes) -> str:
+    """Take a finished PDF as a draft; returns its public id.
+
+    :raises InvalidInput: no kind or subject, or the PDF is refused, with the reason at ``file``
+    """
+    if not subject.strip():
+        raise InvalidInput(fields={"subject": "Perihal wajib diisi."})
+    kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    content = _from_pdf(deps, subject.strip()[:_MAX_SUBJECT], pdf)
+    return _create(deps, actor, kind, drafter, content, "upload", "decree_uploaded")
+
+
+def save_draft(deps: Deps, actor: Actor, decree_id: str, data: Mapping[str, Any], seen_version: int) -> None:
+    """Change a draft. What was submitted once is kept: the change becomes the next version.
+
+    :raises svc.kinds.InvalidDecreeData: :raises StaleTask: :raises Conflict: it is no draft any more
+    """
+    kind, drafter = _kind_and_drafter(deps, actor, decree_id)
+    content = _from_data(deps, kind, data, drafter)
+    _replace(deps, actor, decree_id, seen_version, content, "template")
+
+
+def replace_upload(deps: Deps, actor: Actor, decree_id: str, seen_version: int, pdf: bytes) -> None:
+    """Put another PDF in the place of an uploaded one. :raises InvalidInput: :raises StaleTask: as above"""
+    with deps.db.read_session() as session:
+        subject = session.scalar(select(Decree.subject).where(Decree.public_id == decree_id)) or ""
+    _replace(deps, actor, decree_id, seen_version, _from_pdf(deps, subject, pdf), "upload")
+
+
+def preview(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]) -> bytes:
+    """The draft PDF of what is typed so far; nothing is kept. :raises InvalidDecreeData: faulty fields"""
+    kind = find_kind(deps, kind_id)
+    return _from_data(deps, kind, data, drafting_position(actor)).pdf
+
+
+def duplicate(deps: Deps, actor: Actor, decree_id: str) -> str:
+    """A new draft with the same data. :raises NotFound: :raises Conflict: an uploaded PDF has no data"""
+    with deps.db.read_session() as session:
+        decree = session.scalars(select(Decree).where(Decree.public_id == decree_id)).one_or_none()
+        if decree is None:
+            raise NotFound
+        ensure_can_view(actor, decree)
+        if decree.source != "template":
+            raise Conflict("Naskah dari berkas PDF tidak dapat disalin menjadi konsep.")
+        data = session.scalars(
+            select(DecreeVersion.data).where(DecreeVersion.decree_id == decree.id)
+            .order_by(DecreeVersion.version_no.desc()).limit(1)).one()
+        kind = find_kind(deps, decree.kind)
+    drafter = drafting_position(actor)
+    content = _from_data(deps, kind, data, drafter)
+    return _create(deps, actor, kind, drafter, content, "template", "decree_duplicated")
+
+
+def discard(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason: str) -> None:
+    """Throw a draft away; it stays on record, its number becomes void.
+
+    :raises InvalidInput: no reason. :raises StaleTask: :raises NotYourTask: :raises Conflict: refused
+    """
+    with deps.db.unit_of_work() as session:
+        decree = lock_decree(session, decree_id)
+        ensure_can_view(actor, decree)
+        ensure_seen(session, decree, seen_version)
+        flow = load_flow(session, deps, decree)
+        run_command(session, deps, flow, Discard(to_workflow(actor), reason), doer_of(actor), reason)
+
+
+def find_kind(deps: Deps, kind_id: str) -> Kind:
+    """:raises InvalidInput: there is no such kind."""
+    try:
+        return deps.kinds.get(kind_id)
+    except KindUnknown as error:
+        raise InvalidInput(fields={"kind": "Pilih jenis naskah."}) from error
+
+
+def drafting_position(actor: Actor) -> HeldPosition:
+    """The position in which the actor drafts: the chosen one if it may, else the first that may.
+
+    :raises Forbidden: none may
+    """
+    candidates = [actor.acting_as, *actor.held] if actor.acting_as else list(actor.held)
+    for held in candidates:
+        if held is not None and is_allowed("decree.draft", held.roles):
+            return held
+    raise Forbidden
+
+
+def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
+    """Look into an uploaded PDF. :raises InvalidInput: refused, with the reason at ``file``"""
+    try:
+        return inspect_upload(pdf, deps.settings.max_upload_bytes)
+    except UploadRefused as error:
+        raise InvalidInput(fields={"file": refusal_words(error)}) from error
+
+
+def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content: _Content, source: str,
+            event_type: str) -> str:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        decree = Decree(
+            public_id=new_public_id(), kind=kind.id, subject=content.subject, search_text=content.search_text,
+            unit_id=drafter.unit_id, agency_id=drafter.agency_id, drafter_id=actor.person_id,
+            drafter_position_id=drafter.position_id, source=source, route_id=route_for(kind, content.data),
+            verify_code=new_public_id(), security=kind.security, assignments=[], created_at=now, updated_at=now)
+        session.add(decree)
+        session.flush()
+        _store_content(session, deps, decree, content, now)
+        session.add(DecreeVersion(
+            decree_id=decree.id, version_no=1, data=content.data, content_sha256=content.content_sha256,
+            pdf_sha256=_sha256(content.pdf), created_by_id=actor.person_id, created_at=now, updated_at=now))
+        record_decree(session, decree, event_type, doer_of(actor, drafter.position_id).audit, now,
+                      {"kind": kind.id, "version_no": 1, "content_sha256": content.content_sha256,
+                       "lock_version": decree.lock_version})
+        return decree.public_id
+
+
+def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, content: _Content, source: str) -> None:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        decree = lock_decree(session, decree_id)
+        ensure_can_view(actor, decree)
+        ensure_seen(session, decree, seen_version)
+        if decree.status != "draft" or decree.drafter_id != actor.person_id or decree.source != source:
+            raise Conflict("Hanya penyusun yang dapat mengubah konsep, dan hanya selama masih konsep.")
+        version = _version_to_write(session, decree, actor, now)
+        version.data, version.content_sha256 = content.data, content.content_sha256
+        version.pdf_sha256, version.updated_at = _sha256(content.pdf), now
+        decree.subject, decree.updated_at = content.subject, now
+        decree.search_text = f"{(decree.number or '').lower()} {content.search_text}".strip()[:2000]
+        if source == "template":
+            decree.route_id = route_for(deps.kinds.get(decree.kind), content.data)
+        decree.lock_version += 1
+        _store_content(session, deps, decree, content, now)
+        record_decree(session, decree, "draft_saved", doer_of(actor, decree.drafter_position_id).audit, now,
+                      {"version_no": version.version_no, "content_sha256": content.content_sha256,
+                       "lock_version": decree.lock_version})
+
+
+def _version_to_write(session: Session, decree: Decree, actor: Actor, now: datetime) -> DecreeVersion:
+    """The current version, or a new one when tasks were opened on the current one."""
+    was_submitted = session.scalar(select(exists().where(
+        Task.decree_id == decree.id, Task.version_no == decree.version_no)))
+    if not was_submitted:
+        return session.scalars(select(DecreeVersion).where(
+            DecreeVersion.decree_id == decree.id, DecreeVersion.version_no == decree.version_no)).one()
+    decree.version_no += 1
+    version = DecreeVersion(decree_id=decree.id, version_no=decree.version_no, created_by_id=actor.person_id,
+                            created_at=now)
+    session.add(version)
+    return version
+
+
+def _kind_and_drafter(deps: Deps, actor: Actor, decree_id: str) -> tuple[Kind, HeldPosition]:
+    with deps.db.read_session() as session:
+        decree = session.scalars(select(Decree).where(Decree.public_id == decree_id)).one_or_none()
+        if decree is None:
+            raise NotFound
+        ensure_can_view(actor, decree)
+    held = next((one for one in actor.held if one.position_id == decree.drafter_position_id), None)
+    return find_kind(deps, decree.kind), held or drafting_position(actor)
+
+
+def route_for(kind: Kind, data: Mapping[str, Any]) -> str:
+    """The route of a kind, which may depend on one field of its data (``[routes]`` in kind.toml)."""
+    return kind.route_of(data)
+
+
+def _from_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: HeldPosition) -> _Content:
+    complete = deps.kinds.complete_data(kind, data)
+    deps.kinds.validate_data(kind, complete)
+    subject = subject_of(kind, complete)
+    canonical = json.dumps({"kind": kind.id, "data": complete}, sort_keys=True, separators=(",", ":"),
+                           ensure_ascii=False)
+    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
+    with deps.db.read_session() as session:
+        signer = _signer_position(session, deps, route_for(kind, complete), drafter)
+        place = rendition.place_of(session, deps, drafter.unit_id, signer, today)
+    try:
+        rendered = rendition.render_draft(deps, kind, complete, place)
+    except RenderFailed as error:
+        raise InvalidInput("Isian ini tidak dapat ditata menjadi PDF. Periksa teks yang tidak biasa.") from error
+    words = " ".join((subject, *search_terms(kind, complete)))
+    return _Content(subject, words.lower()[:2000], complete, _sha256(canonical.encode()), rendered.pdf,
+                    rendered.pages)
+
+
+def _signer_position(session: Session, deps: Deps, route_id: str, drafter: HeldPosition) -> int | None:
+    definition = deps.routes.get(route_id)
+    if definition is None:
+        return None
+    try:
+        assignments = resolve_assignments(definition, drafter.position_id, load_chart(session))
+    except UnknownAssignee:
+        return None  # a draft may be written before the organisation is complete; submitting says what lacks
+    return next((a.position_id for a in assignments if definition.steps[a.step_index].kind is StepKind.SIGN), None)
+
+
+def _from_pdf(deps: Deps, subject: str, pdf: bytes) -> _Content:
+    facts = inspect(deps, pdf)
+    return _Content(subject, subject.lower(), {}, _sha256(pdf), pdf, facts.pages)
+
+
+def _store_content(session: Session, deps: Deps, decree: Decree, content: _Content, now: datetime) -> None:
+    purpose = "upload" if decree.source == "upload" else "draft"
+    store_pdf(session, deps, decree, purpose, content.pdf, now, pages=content.pages)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,161 @@
+"""Number registers: book × agency × year, gap-free, void numbers kept with their reason.
+
+A number is taken inside the caller's transaction, which holds the register's row from then on: a roll-back gives
+the number back, a commit makes it the decree's for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.kinds import Kind, format_number
+from svc.models import Decree, Register, RegisterEntry, Unit
+from svc.services.access import visible_condition
+from svc.services.audit_log import AuditActor, record_decree
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class Book:
+    """A register as one chooses it."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True)
+class BookEntry:
+    seq: int
+    formatted: str
+    subject: str
+    decree_id: str
+    state: str
+    void_reason: str | None
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class BookPage:
+    key: str
+    items: tuple[BookEntry, ...]
+    next_cursor: str
+    prev_cursor: str
+
+
+def local_day(deps: Deps, now: datetime) -> date:
+    """The day in the province's zone."""
+    return now.astimezone(deps.settings.tzinfo).date()
+
+
+def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: datetime) -> RegisterEntry:
+    """The decree's number of this year: the one it holds, or the next of its register.
+
+    A number of an earlier year is voided, since the printed date must be of the year that the number says.
+    """
+    today = local_day(deps, now)
+    held = live_entry(session, decree)
+    if held is not None:
+        if _year_of(session, held) == today.year:
+            return held
+        void_number(session, decree, "Tahun berganti sebelum naskah ditandatangani.", AuditActor.system(), now)
+    register = _lock_register(session, kind.register, decree.agency_id, today.year)
+    agency = session.get_one(Unit, decree.agency_id)
+    entry = RegisterEntry(
+        register_id=register.id, seq=register.next_seq, decree_id=decree.id, state="held", taken_at=now,
+        formatted=format_number(kind.number_format, seq=register.next_seq,
+                                unit_code=agency.letter_code or agency.code, issued_on=today))
+    register.next_seq += 1
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def live_entry(session: Session, decree: Decree) -> RegisterEntry | None:
+    """The number that the decree holds or used; ``None`` when it has none."""
+    return session.scalars(
+        select(RegisterEntry).where(RegisterEntry.decree_id == decree.id,
+                                    RegisterEntry.state != "void")).one_or_none()
+
+
+def mark_used(session: Session, decree: Decree) -> None:
+    """The decree was signed: its number is used."""
+    entry = live_entry(session, decree)
+    if entry is not None:
+        entry.state = "used"
+
+
+def void_number(session: Session, decree: Decree, reason: str, actor: AuditActor, now: datetime) -> None:
+    """Keep the decree's number as void, with its reason; nothing when it has none."""
+    entry = live_entry(session, decree)
+    if entry is None:
+        return
+    entry.state, entry.void_reason, entry.voided_at = "void", reason[:500], now
+    decree.number = None
+    session.flush()
+    record_decree(session, decree, "number_voided", actor, now,
+                  {"number": entry.formatted, "reason": entry.void_reason, "lock_version": decree.lock_version})
+
+
+def list_books(deps: Deps, actor: Actor) -> tuple[Book, ...]:
+    """The registers of the actor's agencies (all for those who see all), newest year first."""
+    titles = {kind.register: kind.title for kind in deps.kinds.all()}
+    with deps.db.read_session() as session:
+        statement = (
+            select(Register.id, Register.book, Register.year, Unit.name).join(Unit, Unit.id == Register.unit_id)
+            .order_by(Register.year.desc(), Register.book, Unit.name))
+        if not actor.roles & {"bureau", "admin"}:
+            statement = statement.where(Register.unit_id.in_(actor.agency_ids))
+        return tuple(Book(str(row.id), f"{titles.get(row.book, row.book)} · {row.name} · {row.year}")
+                     for row in session.execute(statement))
+
+
+def register_book(deps: Deps, actor: Actor, book_key: str, cursor: str = "") -> BookPage:
+    """A page of a register by falling number; subjects of secret decrees stay hidden."""
+    if not book_key.isdigit():
+        return BookPage("", (), "", "")
+    below = int(cursor) if cursor.isdigit() else None
+    with deps.db.read_session() as session:
+        shown = visible_condition(actor).label("shown")
+        statement = (
+            select(RegisterEntry, Decree.subject, Decree.public_id, shown)
+            .join(Decree, Decree.id == RegisterEntry.decree_id)
+            .where(RegisterEntry.register_id == int(book_key)))
+        if not actor.roles & {"bureau", "admin"}:
+            statement = statement.join(Register, Register.id == RegisterEntry.register_id).where(
+                Register.unit_id.in_(actor.agency_ids))
+        if below is not None:
+            statement = statement.where(RegisterEntry.seq < below)
+        rows = list(session.execute(statement.order_by(RegisterEntry.seq.desc()).limit(PAGE_SIZE + 1)))
+    items = tuple(_entry(row) for row in rows[:PAGE_SIZE])
+    following = str(items[-1].seq) if len(rows) > PAGE_SIZE else ""
+    return BookPage(book_key, items, following, str(items[0].seq + PAGE_SIZE + 1) if below and items else "")
+
+
+def _entry(row: Any) -> BookEntry:
+    entry: RegisterEntry = row[0]
+    subject = row[1] if row[3] else "(rahasia)"
+    return BookEntry(entry.seq, entry.formatted, subject, row[2], entry.state, entry.void_reason, entry.taken_at)
+
+
+def _year_of(session: Session, entry: RegisterEntry) -> int:
+    return session.get_one(Register, entry.register_id).year
+
+
+def _lock_register(session: Session, book: str, unit_id: int, year: int) -> Register:
+    """The register's row, made when missing (race-free), locked until the transaction ends."""
+    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.execute(
+        dialect.insert(Register).values(book=book, unit_id=unit_id, year=year, next_seq=1)
+        .on_conflict_do_nothing(index_elements=["book", "unit_id", "year"]))
+    return session.scalars(
+        select(Register).where(Register.book == book, Register.unit_id == unit_id, Register.year == year)
+        .with_for_update().execution_options(populate_existing=True)).one()

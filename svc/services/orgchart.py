@@ -1,0 +1,90 @@
+"""The organisation as of a day: chart for routing, holders, letterheads, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.models import Holding, Person, Position, Unit
+from svc.roles import Role
+from workflows.model import ChartPosition, OrgChart
+
+_CAPACITY_ORDER = {"definitive": 0, "pj": 1, "plt": 2, "plh": 3}
+CAPACITY_PREFIX = {"plt": "Plt. ", "plh": "Plh. ", "pj": "Pj. "}
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody who holds a position on a day."""
+
+    person_id: int
+    name: str
+    rank: str | None
+    nip: str | None
+    capacity: str
+
+
+@dataclass(frozen=True)
+class PositionChoice:
+    public_id: str
+    label: str
+
+
+def load_units(session: Session) -> dict[int, Unit]:
+    return {unit.id: unit for unit in session.scalars(select(Unit))}
+
+
+def agency_of(units: Mapping[int, Unit], unit_id: int) -> Unit:
+    """The top-level unit (child of the province) above a unit; the province itself stays itself."""
+    unit = units[unit_id]
+    while unit.parent_id is not None and units[unit.parent_id].parent_id is not None:
+        unit = units[unit.parent_id]
+    return unit
+
+
+def load_chart(session: Session) -> OrgChart:
+    """All active positions; ``unit_code`` is that of the agency, as ``{unit}`` in routes means it."""
+    units = load_units(session)
+    rows = session.execute(
+        select(Position.id, Position.code, Position.unit_id, Position.superior_id).where(Position.is_active))
+    return OrgChart({row.id: ChartPosition(row.id, row.code, agency_of(units, row.unit_id).code, row.superior_id)
+                     for row in rows})
+
+
+def held_on(day: date) -> ColumnElement[bool]:
+    """Condition over ``Holding``: valid on that day."""
+    return and_(Holding.valid_from <= day, or_(Holding.valid_to.is_(None), Holding.valid_to >= day))
+
+
+def holders_of(session: Session, position_id: int, day: date) -> tuple[Holder, ...]:
+    """Who holds a position on a day, the definitive holder first."""
+    rows = session.execute(
+        select(Person.id, Person.name, Person.rank, Person.nip, Holding.capacity)
+        .join(Holding, Holding.person_id == Person.id)
+        .where(Holding.position_id == position_id, Person.is_active, held_on(day)))
+    holders = [Holder(*row) for row in rows]
+    return tuple(sorted(holders, key=lambda holder: (_CAPACITY_ORDER[holder.capacity], holder.person_id)))
+
+
+def position_choices(deps: Deps, actor: Actor) -> tuple[PositionChoice, ...]:
+    """Positions of the actor's agencies that may take over a task, each with its present holder."""
+    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
+    with deps.db.read_session() as session:
+        units = load_units(session)
+        agencies = set(actor.agency_ids)
+        rows = session.execute(
+            select(Position, Person.name)
+            .outerjoin(Holding, and_(Holding.position_id == Position.id, held_on(today)))
+            .outerjoin(Person, Person.id == Holding.person_id)
+            .where(Position.is_active).order_by(Position.title))
+        able = {Role.OFFICIAL.value, Role.SIGNER.value}
+        return tuple(
+            PositionChoice(position.public_id, f"{position.title} – {name or '(kosong)'}")
+            for position, name in rows
+            if able & set(position.roles.split(",")) and agency_of(units, position.unit_id).id in agencies)

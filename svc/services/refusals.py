@@ -1,0 +1,26 @@
+"""Why an uploaded PDF is refused, in the user's words (gettext msgids) with what to do next."""
+
+from __future__ import annotations
+
+from certs import errors
+from certs.errors import UploadRefused
+
+_WORDS: dict[type[UploadRefused], str] = {
+    errors.UploadTooLarge: "Berkas terlalu besar. Perkecil menjadi paling besar 20 MB, lalu unggah lagi.",
+    errors.UploadNotPdf: "Berkas ini bukan PDF. Simpan naskah sebagai PDF, lalu unggah lagi.",
+    errors.UploadBroken: "Berkas PDF ini rusak. Buat lagi dari aplikasi asalnya, lalu unggah.",
+    errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",
+    errors.UploadHasJavaScript: "Berkas PDF ini memuat JavaScript. Cetak ke PDF, lalu unggah hasilnya.",
+    errors.UploadHasXfa: "Berkas PDF ini memuat formulir XFA. Cetak ke PDF, lalu unggah hasilnya.",
+    errors.UploadHasLaunchAction: "Berkas PDF ini memuat perintah untuk membuka program. Cetak ke PDF, lalu unggah.",
+    errors.UploadHasAttachment: "Berkas PDF ini memuat lampiran tersembunyi. Hapus lampirannya, lalu unggah lagi.",
+    errors.UploadHasRichMedia: "Berkas PDF ini memuat media. Cetak ke PDF, lalu unggah hasilnya.",
+    errors.UploadAlreadySigned: "Berkas PDF ini sudah bertanda tangan elektronik dan tidak dapat menjadi konsep.",
+    errors.UploadHasTooManyPages: "Berkas PDF ini terlalu banyak halamannya (paling banyak 500).",
+    errors.UploadHasNoPages: "Berkas PDF ini tidak memuat halaman.",
+}
+
+
+def refusal_words(error: UploadRefused) -> str:
+    """The reason in Indonesian; the generic one for a kind of refusal that has no words yet."""
+    return _WORDS.get(type(error), "Berkas PDF ini ditolak. Cetak ke PDF, lalu unggah hasilnya.")

@@ -1,0 +1,133 @@
+"""Commands on the route: submit, paraf, return, reject, withdraw, reassign. One transaction each."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.errors import InvalidInput, RouteUnusable
+from svc.models import Decree, Position, RouteVersion
+from svc.roles import is_allowed
+from svc.services.access import ensure_can_view
+from svc.services.flow import (
+    Flow,
+    doer_of,
+    ensure_seen,
+    load_flow,
+    lock_by_task,
+    lock_decree,
+    run_command,
+    to_workflow,
+)
+from svc.services.orgchart import load_chart
+from workflows.errors import UnknownAssignee
+from workflows.loader import load_source
+from workflows.model import Approve, Command, Definition, Reassign, Reject, ReturnForRevision, Submit, Withdraw
+from workflows.rules import resolve_assignments
+
+_MAX_REASON = 2000
+
+
+def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
+    """Pin the route, resolve its positions and open the first task.
+
+    :raises StaleTask: :raises NotYourTask: not the drafter. :raises RouteUnusable: a position is missing
+    """
+    with deps.db.unit_of_work() as session:
+        decree = lock_decree(session, decree_id)
+        ensure_can_view(actor, decree)
+        ensure_seen(session, decree, seen_version)
+        flow = load_flow(session, deps, decree)
+        _pin_route(session, deps, decree, flow.definition)
+        try:
+            assignments = resolve_assignments(flow.definition, decree.drafter_position_id, load_chart(session))
+        except UnknownAssignee as error:
+            raise RouteUnusable from error
+        run_command(session, deps, flow, Submit(to_workflow(actor), assignments),
+                    doer_of(actor, decree.drafter_position_id))
+
+
+def approve(deps: Deps, actor: Actor, task_id: str, seen_version: int) -> None:
+    """Record a paraf. The last one takes the number and freezes the document in the same transaction.
+
+    :raises StaleTask: the page was out of date. :raises NotYourTask: no capacity covers it.
+    :raises SelfApproval: the actor drafted it
+    """
+    with deps.db.unit_of_work() as session:
+        flow = _flow_of_task(session, deps, actor, task_id)
+        _run(session, deps, flow, actor, Approve(to_workflow(actor), seen_version))
+
+
+def return_for_revision(deps: Deps, actor: Actor, task_id: str, seen_version: int, reason: str) -> None:
+    """Give back to the drafter; every version stays, the paraf of this one become void.
+
+    :raises InvalidInput: no reason. :raises StaleTask: :raises NotYourTask: as for ``approve``
+    """
+    with deps.db.unit_of_work() as session:
+        flow = _flow_of_task(session, deps, actor, task_id)
+        command = ReturnForRevision(to_workflow(actor), seen_version, reason[:_MAX_REASON])
+        _run(session, deps, flow, actor, command, reason)
+
+
+def reject(deps: Deps, actor: Actor, task_id: str, seen_version: int, reason: str) -> None:
+    """Refuse for good; a number already taken becomes void. :raises: as for ``return_for_revision``"""
+    with deps.db.unit_of_work() as session:
+        flow = _flow_of_task(session, deps, actor, task_id)
+        command = Reject(to_workflow(actor), seen_version, reason[:_MAX_REASON])
+        _run(session, deps, flow, actor, command, reason)
+
+
+def withdraw(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason: str) -> None:
+    """The drafter pulls a submitted decree back to a draft, until it is being signed.
+
+    :raises InvalidInput: no reason. :raises StaleTask: :raises NotYourTask: :raises Conflict: too late
+    """
+    with deps.db.unit_of_work() as session:
+        decree = lock_decree(session, decree_id)
+        ensure_can_view(actor, decree)
+        ensure_seen(session, decree, seen_version)
+        flow = load_flow(session, deps, decree)
+        run_command(session, deps, flow, Withdraw(to_workflow(actor), reason[:_MAX_REASON]),
+                    doer_of(actor, decree.drafter_position_id), reason[:_MAX_REASON])
+
+
+def reassign(deps: Deps, actor: Actor, task_id: str, seen_version: int, to_position_id: str, reason: str) -> None:
+    """Hand an open task to another position (public id); administrators may move any task.
+
+    :raises InvalidInput: no reason or no such position. :raises StaleTask: :raises NotYourTask: refused
+    """
+    with deps.db.unit_of_work() as session:
+        target = session.scalars(
+            select(Position).where(Position.public_id == to_position_id, Position.is_active)).one_or_none()
+        if target is None:
+            raise InvalidInput(fields={"position": "Pilih jabatan tujuan."})
+        flow = _flow_of_task(session, deps, actor, task_id)
+        is_override = is_allowed("admin.people", actor.roles)
+        command = Reassign(to_workflow(actor), seen_version, target.id, reason[:_MAX_REASON], is_override=is_override)
+        _run(session, deps, flow, actor, command, reason)
+
+
+def _flow_of_task(session: Session, deps: Deps, actor: Actor, task_id: str) -> Flow:
+    decree = lock_by_task(session, task_id)
+    ensure_can_view(actor, decree)
+    return load_flow(session, deps, decree)
+
+
+def _run(session: Session, deps: Deps, flow: Flow, actor: Actor, command: Command, note: str = "") -> None:
+    """A command on a task whose page is old is stale, also when another task is open by now."""
+    ensure_seen(session, flow.decree, getattr(command, "seen_version", flow.decree.lock_version))
+    open_task = flow.snapshot.open_task
+    position_id = open_task.position_id if open_task else None
+    run_command(session, deps, flow, command, doer_of(actor, position_id), note[:_MAX_REASON])
+
+
+def _pin_route(session: Session, deps: Deps, decree: Decree, definition: Definition) -> None:
+    known = session.scalar(select(RouteVersion.id).where(RouteVersion.sha256 == definition.sha256))
+    if known is None:
+        source = load_source(definition.id).decode()
+        session.add(RouteVersion(sha256=definition.sha256, route_id=definition.id, version=definition.version,
+                                 source=source, created_at=deps.clock.now()))
+        session.flush()
+    decree.route_sha256 = definition.sha256
