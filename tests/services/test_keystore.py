@@ -1,0 +1,87 @@
+"""Keys on disk: private, made once, never overwritten, changed without loss."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from svc.adapters import keystore
+from svc.settings import Settings, SettingsError
+
+NOW = datetime(2026, 11, 24, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(var_dir=tmp_path / "var")
+
+
+def test_a_second_start_finds_the_same_keys(settings: Settings) -> None:
+    key = keystore.load_server_key(settings)
+    pki = keystore.load_or_create_pki(settings, key, NOW)
+
+    again = keystore.load_or_create_pki(settings, keystore.load_server_key(settings), NOW)
+
+    assert keystore.load_secret_key(settings) == keystore.load_secret_key(settings)
+    assert again.root_pem == pki.root_pem
+    assert again.audit.certificate == pki.audit.certificate
+    assert again.issuing.key.private_numbers() == pki.issuing.key.private_numbers()
+
+
+def test_only_the_owner_may_read_and_no_key_lies_in_the_open(settings: Settings) -> None:
+    key = keystore.load_server_key(settings)
+    keystore.load_secret_key(settings)
+    keystore.load_or_create_pki(settings, key, NOW)
+
+    for path in [keystore.keys_folder(settings), *keystore.keys_folder(settings).rglob("*")]:
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
+        if path.is_file():
+            assert b"PRIVATE KEY" not in path.read_bytes()
+
+
+def test_processes_that_start_together_agree(settings: Settings) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        keys = list(pool.map(lambda _: keystore.load_server_key(settings), range(6)))
+    assert len(set(keys)) == 1
+    with ThreadPoolExecutor(3) as pool:
+        roots = list(pool.map(lambda _: keystore.load_or_create_pki(settings, keys[0], NOW).root_pem, range(3)))
+    assert len(set(roots)) == 1
+
+
+def test_another_server_key_is_refused_and_destroys_nothing(settings: Settings) -> None:
+    key = keystore.load_server_key(settings)
+    pki = keystore.load_or_create_pki(settings, key, NOW)
+
+    with pytest.raises(SettingsError, match="another server key"):
+        keystore.load_or_create_pki(settings, secrets.token_bytes(32), NOW)
+
+    assert keystore.load_or_create_pki(settings, key, NOW).root_pem == pki.root_pem
+
+
+@pytest.mark.parametrize("text", ["not base64!", base64.b64encode(b"too short").decode()])
+def test_a_bad_server_key_is_named_at_start(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="server key"):
+        keystore.load_server_key(Settings(var_dir=tmp_path, server_key=SecretStr(text)))
+
+
+def test_a_changed_server_key_opens_the_same_pki_and_the_old_one_nothing(settings: Settings) -> None:
+    old = keystore.load_server_key(settings)
+    pki = keystore.load_or_create_pki(settings, old, NOW)
+    new = secrets.token_bytes(32)
+
+    keystore.write_pki_under(settings, pki, new)
+    assert keystore.load_or_create_pki(settings, old, NOW).root_pem == pki.root_pem  # crash here: both open
+    keystore.adopt_server_key(settings, new)
+
+    assert keystore.load_server_key(settings) == new
+    assert keystore.load_or_create_pki(settings, new, NOW).root_pem == pki.root_pem
+    with pytest.raises(SettingsError):
+        keystore.load_or_create_pki(settings, old, NOW)
