@@ -52,8 +52,7 @@ class Database:
         try:
             yield session
         finally:
-            session.rollback()
-            session.close()
+            session.close()  # rolls back; what was loaded stays readable, which rollback() would expire
 
     def ping(self) -> None:
         """Ask the database for a one. :raises sqlalchemy.exc.SQLAlchemyError: it does not answer."""

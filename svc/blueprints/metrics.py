@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
@@ -62,7 +63,8 @@ def _drill(query: report.MetricsQuery) -> Callable[[str, str], str]:
             args["signed_to"] = min(last, query.end).isoformat()
         elif group in {"unit", "kind"}:
             args[group] = key
-        return url_for("decrees.index", **{name: value for name, value in args.items() if value})  # type: ignore[arg-type]
+        wanted: dict[str, Any] = {name: value for name, value in args.items() if value}
+        return url_for("decrees.index", **wanted)
 
     return link
 
@@ -87,7 +89,7 @@ def group_from_request() -> report.GroupBy:
     wanted = request.args.get("group_by", "month")
     for group in (*_GROUPS, "total"):
         if group == wanted:
-            return group  # type: ignore[return-value]
+            return group
     raise InvalidInput(fields={"group_by": "month, unit, kind, total"})
 
 

@@ -122,7 +122,7 @@ def _count_signed(cell: dict[str, int], item: _Signed) -> None:
         cell["within_norm"] += int(item.working_minutes <= item.norm_minutes)
 
 
-def _cells_of_day(which: ColumnElement[bool], start: datetime, end: datetime) -> Select[Any]:
+def _cells_of_day(which: ColumnElement[bool], start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
     return (
         select(AuditEvent.type, Decree.unit_id, Decree.kind, func.count())
         .join(Decree, Decree.id == AuditEvent.decree_id)
@@ -130,7 +130,7 @@ def _cells_of_day(which: ColumnElement[bool], start: datetime, end: datetime) ->
         .group_by(AuditEvent.type, Decree.unit_id, Decree.kind))
 
 
-def _first_submissions(start: datetime, end: datetime) -> Select[Any]:
+def _first_submissions(start: datetime, end: datetime) -> Select[*tuple[Any, ...]]:
     today = (select(AuditEvent.decree_id)
              .where(AuditEvent.type == SUBMITTED, AuditEvent.at >= start, AuditEvent.at < end))
     first = func.min(AuditEvent.at)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -126,7 +126,7 @@ def _unit_and_below(units: dict[int, Unit], code: str | None) -> set[int] | None
 
 def _load_counts(session: Session, query: MetricsQuery, unit_ids: set[int] | None) -> list[_Count]:
     sums = [func.sum(getattr(DayFact, name)) for name in _COUNTS]
-    statement: Select[tuple[object, ...]] = (
+    statement: Select[*tuple[Any, ...]] = (
         select(DayFact.day, DayFact.unit_id, DayFact.kind, *sums)
         .where(DayFact.day.between(query.start, query.end))
         .group_by(DayFact.day, DayFact.unit_id, DayFact.kind))

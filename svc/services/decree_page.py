@@ -231,7 +231,7 @@ def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str
     return files[-1] if files else None
 
 
-def _tasks(session: Session, decree_id: int) -> Sequence[Row[Any]]:
+def _tasks(session: Session, decree_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
     return session.execute(
         select(Task, Position.title, Position, Person.name)
         .join(Position, Position.id == Task.assignee_id)
@@ -259,7 +259,7 @@ def _signatures(session: Session, decree_id: int) -> tuple[SignatureItem, ...]:
     return tuple(SignatureItem(s.signer_name, s.position_title, s.level, s.signed_at) for s in rows)
 
 
-def _open_task(tasks: Sequence[Row[Any]], actor: Actor) -> OpenTask | None:
+def _open_task(tasks: Sequence[Row[*tuple[Any, ...]]], actor: Actor) -> OpenTask | None:
     for task, title, position, _ in tasks:
         if task.status == "open":
             return OpenTask(task.public_id, task.kind, task.step_title, title, position.code, position.id,
@@ -268,11 +268,13 @@ def _open_task(tasks: Sequence[Row[Any]], actor: Actor) -> OpenTask | None:
 
 
 def _timeline(deps: Deps, decree: Decree, drafter: str, definition: Definition | None,
-              tasks: Sequence[Row[Any]], actor: Actor) -> tuple[TimelineItem, ...]:
+              tasks: Sequence[Row[*tuple[Any, ...]]], actor: Actor) -> tuple[TimelineItem, ...]:
     items = [TimelineItem("Konsep", "done", drafter, at=decree.created_at,
                           mine=decree.drafter_id == actor.person_id)]
     last_step = -1
     for task, title, position, person in tasks:
+        if task.kind == "sign" and decree.number and not any(item.note == decree.number for item in items):
+            items.append(TimelineItem("Penomoran", "done", at=task.opened_at, note=decree.number))
         items.append(_task_item(deps, task, title, person, is_mine=position.id in actor.position_ids))
         last_step = task.step_index if task.outcome not in {"returned", "withdrawn"} else -1
     if definition is None or decree.status in {"rejected", "discarded", "issued"}:

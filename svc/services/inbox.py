@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -16,7 +16,7 @@ from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
 
 PAGE_SIZE = 50
 # Written as a literal, since the partial index is used only where its own condition stands in the query.
-_IS_OPEN = literal_column("task.status = 'open'")
+_IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open'")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _load_page(session: Session, actor: Actor, cursor: Cursor | None) -> Page[In
         prev_cursor=Cursor(rows[0].due_at, rows[0].id, True).encode() if rows and has_prev else "")
 
 
-def _items(actor: Actor) -> Select[Any]:
+def _items(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(Task.id, Task.public_id, Decree.public_id, Decree.kind, Task.kind, Decree.subject, Decree.number,
                Unit.name, Person.name, Task.step_title, Position.title, Task.version_no, Decree.security,

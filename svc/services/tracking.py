@@ -104,12 +104,13 @@ def quick_search(deps: Deps, actor: Actor, text: str) -> tuple[TrackingItem, ...
     if not text.strip():
         return ()
     with deps.db.read_session() as session:
-        statement = _filtered(session, deps, actor, TrackingFilter(text=text))
+        statement = _filtered(deps, actor, TrackingFilter(text=text))
         rows = session.execute(statement.order_by(*_order("newest")).limit(8))
         return tuple(TrackingItem(*row[1:]) for row in rows)
 
 
-def _page(session: Session, statement: Select[Any], order: Order, cursor: Cursor | None) -> Page[TrackingItem]:
+def _page(session: Session, statement: Select[*tuple[Any, ...]], order: Order,
+          cursor: Cursor | None) -> Page[TrackingItem]:
     backward = cursor is not None and cursor.is_backward
     if cursor is not None:
         statement = statement.where(_beyond(cursor, newer=(order == "newest") == backward))
@@ -141,7 +142,7 @@ def _beyond(cursor: Cursor, *, newer: bool) -> ColumnElement[bool]:
     return or_(Decree.created_at < cursor.at, and_(Decree.created_at == cursor.at, Decree.id < cursor.row_id))
 
 
-def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[Any]:
+def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[*tuple[Any, ...]]:
     open_task = aliased(Task)
     statement = (
         select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
