@@ -75,6 +75,14 @@ def complete_rise(data: Mapping[str, Any], scales: PayScales) -> dict[str, Any]:
     return {**data, "dasar": base, "kenaikan": {**computed, **data.get("kenaikan", {})}}
 
 
+def instrument_of(data: Mapping[str, Any], scales: PayScales) -> str:
+    """The regulation whose table gives the new pay; the newest while the data does not say."""
+    try:
+        return scales.on(date.fromisoformat(data["kenaikan"]["tmt"])).instrument
+    except (PayUnknown, KeyError, TypeError, ValueError):
+        return scales.newest.instrument
+
+
 def check_rise(data: Mapping[str, Any], scales: PayScales) -> Iterator[Fault]:
     """Each fault as path, message (msgid) and its parameters. The data must fit the schema."""
     try:

@@ -182,7 +182,7 @@ def _step(value: Any, index: str, name: str) -> list[Any]:
 
 
 def from_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
-    """See :func:`svc.kinds.data_from_row`."""
+    """See :meth:`svc.kinds.KindCatalogue.data_from_row`."""
     data: dict[str, Any] = {}
     for heading, raw in row.items():
         if not heading or raw is None or not raw.strip():

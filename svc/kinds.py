@@ -60,8 +60,8 @@ class Retention:
 @dataclass(frozen=True)
 class Kind:
     """One kind of decree. ``register`` is the number book, ``route_id`` a definition in ``workflows``;
-    ``forbidden_capacities`` are those (plt, plh) in which nobody may sign it; ``emblem`` and ``font`` are
-    those of its group in the rules of official documents (*tata naskah dinas*)."""
+    ``forbidden_capacities`` are those (plt, plh) in which nobody may sign it; ``font`` (serif or
+    sans) is that of its group in the rules of official documents (*tata naskah dinas*)."""
 
     id: str
     title: str
@@ -73,7 +73,6 @@ class Kind:
     number_format: str
     route_id: str
     security: str
-    emblem: str
     font: str
     subject_format: str
     identify: tuple[str, ...]
@@ -140,9 +139,20 @@ class KindCatalogue:
             raise InvalidDecreeData(errors)
 
     def present_data(self, kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The data as it is printed: dates and choices in words, money as ``angka`` and ``terbilang``."""
-        shown = kind_fields.present(kind.schema, self.complete_data(kind, data))
-        return shown if isinstance(shown, dict) else {}
+        """The data as it is printed: dates and choices in words, money as ``angka`` and ``terbilang``;
+        for ``kgb`` also the pay table's regulation as ``dasar_hukum``. Printing twice changes nothing."""
+        complete = self.complete_data(kind, data)
+        shown = {key: kind_fields.present(kind.schema["properties"].get(key, {}), value)
+                 for key, value in complete.items()}
+        if kind.id == "kgb":
+            shown.setdefault("dasar_hukum", kgb.instrument_of(complete, self.scales))
+        return shown
+
+    def data_from_row(self, kind_id: str, row: Mapping[str, str]) -> dict[str, Any]:
+        """Data from one row of a table whose headings are paths (``pegawai.nama``); members of a list of
+        texts are parted by ``;``. Numbers get their type; what cannot be read stays text for validation to
+        name. :raises KindUnknown: no kind has that id."""
+        return kind_fields.from_row(self.get(kind_id).schema, row)
 
 
 def subject_of(kind: Kind, data: Mapping[str, Any]) -> str:
@@ -168,12 +178,6 @@ def draft_number(number_format: str, *, unit_code: str, year: int) -> str:
     """The number while it is not taken yet, with ``…`` for what is not known."""
     tokens = {"seq": "…", "unit": unit_code, "year": str(year), "month_roman": "…"}
     return _PLACEHOLDER.sub(lambda match: tokens[match[1]], number_format)
-
-
-def data_from_row(kind: Kind, row: Mapping[str, str]) -> dict[str, Any]:
-    """Data from one row of a table whose headings are paths (``pegawai.nama``); members of a list of texts
-    are parted by ``;``. Numbers get their type; what cannot be read stays text for validation to name."""
-    return kind_fields.from_row(kind.schema, row)
 
 
 def _values(data: Mapping[str, Any], paths: tuple[str, ...]) -> Iterator[str]:
@@ -210,7 +214,6 @@ def _build_kind(folder: Path, raw: Mapping[str, Any], schema: Schema, example: M
         number_format=raw["number_format"],
         route_id=raw["route"],
         security=raw["security"],
-        emblem=raw["emblem"],
         font=raw["font"],
         subject_format=raw["subject"],
         identify=tuple(raw["identify"]),

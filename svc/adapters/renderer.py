@@ -23,13 +23,12 @@ import segno
 import typst
 
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
-from svc.payscale import PayUnknown
 from svc.rendering import RenderedPdf, RenderFailed, RenderRequest, SignatureBox, StampRequest
 from svc.wording import write_date
 
 FONTS: Final = Path(__file__).parents[2] / "templates" / "fonts"
 # ISO 19005-2, level A: tagged, Unicode, fonts embedded.
-STANDARDS: Final = ["a-2a"]
+STANDARD: Final = "a-2a"
 _ELLIPSIS: Final = "…"
 _NO_DATE: Final = date(2000, 1, 1)
 _MAX_STAMPED_PAGES: Final = 2000
@@ -61,8 +60,8 @@ class TypstRenderer:
             "template": f"/{kind.id}/template.typ",
             "kind-title": kind.title,
             "number": _let_break(request.number or _blank_number(kind)),
+            "font": kind.font,
             "data": _let_break(data),
-            "instrument": self._pay_instrument(request),
         }
         return self._compile(inputs, _created_at(request))
 
@@ -81,6 +80,7 @@ class TypstRenderer:
         inputs = {
             **self._common(request, f"{request.title} – {request.subject}"),
             "template": "/_shared/page.typ",
+            "font": "sans",
             "kind-title": request.title,
             "subject": _let_break(request.subject),
             "number": _let_break(request.number or _ELLIPSIS),
@@ -120,15 +120,6 @@ class TypstRenderer:
         known = [footer["text"] for footer in self._footers if day and footer["valid_from"] <= day]
         return str(known[-1] if known else self._footers[0]["text"]).replace("{url}", url)
 
-    def _pay_instrument(self, request: RenderRequest) -> str:
-        if request.kind_id != "kgb":
-            return ""
-        try:
-            effect_on = date.fromisoformat(str(request.data.get("kenaikan", {}).get("tmt", "")))
-            return self._kinds.scales.on(effect_on).instrument
-        except (ValueError, PayUnknown):
-            return self._kinds.scales.newest.instrument
-
     def _compiler(self) -> typst.Compiler:
         if not hasattr(self._local, "compiler"):
             # A compiler holds the inputs of its last run, so each thread has its own; fonts are shared.
@@ -143,7 +134,7 @@ class TypstRenderer:
         compiler = self._compiler()
         try:
             pdf = compiler.compile(
-                format="pdf", pdf_standards=STANDARDS, timestamp=created_at,
+                format="pdf", pdf_standards=STANDARD, timestamp=created_at,
                 sys_inputs={"request": json.dumps(inputs, ensure_ascii=False)},
             )
             # Asks the layout just made (it is cached), so the second call costs next to nothing.
@@ -152,6 +143,8 @@ class TypstRenderer:
             raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error
         except RuntimeError as error:
             raise RenderFailed("layout failed", detail=str(error)) from error
+        if not isinstance(pdf, bytes):
+            raise RenderFailed("the compiler gave no PDF")
         return _placed(pdf, marks)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pikepdf
 import pypdfium2
 import pytest
+
 from svc.adapters.renderer import TypstRenderer
 from svc.kinds import Kind, KindCatalogue
 from svc.rendering import (
@@ -48,7 +49,7 @@ HOSTILE = [
 
 
 def final(kind: Kind, **changes: Any) -> RenderRequest:
-    letterhead = replace(OFFICE, unit_name="", emblem="garuda") if kind.emblem == "garuda" else OFFICE
+    letterhead = replace(OFFICE, unit_name="", emblem="garuda") if kind.id == "keputusan" else OFFICE
     request = RenderRequest(
         kind.id, kind.example, letterhead, SIGNER, "800/12/BKD/2026", date(2026, 2, 2), "", URL, "final"
     )
@@ -249,7 +250,7 @@ def test_qpdf_finds_nothing(tmp_path: Path) -> None:
     if qpdf is None:
         pytest.skip("qpdf is not installed")
     makers: list[Callable[[], RenderedPdf]] = [
-        *(lambda kind=kind: RENDERER.render(final(kind)) for kind in KINDS.all()),  # type: ignore[misc]
+        *(lambda kind=kind: RENDERER.render(final(kind)) for kind in KINDS.all()),
         lambda: RENDERER.stamp(uploaded(), stamp_request()),
     ]
     for index, make in enumerate(makers):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from svc.kind_fields import is_plausible_nip
 from svc.kinds import (
     InvalidDecreeData,
     KindCatalogue,
     KindUnknown,
-    data_from_row,
     draft_number,
     format_number,
     search_terms,
@@ -54,6 +54,18 @@ def test_example_fits_its_schema_and_completing_it_changes_nothing(kind: Any) ->
     KINDS.validate_data(kind, kind.example)
     assert "…" not in subject_of(kind, kind.example)
     assert search_terms(kind, kind.example)
+
+
+def test_the_governors_decree_goes_another_way_than_that_of_an_agency() -> None:
+    kind = KINDS.get("keputusan")
+    assert kind.route_of({**kind.example, "penetap": "kepala_pd"}) == "keputusan"
+    assert kind.route_of({**kind.example, "penetap": "gubernur"}) == "keputusan-gubernur"
+
+
+def test_every_route_named_by_a_kind_exists() -> None:
+    routes = {path.stem for path in (ROOT / "workflows" / "definitions").glob("*.toml")}
+    for kind in KINDS.all():
+        assert {kind.route_id, *kind.routes.values()} <= routes
 
 
 def test_pay_follows_from_rank_and_service() -> None:
@@ -168,11 +180,13 @@ def test_every_row_of_the_example_table_can_become_a_decree() -> None:
     assert len(rows) >= 20
     assert len({row["pegawai.nip"] for row in rows}) == len(rows)
     for row in rows:
-        assert faults("kgb", data_from_row(KGB, row)) == {}, row["pegawai.nama"]
+        assert faults("kgb", KINDS.data_from_row("kgb", row)) == {}, row["pegawai.nama"]
 
 
 def test_printing_puts_dates_money_and_ranks_in_words() -> None:
     shown = KINDS.present_data(KGB, KGB.example)
+    assert KINDS.present_data(KGB, shown) == shown
+    assert shown["dasar_hukum"] == "PP Nomor 5 Tahun 2024"
     assert shown["kenaikan"]["tmt"] == "1 Januari 2027"
     assert shown["kenaikan"]["gaji_pokok"] == {
         "angka": "Rp3.390.500,00",

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
+
 from svc.payscale import PayScales, PayUnknown
 
 SCALES = PayScales.load()
@@ -25,7 +27,7 @@ def test_figures_as_published(rank: str, years: int, pay: int) -> None:
 def test_table_is_whole_and_regular() -> None:
     assert sum(len(steps) for steps in PP_5_2024.steps.values()) == 272
     for rank, steps in PP_5_2024.steps.items():
-        for (years, pay), (later, more) in zip(steps, steps[1:], strict=False):
+        for (years, pay), (later, more) in pairwise(steps):
             exponent = (later - years) / 2
             assert more / pay == pytest.approx(1.0315**exponent, abs=4e-4), (rank, years)
 

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from svc.wording import spell_number, write_date, write_roman_month, write_rupiah
 
 WORDS = {
