@@ -40,6 +40,7 @@ def build_deps(settings: Settings) -> Deps:
     :raises svc.settings.SettingsError: keys that must be given are not, or cannot be read
     """
     clock = SystemClock()
+    kinds = KindCatalogue.load()
     server_key = load_server_key(settings)
     pki = load_or_create_pki(settings, server_key, clock.now())
     return Deps(
@@ -47,8 +48,8 @@ def build_deps(settings: Settings) -> Deps:
         db=Database(settings.effective_database_url),
         store=_build_store(settings),
         clock=clock,
-        renderer=TypstRenderer(),
-        kinds=KindCatalogue.load(),
+        renderer=TypstRenderer(kinds),
+        kinds=kinds,
         routes=load_all(),
         calendar=load_calendar(settings.zone),
         mailer=_build_mailer(settings),
