@@ -34,7 +34,7 @@ def totp_purpose(person_public_id: str) -> str:
     return f"totp:{person_public_id}"
 
 
-def begin_enrolment(deps: Deps, actor: Actor, username: str) -> Enrolment:
+def begin_enrolment(deps: Deps, username: str) -> Enrolment:
     """A fresh secret to show; nothing is stored until :func:`confirm_enrolment`."""
     return describe(deps, username, pyotp.random_base32())
 
@@ -82,7 +82,7 @@ def accept_code(deps: Deps, person: Person, code: str) -> bool:
     return True
 
 
-def remove(session: Session, person: Person) -> None:
+def remove(person: Person) -> None:
     """Forget the second factor and end the person's sessions (after a lost phone)."""
     person.totp_secret, person.totp_last_step = None, None
     person.session_epoch += 1

@@ -1,0 +1,141 @@
+"""One's own account: address, language, password, second factor."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import segno
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from svc.error_pages import translated_fields
+from svc.errors import InvalidInput
+from svc.limits import limited
+from svc.security import begin_session, current_actor, current_sign_in, deps, public, renew_session, signed_in
+from svc.services import accounts, second_factor
+
+bp = Blueprint("account", __name__)
+_UNPROCESSABLE = 422
+_SECRET = "totp_enrolment"  # noqa: S105 - name of a session key
+Page = tuple[str, int]
+
+
+@bp.get("/account")
+@signed_in
+def index() -> str:
+    """The account page."""
+    return _page({})
+
+
+@bp.post("/account/profile")
+@signed_in
+def save_profile() -> Response | Page:
+    """Address for notices and language."""
+    try:
+        accounts.change_email(deps(), current_actor(), request.form.get("email", ""))
+        locale = request.form.get("locale", "")
+        accounts.set_locale(deps(), current_actor(), locale)
+    except InvalidInput as error:
+        return _page(translated_fields(error)), _UNPROCESSABLE
+    session["locale"] = locale
+    flash(_("Akun disimpan."), "success")
+    return redirect(url_for("account.index"))
+
+
+@bp.post("/account/password")
+@signed_in
+@limited("10 per minute")
+def change_password() -> Response | Page:
+    """A new password; every other session ends."""
+    form = request.form
+    try:
+        session_id = accounts.change_password(
+            deps(), current_actor(), form.get("old", "")[:1000], form.get("new", "")[:1000],
+            form.get("repeated", "")[:1000])
+    except InvalidInput as error:
+        return _page(translated_fields(error)), _UNPROCESSABLE
+    renew_session(session_id)
+    flash(_("Kata sandi diganti. Semua sesi lain sudah diakhiri."), "success")
+    return redirect(url_for("account.index"))
+
+
+@bp.post("/account/sessions/end")
+@signed_in
+def end_sessions() -> Response:
+    """Log out everywhere else."""
+    renew_session(accounts.end_all_sessions(deps(), current_actor()))
+    flash(_("Semua sesi lain sudah diakhiri."), "success")
+    return redirect(url_for("account.index"))
+
+
+@bp.get("/account/second-factor")
+@signed_in
+def totp() -> str:
+    """Set up the second factor: QR code, secret in letters, first code."""
+    return _totp_page({})
+
+
+@bp.post("/account/second-factor")
+@signed_in
+@limited("10 per minute")
+def enrol_totp() -> Response | Page:
+    """Keep the second factor once its first code is right."""
+    secret = session.get(_SECRET, "")
+    if not secret:
+        return redirect(url_for("account.totp"))
+    try:
+        session_id = second_factor.confirm_enrolment(
+            deps(), current_actor(), secret, request.form.get("code", ""))
+    except InvalidInput as error:
+        return _totp_page(translated_fields(error)), _UNPROCESSABLE
+    renew_session(session_id)
+    flash(_("Verifikasi dua langkah aktif. Mulai sekarang masuk memerlukan kode."), "success")
+    return redirect(url_for("account.index"))
+
+
+@bp.get("/activate/<token>")
+@public
+def activate(token: str) -> str:
+    """Set the first password by a one-time link."""
+    username = accounts.activation_username(deps(), token)
+    return render_template("auth/activate.html", username=username, fields={})
+
+
+@bp.post("/activate/<token>")
+@public
+@limited("10 per minute")
+def set_first_password(token: str) -> Response | Page:
+    """Keep the password and log in."""
+    form = request.form
+    try:
+        session_id = accounts.activate(deps(), token, form.get("new", "")[:1000], form.get("repeated", "")[:1000])
+    except InvalidInput as error:
+        username = accounts.activation_username(deps(), token)
+        return render_template("auth/activate.html", username=username,
+                               fields=translated_fields(error)), _UNPROCESSABLE
+    begin_session(session_id)
+    flash(_("Kata sandi tersimpan. Selamat datang."), "success")
+    return redirect(url_for("home.index"))
+
+
+def _page(fields: dict[str, str]) -> str:
+    return render_template("auth/account.html", me=current_sign_in(), fields=fields, form=request.form)
+
+
+def _totp_page(fields: dict[str, str]) -> str:
+    me = current_sign_in()
+    if me.has_totp:
+        return render_template("auth/totp.html", enrolment=None, qr="", fields={})
+    secret = session.get(_SECRET)
+    enrolment = (second_factor.describe(deps(), me.username, secret) if secret
+                 else second_factor.begin_enrolment(deps(), me.username))
+    session[_SECRET] = enrolment.secret
+    out = io.BytesIO()
+    segno.make(enrolment.uri, error="m").save(out, kind="svg", scale=5, border=2, xmldecl=False)
+    return render_template("auth/totp.html", enrolment=enrolment, qr=_data_uri(out.getvalue()), fields=fields)
+
+
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()

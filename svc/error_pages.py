@@ -1,0 +1,134 @@
+"""Errors as people meet them: a page in their language, or one JSON shape for programs; never a stack trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from jinja2 import TemplateError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BuildError
+
+from svc.blueprints.view import event_titles
+from svc.errors import AppError, InvalidInput, StaleTask
+from svc.logs import request_id
+
+log = structlog.get_logger("paraf.errors")
+
+_OWN_PAGES = frozenset({400, 403, 404, 409, 413, 429, 500})
+_CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+          413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}
+_LAST_RESORT = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Paraf</title>
+<h1>Ada yang rusak di pihak kami</h1><p>Permintaan Anda tidak selesai. Coba sekali lagi; bila tetap gagal,
+laporkan kode ini kepada administrator: <code>%s</code></p></html>"""
+
+
+def install(app: Flask) -> None:
+    """Answer every error; the most special handler wins."""
+    app.register_error_handler(AppError, _on_app_error)
+    app.register_error_handler(CSRFError, _on_csrf_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_fault)
+
+
+def wants_json() -> bool:
+    """Whether a program asks."""
+    return request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json"
+
+
+def translate(error: AppError) -> str:
+    """The error's words in the reader's language."""
+    text = _(error.text)
+    return str(text % error.params if error.params else text)
+
+
+def translated_fields(error: InvalidInput) -> dict[str, str]:
+    """The messages of the fields in the reader's language."""
+    return {path: _(message) for path, message in error.fields.items()}
+
+
+def _on_app_error(error: AppError) -> Response:
+    if error.status >= 500:
+        log.error("refused", error=error.code, exc_info=error)
+    fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
+    message = translate(error)
+    if wants_json():
+        return _as_json(error.status, error.code, message, fields)
+    context: dict[str, Any] = {"message": message, "fields": fields}
+    if isinstance(error, StaleTask):
+        context |= _what_changed(error)
+    return _as_page(error.status, error.code, context)
+
+
+def _on_csrf_error(_error: CSRFError) -> Response:
+    message = _("Halaman ini terlalu lama terbuka atau berasal dari sesi lain. Tidak ada yang berubah.")
+    if wants_json():
+        return _as_json(400, "form_expired", message, {})
+    return _as_page(400, "form_expired", {"message": message})
+
+
+def _on_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None or status < 400:  # a redirect by the router
+        return Response(error.get_body(), status, error.get_headers())
+    code = _CODES.get(status, "http_error")
+    answer = (_as_json(status, code, _("Permintaan tidak dapat diproses."), {}) if wants_json()
+              else _as_page(status, code, {"retry_after": _retry_after(error)}))
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _on_fault(error: Exception) -> Response:
+    log.error("fault", exc_info=error, endpoint=request.endpoint or "-")
+    if wants_json():
+        return _as_json(500, "fault", _("Ada yang rusak di pihak kami."), {"request_id": request_id()})
+    return _as_page(500, "fault", {})
+
+
+def _as_json(status: int, code: str, message: str, fields: dict[str, str]) -> Response:
+    response = jsonify(code=code, message=message, fields=fields)
+    response.status_code = status
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="paraf"'
+    return response
+
+
+def _as_page(status: int, code: str, context: dict[str, Any]) -> Response:
+    name = f"errors/{status}.html" if status in _OWN_PAGES else "errors/refused.html"
+    values = {"code": code, "request_id": request_id() if status >= 500 else "", **context}
+    try:
+        body = render_template(name, **values)
+    except (SQLAlchemyError, TemplateError, BuildError):
+        # The frame itself needs the database, which may be what is broken.
+        log.exception("error_page_failed")
+        g.is_frame_broken = True
+        body = _LAST_RESORT % request_id()
+    response = Response(body, status, mimetype="text/html")
+    if request.headers.get("HX-Request") == "true":
+        # Put the page's main part in place of the present one instead of into the small target.
+        response.headers.update({"HX-Retarget": "#main", "HX-Reselect": "#main", "HX-Reswap": "outerHTML"})
+    return response
+
+
+def _what_changed(error: StaleTask) -> dict[str, Any]:
+    titles = event_titles()
+    reason = request.form.get("reason", "").strip()
+    return {
+        "changes": [{"what": titles.get(one.type, one.type), "who": one.actor_name, "at": one.at}
+                    for one in error.changes],
+        "reload_url": url_for("decrees.show", decree_id=error.decree_id) if error.decree_id else "",
+        "kept": {_("Alasan"): reason} if reason else {},
+    }
+
+
+def _retry_after(error: HTTPException) -> int:
+    for name, value in error.get_headers():
+        if name == "Retry-After" and str(value).isdigit():
+            return int(value)
+    return 0
