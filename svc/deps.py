@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from certs.tsa import TimeStampAuthority
-from svc.adapters.keystore import Pki
+from svc.adapters.clock import SystemClock
+from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
+from svc.adapters.local_store import LocalStore
+from svc.adapters.mailers import FolderMailer, SmtpMailer
+from svc.adapters.renderer import TypstRenderer
+from svc.adapters.s3_store import S3Store
 from svc.db import Database
 from svc.kinds import KindCatalogue
 from svc.ports import Clock, Mailer, ObjectStore
 from svc.rendering import Renderer
 from svc.settings import Settings
-from workflows.calendar import WorkCalendar
+from workflows.calendar import WorkCalendar, load_calendar
+from workflows.loader import load_all
 from workflows.model import Definition
 
 

@@ -1,0 +1,122 @@
+"""Object store on MinIO or another S3 server, by the ``minio`` SDK: versioning and object lock.
+
+Retention is COMPLIANCE: nobody, not even the account's owner, shortens it or deletes the version before its time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import COMPLIANCE, ENABLED
+from minio.error import MinioException, S3Error
+from minio.retention import Retention
+from minio.versioningconfig import VersioningConfig
+
+from svc.ports import ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
+from svc.settings import Settings
+
+_DIGEST = "x-amz-meta-sha256"
+_MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
+_EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+
+
+class S3Store:
+    """Immutable objects in a bucket, which is made with versioning and object lock when missing."""
+
+    def __init__(self, settings: Settings) -> None:
+        pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=3, read=20), maxsize=16,
+            retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]))
+        self._bucket = settings.s3_bucket
+        self._client = Minio(
+            endpoint=settings.s3_endpoint, access_key=settings.s3_access_key.get_secret_value(),
+            secret_key=settings.s3_secret_key.get_secret_value(), secure=settings.s3_secure, http_client=pool)
+        self._is_ready = False
+
+    def put(
+        self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
+    ) -> StoredObject:
+        wanted = StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
+        with _mapped(key):
+            self._ensure_bucket()
+        try:
+            return self._same(wanted)
+        except ObjectMissing:
+            pass
+        retention = Retention(COMPLIANCE, retain_until) if retain_until else None
+        with _mapped(key):
+            self._client.put_object(
+                bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data),
+                content_type=media_type, metadata={"sha256": wanted.sha256}, retention=retention)
+        return self._same(wanted)
+
+    def get(self, key: str) -> bytes:
+        with _mapped(key):
+            answer = self._client.get_object(bucket_name=self._bucket, object_name=key)
+            try:
+                data: bytes = answer.read()
+            finally:
+                answer.close()
+                answer.release_conn()
+            expected = answer.headers.get("content-length")
+            if expected is not None and int(expected) != len(data):
+                raise StoreUnavailable("the answer was cut short")
+            return data
+
+    def stat(self, key: str) -> StoredObject:
+        with _mapped(key):
+            found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
+            digest = (found.metadata or {}).get(_DIGEST)
+        if digest is None:
+            digest = hashlib.sha256(self.get(key)).hexdigest()
+        return StoredObject(key, int(found.size or 0), digest)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        with _mapped(prefix):
+            names = [item.object_name for item in self._client.list_objects(
+                bucket_name=self._bucket, prefix=prefix, recursive=True)]
+        for name in sorted(name for name in names if name):
+            yield self.stat(name)
+
+    def ping(self) -> None:
+        with _mapped(self._bucket):
+            self._ensure_bucket()
+            self._client.bucket_exists(bucket_name=self._bucket)
+
+    def _same(self, wanted: StoredObject) -> StoredObject:
+        """What stands there. :raises ObjectMissing: nothing. :raises ObjectConflict: something else."""
+        found = self.stat(wanted.key)
+        if (found.size, found.sha256) != (wanted.size, wanted.sha256):
+            raise ObjectConflict(wanted.key)
+        return found
+
+    def _ensure_bucket(self) -> None:
+        if self._is_ready:
+            return
+        if not self._client.bucket_exists(bucket_name=self._bucket):
+            try:
+                self._client.make_bucket(bucket_name=self._bucket, object_lock=True)
+            except S3Error as error:
+                if error.code not in _EXISTS:
+                    raise
+            self._client.set_bucket_versioning(bucket_name=self._bucket, config=VersioningConfig(ENABLED))
+        self._is_ready = True
+
+
+@contextmanager
+def _mapped(key: str) -> Iterator[None]:
+    """Turn the SDK's errors into the port's."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code in _MISSING:
+            raise ObjectMissing(key) from error
+        raise StoreUnavailable(f"S3: {error.code}") from error
+    except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise StoreUnavailable(type(error).__name__) from error

@@ -1,0 +1,1 @@
+"""Data of the fictional demo province; never used in production."""
