@@ -1,45 +1,39 @@
-// Draws the charts of the metrics page from the page's own JSON. Every figure also stands in a table below.
-const style = getComputedStyle(document.documentElement);
-const colour = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
-const ACCENT = colour("--tblr-primary", "#1f6f54");
-const QUIET = colour("--tblr-gray-400", "#9aa5b1");
-const HOUR = 60;
+// Charts of the metrics page. Each .chart names its kind (data-chart) and the address of its figures (data-src,
+// the JSON of GET /api/v1/metrics grouped by month); the table beside it says the same in words.
 
-const base = (groups) => ({
-  animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
-  grid: { left: 48, right: 16, top: 40, bottom: 32 },
-  tooltip: { trigger: "axis", renderMode: "richText" },
-  legend: { top: 0, left: 0 },
-  xAxis: { type: "category", data: groups.map((group) => group.key) },
-  yAxis: { type: "value", minInterval: 1 },
-});
+const COLOURS = { electronic: "#1d5fa8", paper: "#b0791f", median: "#1d5fa8", p90: "#7c5cc4" };
+const language = document.documentElement.lang || "id";
+const number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+const month = new Intl.DateTimeFormat(language, { month: "short", year: "2-digit", timeZone: "UTC" });
+const hours = (minutes) => (minutes === null || minutes === undefined ? null : Math.round(minutes / 6) / 10);
 
-const hours = (minutes) => (minutes === null ? null : Math.round((minutes / HOUR) * 10) / 10);
+const bars = (box, groups) => [
+  { name: box.dataset.textElectronic, type: "bar", stack: "signed", barMaxWidth: 42, color: COLOURS.electronic, data: groups.map((group) => group.signed_electronic) },
+  { name: box.dataset.textPaper, type: "bar", stack: "signed", barMaxWidth: 42, color: COLOURS.paper, data: groups.map((group) => group.signed_paper), itemStyle: { decal: { symbol: "rect", symbolSize: 0.6, dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: 0.8, color: "rgba(255,255,255,0.45)" } } },
+];
+const line = (name, color, data, symbol, type) => ({ name, type: "line", color, data, symbol, symbolSize: 8, connectNulls: true, lineStyle: { width: 2.5, type } });
+const lines = (box, groups) => [
+  line(box.dataset.textMedian, COLOURS.median, groups.map((group) => hours(group.median_minutes)), "circle", "solid"),
+  line(box.dataset.textP90, COLOURS.p90, groups.map((group) => hours(group.p90_minutes)), "diamond", "dashed"),
+];
 
-const OPTIONS = {
-  signed: (groups, text) => ({
-    ...base(groups),
-    series: [
-      { name: text.textElectronic, type: "bar", stack: "all", color: ACCENT, data: groups.map((group) => group.signed_electronic) },
-      { name: text.textPaper, type: "bar", stack: "all", color: QUIET, data: groups.map((group) => group.signed_paper) },
-    ],
-  }),
-  time: (groups, text) => ({
-    ...base(groups),
-    series: [
-      { name: text.textMedian, type: "line", color: ACCENT, data: groups.map((group) => hours(group.median_minutes)) },
-      { name: text.textP90, type: "line", color: QUIET, lineStyle: { type: "dashed" }, data: groups.map((group) => hours(group.p90_minutes)) },
-    ],
-  }),
-};
-
-async function draw(element) {
-  const answer = await fetch(element.dataset.src, { headers: { Accept: "application/json" } });
+async function draw(box) {
+  const answer = await fetch(box.dataset.src, { headers: { Accept: "application/json" } });
   if (!answer.ok) return;
-  const report = await answer.json();
-  const chart = window.echarts.init(element, null, { renderer: "svg" });
-  chart.setOption(OPTIONS[element.dataset.chart](report.groups, element.dataset));
-  new ResizeObserver(() => chart.resize()).observe(element);
+  const { groups } = await answer.json();
+  const chart = window.echarts.init(box, null, { renderer: "svg" });
+  chart.setOption({
+    animation: false,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+    grid: { left: 8, right: 16, top: 16, bottom: 40, containLabel: true },
+    legend: { bottom: 0, icon: "roundRect", textStyle: { color: "#1b2430" } },
+    tooltip: { trigger: "axis", renderMode: "richText", valueFormatter: (value) => (value === null ? "–" : number.format(value)) },
+    xAxis: { type: "category", axisTick: { show: false }, axisLabel: { color: "#566171" }, data: groups.map((group) => month.format(new Date(`${group.key}-01T00:00:00Z`))) },
+    yAxis: { type: "value", axisLabel: { color: "#566171", formatter: (value) => number.format(value) }, splitLine: { lineStyle: { color: "#e6eaef" } } },
+    series: box.dataset.chart === "signed" ? bars(box, groups) : lines(box, groups),
+  });
+  new ResizeObserver(() => chart.resize()).observe(box);
+  box.dataset.drawn = "yes";
 }
 
-document.querySelectorAll("[data-chart]").forEach(draw);
+for (const box of document.querySelectorAll("[data-chart]")) draw(box);

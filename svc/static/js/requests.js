@@ -1,0 +1,54 @@
+// htmx requests carry the CSRF token; failures are said; a sent form cannot be sent twice.
+import { text, toast } from "./texts.js";
+
+const MESSAGES = { 0: "offline", 401: "signedOut", 403: "forbidden", 409: "stale" };
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  if (token) event.detail.headers["X-CSRFToken"] = token;
+});
+document.addEventListener("htmx:sendError", () => toast(text("offline"), "error"));
+document.addEventListener("htmx:responseError", (event) => {
+  toast(text(MESSAGES[event.detail.xhr.status] ?? "failed"), "error");
+});
+// the server may say something after a partial update: HX-Trigger: {"paraf:toast": {"text": …, "level": …}}
+document.addEventListener("paraf:toast", (event) => toast(event.detail.text, event.detail.level));
+
+function setBusy(button) {
+  button.setAttribute("aria-busy", "true");
+  const label = button.querySelector("span") ?? button;
+  button.dataset.idleText = label.textContent;
+  label.textContent = button.dataset.busy || text("busy");
+}
+
+export function setIdle(button) {
+  if (button.getAttribute("aria-busy") !== "true") return;
+  button.removeAttribute("aria-busy");
+  (button.querySelector("span") ?? button).textContent = button.dataset.idleText;
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-busy-form]") || event.defaultPrevented) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  const button = event.submitter ?? form.querySelector('[type="submit"]');
+  if (button) setBusy(button);
+});
+// coming back by the browser's button finds the form usable again
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll('[aria-busy="true"]')) setIdle(button);
+});
+
+document.addEventListener("click", (event) => {
+  const dismiss = event.target.closest("[data-dismiss]");
+  if (dismiss) dismiss.closest("[data-flash], .toast-note")?.remove();
+  if (event.target.closest("[data-go-back]")) window.history.back();
+  const copy = event.target.closest("[data-copy]");
+  if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => toast(text("copied")));
+  if (event.target.closest("[data-print]")) window.print();
+});
