@@ -48,7 +48,8 @@ def translate(error: AppError) -> str:
 
 def translated_fields(error: InvalidInput) -> dict[str, str]:
     """The messages of the fields in the reader's language."""
-    return {path: _(message) for path, message in error.fields.items()}
+    return {path: str(_(message) % error.params if error.params else _(message))
+            for path, message in error.fields.items()}
 
 
 def _on_app_error(error: AppError) -> Response:
