@@ -18,11 +18,12 @@ def enqueue(session: Session, kind: str, payload: Mapping[str, Any], now: dateti
 
 
 def notify(session: Session, person_id: int, message: str, now: datetime, *, decree_id: int | None = None,
-           params: Mapping[str, Any] | None = None) -> None:
+           params: Mapping[str, Any] | None = None, by_mail: bool = True) -> None:
     """A line in somebody's bell, and a mail about it. ``message`` is an Indonesian gettext msgid with
     ``%(name)s`` placeholders that ``params`` fill."""
     notice = Notice(person_id=person_id, decree_id=decree_id, message=message, params=dict(params or {}),
                     created_at=now)
     session.add(notice)
     session.flush()
-    enqueue(session, "notice_mail", {"notice_id": notice.id}, now)
+    if by_mail:
+        enqueue(session, "notice_mail", {"notice_id": notice.id}, now)

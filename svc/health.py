@@ -1,0 +1,95 @@
+"""Whether the service can do its work: database, store, queue and TSA, each really asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from certs.errors import TimestampUnavailable
+from certs.statement import stamp
+from svc.deps import Deps
+from svc.models import JobRun, OutboxMessage
+from svc.ports import StoreUnavailable
+
+_WORKER_SILENT = timedelta(seconds=90)
+_OLDEST_WAITING = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: whether it answers, what it said, and how long that took in milliseconds."""
+
+    name: str
+    is_ok: bool
+    detail: str
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Health:
+    database: Part
+    store: Part
+    queue: Part
+    tsa: Part
+
+    @property
+    def is_healthy(self) -> bool:
+        return all(part.is_ok for part in (self.database, self.store, self.queue, self.tsa))
+
+
+def check(deps: Deps) -> Health:
+    """Ask every part; a part that fails says so and hides no other."""
+    return Health(
+        database=_timed("database", lambda: _database(deps)),
+        store=_timed("store", lambda: _store(deps)),
+        queue=_timed("queue", lambda: _queue(deps)),
+        tsa=_timed("tsa", lambda: _tsa(deps)))
+
+
+def _timed(name: str, ask: Callable[[], str]) -> Part:
+    began = time.perf_counter()
+    try:
+        detail, is_ok = ask(), True
+    except (SQLAlchemyError, StoreUnavailable, _NotWellError) as error:
+        detail, is_ok = str(error) if isinstance(error, _NotWellError) else type(error).__name__, False
+    return Part(name, is_ok, detail, round((time.perf_counter() - began) * 1000, 2))
+
+
+class _NotWellError(Exception):
+    """A part answered, but not well; the text says how."""
+
+
+def _database(deps: Deps) -> str:
+    deps.db.ping()
+    return "sqlite" if deps.db.is_sqlite else "postgresql"
+
+
+def _store(deps: Deps) -> str:
+    deps.store.ping()
+    return deps.settings.store
+
+
+def _queue(deps: Deps) -> str:
+    now = deps.clock.now()
+    with deps.db.read_session() as session:
+        beat = session.scalar(select(JobRun.last_done_at).where(JobRun.name == "worker"))
+        oldest = session.scalar(select(func.min(OutboxMessage.created_at)).where(
+            OutboxMessage.state == "waiting", OutboxMessage.attempts == 0))
+    if beat is None or now - beat > _WORKER_SILENT:
+        raise _NotWellError("the worker is silent")
+    if oldest is not None and now - oldest > _OLDEST_WAITING:
+        raise _NotWellError("messages wait for too long")
+    return "worker alive"
+
+
+def _tsa(deps: Deps) -> str:
+    try:
+        stamp(b"health", deps.tsa, deps.clock.now())
+    except TimestampUnavailable as error:
+        raise _NotWellError("no token came back") from error
+    return "token given"

@@ -1,0 +1,93 @@
+"""Jobs by name: deliveries from the outbox, and what happens from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from svc.deps import Deps
+from svc.mail_templates import render_notice, translate
+from svc.metrics import facts
+from svc.models import Decree, Notice, Person, Position, Task
+from svc.ports import Mail
+from svc.services import audit, signing
+from svc.services.orgchart import holders_of
+from svc.services.outbox import notify
+
+Handler = Callable[[Deps, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A job that runs when ``due(last, now)`` says so; ``last`` is when it was last done."""
+
+    name: str
+    run: Callable[[Deps], object]
+    every: timedelta | None = None
+    at_day_end: bool = False
+    at_opening: bool = False
+
+    def is_due(self, deps: Deps, last: datetime | None, now: datetime) -> bool:
+        """Whether it should run now. Daily ones run once a day of the province's zone."""
+        if self.every is not None:
+            return last is None or now - last >= self.every
+        zone = deps.settings.tzinfo
+        today = now.astimezone(zone).date()
+        if self.at_day_end:  # the day that ended: run at the first look after midnight
+            return (last is not None and last.astimezone(zone).date() < today) or last is None
+        is_open = deps.calendar.is_working_day(today) and deps.calendar.working_minutes_between(
+            now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0), now) > 0
+        return is_open and (last is None or last.astimezone(zone).date() < today)
+
+
+def send_notice_mail(deps: Deps, payload: Mapping[str, Any]) -> None:
+    """Mail a notice to its person, in his language.
+
+    :raises svc.ports.MailFailed: not taken; the outbox decides whether to try again
+    """
+    with deps.db.read_session() as session:
+        row = session.execute(
+            select(Notice, Person, Decree.public_id).join(Person, Person.id == Notice.person_id)
+            .outerjoin(Decree, Decree.id == Notice.decree_id).where(Notice.id == payload["notice_id"])).one_or_none()
+    if row is None or not row[1].is_active:
+        return
+    notice, person, decree_id = row[0], row[1], row[2]
+    subject = translate(person.locale, notice.message, notice.params)
+    url = f"{deps.settings.base_url}/decrees/{decree_id}" if decree_id else deps.settings.base_url
+    text, html = render_notice(person.locale, person.name, subject, url)
+    host = deps.settings.base_url.split("//", 1)[1].split("/")[0].split(":")[0]
+    deps.mailer.send(Mail(f"<notice-{notice.public_id}@{host}>", person.email, subject, text, html))
+
+
+def remind_overdue(deps: Deps) -> int:
+    """Tell the holders of positions how much of theirs is overdue; returns how many were told."""
+    now = deps.clock.now()
+    today = now.astimezone(deps.settings.tzinfo).date()
+    told = 0
+    with deps.db.unit_of_work() as session:
+        late = session.execute(
+            select(Task.assignee_id, Position.title).join(Position, Position.id == Task.assignee_id)
+            .where(Task.status == "open", Task.due_at < now)).all()
+        counts: dict[int, int] = {}
+        for position_id, _title in late:
+            counts[position_id] = counts.get(position_id, 0) + 1
+        for position_id, count in counts.items():
+            for holder in holders_of(session, position_id, today):
+                notify(session, holder.person_id, "%(count)s naskah terlambat menunggu Anda", now,
+                       params={"count": count})
+                told += 1
+    return told
+
+
+OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail}
+PERIODIC: tuple[Periodic, ...] = (
+    Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
+    Periodic("facts", facts.recompute_touched, every=timedelta(minutes=1)),
+    Periodic("checkpoint_hour", lambda deps: audit.write_checkpoint(deps, "hour"), every=timedelta(hours=1)),
+    Periodic("checkpoint_day", lambda deps: audit.write_checkpoint(deps, "day"), at_day_end=True),
+    Periodic("remind_overdue", remind_overdue, at_opening=True),
+)

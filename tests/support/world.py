@@ -1,0 +1,56 @@
+"""The demo organisation in a test's own service, and short ways to act in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.seed.organisation import DemoOrganisation, build_demo_organisation
+from svc.seed.walk import KGB_CAST, PTSP_CAST, Cast, actor_of, walk_decree
+from svc.services import decree_page, routing
+from svc.services.decree_page import DecreeView
+from svc.services.passwords import hash_password
+
+PASSWORD = "kata-sandi-uji-2026"
+
+
+@cache
+def _hashed() -> str:
+    return hash_password(PASSWORD)
+
+
+@dataclass(frozen=True)
+class World:
+    """A service with people in it."""
+
+    deps: Deps
+    organisation: DemoOrganisation
+
+    def actor(self, username: str) -> Actor:
+        return actor_of(self.deps, username)
+
+    def example(self, kind_id: str = "kgb") -> dict[str, Any]:
+        return dict(self.deps.kinds.get(kind_id).example)
+
+    def walk(self, stop_at: str, kind_id: str = "kgb", cast: Cast | None = None) -> str:
+        """A decree carried to a status by the demo's people."""
+        chosen = cast or (PTSP_CAST if kind_id == "surat-izin" else KGB_CAST)
+        return walk_decree(self.deps, kind_id, self.example(kind_id), chosen, stop_at)
+
+    def view(self, decree_id: str, username: str = "analis") -> DecreeView:
+        return decree_page.load_decree(self.deps, self.actor(username), decree_id)
+
+    def approve(self, decree_id: str, username: str) -> None:
+        view = self.view(decree_id)
+        assert view.open_task is not None
+        routing.approve(self.deps, self.actor(username), view.open_task.task_id, view.lock_version)
+
+
+def people(deps: Deps) -> World:
+    """Write the demo organisation into an empty service."""
+    with deps.db.unit_of_work() as session:
+        organisation = build_demo_organisation(session, deps.clock.now(), lambda _username: _hashed())
+    return World(deps, organisation)
