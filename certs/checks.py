@@ -123,22 +123,30 @@ def _reason(entry: x509.RevokedCertificate) -> str:
 
 
 def _ensure_trusted(certificate: x509.Certificate, trust: TrustStore, now: datetime) -> None:
+    try:
+        _validate_path(certificate, trust, now, "none")
+    except (validator_errors.PathError, validator_errors.ValidationError) as error:
+        raise errors.CertificateUntrusted("no valid chain to a trust anchor") from error
+    try:
+        _validate_path(certificate, trust, now, "require")
+    except validator_errors.RevokedError as error:
+        if error.is_ee_cert:
+            raise errors.CertificateRevoked(error.revocation_dt, error.reason.native) from error
+        raise errors.CertificateUntrusted("a CA's certificate in the chain is revoked") from error
+    except validator_errors.ValidationError:
+        return  # revocation data is missing or out of date, which is not the signer's fault
+
+
+def _validate_path(certificate: x509.Certificate, trust: TrustStore, now: datetime, revocation: str) -> None:
     context = ValidationContext(
         trust_roots=[to_asn1(one) for one in trust.anchors],
         moment=now,
         allow_fetching=False,
         crls=trust.crls,
         ocsps=trust.ocsps,
-        revocation_mode="soft-fail",
+        revocation_mode=revocation,
     )
     validator = CertificateValidator(
         to_asn1(certificate), [to_asn1(one) for one in trust.intermediates], validation_context=context
     )
-    try:
-        run_sync(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]
-    except validator_errors.RevokedError as error:
-        if error.is_ee_cert:
-            raise errors.CertificateRevoked(error.revocation_dt, error.reason.native) from error
-        raise errors.CertificateUntrusted("a CA's certificate in the chain is revoked") from error
-    except (validator_errors.PathError, validator_errors.ValidationError) as error:
-        raise errors.CertificateUntrusted("no valid chain to a trust anchor") from error
+    run_sync(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
+from asn1crypto import parser as asn1_parser
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -28,9 +29,13 @@ def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
     if gap[:1] != b"<" or gap[-1:] != b">":
         return False
     try:
-        return binascii.unhexlify(gap[1:-1]) == signature.pkcs7_content
-    except binascii.Error:
+        container = binascii.unhexlify(gap[1:-1])
+        header, content, trailer = (len(part) for part in asn1_parser.parse(container)[3:6])
+    except (binascii.Error, ValueError):
         return False
+    # The rest of the reserved space is zeros (ISO 32000-2 12.8.1): nothing may be hidden there either.
+    padding = container[header + content + trailer :]
+    return container == signature.pkcs7_content and not padding.strip(b"\0")
 
 
 def update_is_legitimate(
