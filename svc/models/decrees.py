@@ -54,6 +54,9 @@ class Decree(HasPublicId, Base):
     issued_on: Mapped[date | None]  # the date printed on it
     verify_code: Mapped[str] = mapped_column(PublicId, unique=True)
     frozen_sha256: Mapped[str | None] = mapped_column(Sha256)
+    # Whose name and capacity stand in the frozen document's signature block: nobody else may sign it.
+    signer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    signer_capacity: Mapped[str | None] = mapped_column(String(12))
     signed_sha256: Mapped[str | None] = mapped_column(Sha256, index=True)
     legal_status: Mapped[str] = mapped_column(String(12), default="none")
     legal_note: Mapped[str | None] = mapped_column(String(500))

@@ -253,6 +253,8 @@ def upgrade() -> None:
         sa.Column("issued_on", sa.Date(), nullable=True),
         sa.Column("verify_code", sa.String(length=22), nullable=False),
         sa.Column("frozen_sha256", sa.String(length=64), nullable=True),
+        sa.Column("signer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("signer_capacity", sa.String(length=12), nullable=True),
         sa.Column("signed_sha256", sa.String(length=64), nullable=True),
         sa.Column("legal_status", sa.String(length=12), nullable=False),
         sa.Column("legal_note", sa.String(length=500), nullable=True),
@@ -281,6 +283,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["drafter_position_id"], ["position.id"], name=op.f("fk_decree_drafter_position_id_position")
         ),
+        sa.ForeignKeyConstraint(["signer_id"], ["person.id"], name=op.f("fk_decree_signer_id_person")),
         sa.ForeignKeyConstraint(["superseded_by_id"], ["decree.id"], name=op.f("fk_decree_superseded_by_id_decree")),
         sa.ForeignKeyConstraint(["unit_id"], ["unit.id"], name=op.f("fk_decree_unit_id_unit")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decree")),
