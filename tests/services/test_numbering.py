@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -52,15 +53,15 @@ def test_a_transaction_that_fails_gives_its_number_back(world: World) -> None:
     ids = [world.walk("draft") for _ in range(20)]
     kind = deps.kinds.get("kgb")
 
+    def fail_some(index: int) -> None:
+        if index % 3 == 0:
+            raise _Broken
+
     def take(index: int) -> None:
-        try:
-            with deps.db.unit_of_work() as session:
-                decree = lock_decree(session, ids[index])
-                numbering.take_number(session, deps, decree, kind, deps.clock.now())
-                if index % 3 == 0:
-                    raise _Broken
-        except _Broken:
-            pass
+        with suppress(_Broken), deps.db.unit_of_work() as session:
+            decree = lock_decree(session, ids[index])
+            numbering.take_number(session, deps, decree, kind, deps.clock.now())
+            fail_some(index)
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(take, range(20)))

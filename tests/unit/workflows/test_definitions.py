@@ -1,0 +1,88 @@
+"""Route definitions: what is shipped is sound, what makes no sense is refused with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from workflows.diagram import sop_rows, to_mermaid
+from workflows.errors import InvalidDefinition, UnknownAssignee
+from workflows.loader import load_all, load_definition, load_source
+from workflows.model import ChartPosition, OrgChart, StepKind
+from workflows.rules import resolve_assignments
+
+GOOD = b"""
+id = "x"
+version = 1
+title = "X"
+[[step]]
+id = "a"
+kind = "paraf"
+title = "A"
+superior_of_drafter = 1
+norm_hours = 1.5
+[[step]]
+id = "n"
+kind = "number"
+title = "N"
+[[step]]
+id = "s"
+kind = "sign"
+title = "S"
+position = "{unit}.KEPALA"
+norm_hours = 4
+"""
+
+
+def test_every_shipped_route_is_sound_and_pinned_by_its_bytes() -> None:
+    routes = load_all()
+    assert {"kgb", "keputusan", "keputusan-gubernur", "surat-tugas", "surat-izin", "surat-dinas"} == set(routes)
+    for route_id, definition in routes.items():
+        assert load_definition(load_source(route_id)) == definition
+        assert definition.norm_minutes > 0
+        assert definition.sop_number
+        assert sum(step.kind is StepKind.PARAF for step in definition.steps) <= 3  # paraf hierarki: at most three
+
+
+def test_norm_hours_become_working_minutes() -> None:
+    assert [step.norm_minutes for step in load_definition(GOOD).steps] == [90, 0, 240]
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ((b'kind = "paraf"', b'kind = "stamp"'), "malformed"),
+    ((b"superior_of_drafter = 1", b"superior_of_drafter = 0"), "counts from 1"),
+    ((b"superior_of_drafter = 1", b""), "exactly one"),
+    ((b'kind = "number"', b'kind = "number"\nposition = "P"'), "by itself"),
+    ((b'kind = "number"', b'kind = "sign"\nposition = "P"'), "steps must be"),
+    ((b'id = "n"', b'id = "a"'), "repeat"),
+    ((b"norm_hours = 4", b"norm_hours = -4"), "negative"),
+    ((b"norm_hours = 4", b"nrom_hours = 4"), "unknown keys nrom_hours"),
+    ((b'title = "X"', b""), "title"),
+    ((b"version = 1", b"version ="), "not TOML"),
+    ((b'"X"', b'"\xff"'), "not TOML"),
+])
+def test_a_wrong_definition_is_refused_with_its_place(change: tuple[bytes, bytes], said: str) -> None:
+    with pytest.raises(InvalidDefinition, match=said):
+        load_definition(GOOD.replace(*change, 1))
+
+
+CHART = OrgChart({
+    1: ChartPosition(1, "BKD.KEPALA", "BKD", None), 2: ChartPosition(2, "BKD.KASUBBID", "BKD", 1),
+    3: ChartPosition(3, "BKD.ANALIS", "BKD", 2)})
+
+
+def test_assignees_become_positions_of_the_drafters_agency() -> None:
+    found = resolve_assignments(load_definition(GOOD), 3, CHART)
+    assert [(a.step_index, a.position_id) for a in found] == [(0, 2), (2, 1)]
+
+
+@pytest.mark.parametrize("drafter", [1, 99])
+def test_a_missing_superior_or_position_is_told(drafter: int) -> None:
+    with pytest.raises(UnknownAssignee):
+        resolve_assignments(load_definition(GOOD), drafter, CHART)
+
+
+def test_a_route_can_be_drawn_and_tabled() -> None:
+    definition = load_definition(GOOD)
+    assert "a -. kembali .-> draft" in to_mermaid(definition)
+    assert [(row.number, row.performer) for row in sop_rows(definition)] == [
+        (1, "atasan penyusun (1)"), (2, "sistem"), (3, "{unit}.KEPALA")]

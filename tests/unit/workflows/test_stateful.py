@@ -1,0 +1,242 @@
+"""Every reachable state of a decree, explored at random against a toy register.
+
+What must never be reached: a document signed without all paraf of that very version; a number used twice or
+skipped; an act on a stale page; an act by somebody without the capacity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from workflows.engine import decide, evolve
+from workflows.errors import WorkflowError
+from workflows.loader import load_all
+from workflows.model import (
+    Actor,
+    Approve,
+    Assignment,
+    Capacity,
+    CapacityKind,
+    ClaimSigning,
+    Command,
+    DecreeStatus,
+    Definition,
+    Discard,
+    Event,
+    NumberRequired,
+    Paraf,
+    ParafGiven,
+    Reassign,
+    RecordDistributed,
+    RecordNumber,
+    RecordSigned,
+    Refreeze,
+    Reject,
+    ReleaseSigning,
+    ReturnForRevision,
+    Signed,
+    SigningClaimed,
+    Snapshot,
+    StepKind,
+    Submit,
+    TaskOpened,
+    Withdraw,
+)
+
+NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
+DEFINITIONS = tuple(load_all().values())
+DRAFTER, PEOPLE = 1, tuple(range(1, 9))  # person n holds position n
+OUTSIDER = 99
+
+
+def actor(person: int) -> Actor:
+    return Actor(person, f"person {person}", (Capacity(person, f"P{person}", CapacityKind.DEFINITIVE),))
+
+
+@dataclass
+class Register:
+    """Hands out numbers as the service does: inside a step, kept by the decree, void when it ends unsigned."""
+
+    next_seq: int = 1
+    held: dict[int, str] = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
+    void: list[str] = field(default_factory=list)
+
+    def take(self, decree: int) -> str:
+        if decree not in self.held:
+            self.held[decree] = str(self.next_seq)
+            self.next_seq += 1
+        return self.held[decree]
+
+
+@dataclass
+class Decree:
+    """A decree in the toy store: snapshot, optimistic version, contents ever submitted, paraf ever given."""
+
+    snapshot: Snapshot
+    definition: Definition
+    version: int = 1
+    signed_content: str | None = None
+    given: list[Paraf] = field(default_factory=list)
+
+
+class DecreeMachine(RuleBasedStateMachine):
+    """Three decrees at once over one register."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register = Register()
+        self.decrees: list[Decree] = []
+        self.tasks = 0
+
+    @initialize(chosen=st.lists(st.sampled_from(DEFINITIONS), min_size=3, max_size=3))
+    def begin(self, chosen: list[Definition]) -> None:
+        for definition in chosen:
+            snapshot = Snapshot(DecreeStatus.DRAFT, 1, "content-1", DRAFTER)
+            self.decrees.append(Decree(snapshot, definition))
+
+    # ---- what people and the system do
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from((*PEOPLE, OUTSIDER)), stale=st.booleans())
+    def approve(self, index: int, person: int, stale: bool) -> None:
+        self.run(index, Approve(actor(person), self.seen(index, stale)), stale=stale, person=person)
+
+    @rule(index=st.integers(0, 2))
+    def approve_rightly(self, index: int) -> None:
+        task = self.decrees[index].snapshot.open_task
+        if task is not None:
+            self.run(index, Approve(actor(task.position_id), self.seen(index, stale=False)), person=task.position_id)
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from((DRAFTER, 3)))
+    def submit(self, index: int, person: int) -> None:
+        definition = self.decrees[index].definition
+        assignments = tuple(Assignment(i, 2 + i % 6) for i, step in enumerate(definition.steps) if step.assignee)
+        self.run(index, Submit(actor(person), assignments))
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), stale=st.booleans(), final=st.booleans())
+    def give_back(self, index: int, person: int, stale: bool, final: bool) -> None:
+        kind = Reject if final else ReturnForRevision
+        self.run(index, kind(actor(person), self.seen(index, stale), "reason"), stale=stale, person=person)
+
+    @rule(index=st.integers(0, 2))
+    def withdraw(self, index: int) -> None:
+        self.run(index, Withdraw(actor(DRAFTER), "reason"))
+
+    @rule(index=st.integers(0, 2))
+    def discard(self, index: int) -> None:
+        self.run(index, Discard(actor(DRAFTER), "reason"))
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), to=st.sampled_from(PEOPLE))
+    def reassign(self, index: int, person: int, to: int) -> None:
+        self.run(index, Reassign(actor(person), self.seen(index, stale=False), to, "reason"), person=person)
+
+    @rule(index=st.integers(0, 2), stale=st.booleans(), right=st.booleans(), person=st.sampled_from(PEOPLE))
+    def claim(self, index: int, stale: bool, right: bool, person: int) -> None:
+        snapshot = self.decrees[index].snapshot
+        shown = snapshot.frozen_sha256 if right else "another document"
+        done = self.run(index, ClaimSigning(actor(person), self.seen(index, stale), shown or ""), stale=stale, person=person)
+        assert right or not done
+
+    @rule(index=st.integers(0, 2), succeeded=st.booleans())
+    def finish_signing(self, index: int, succeeded: bool) -> None:
+        self.run(index, RecordSigned("signed") if succeeded else ReleaseSigning("failed"))
+
+    @rule(index=st.integers(0, 2))
+    def redate(self, index: int) -> None:
+        self.run(index, Refreeze(f"frozen again {self.decrees[index].version}"))
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE))
+    def distribute(self, index: int, person: int) -> None:
+        self.run(index, RecordDistributed(actor(person), self.seen(index, stale=False)), person=person)
+
+    @rule(index=st.integers(0, 2))
+    def edit(self, index: int) -> None:
+        """The drafter changes a draft: another version with other content."""
+        decree = self.decrees[index]
+        if decree.snapshot.status is DecreeStatus.DRAFT:
+            number = decree.snapshot.version_no + 1
+            decree.snapshot = replace(decree.snapshot, version_no=number, content_sha256=f"content-{number}")
+
+    @rule(index=st.integers(0, 2), number=st.sampled_from(("7", "8")))
+    def forge_a_number(self, index: int, number: str) -> None:
+        """A number out of turn is refused: it comes with the last paraf alone."""
+        assert not self.run(index, RecordNumber(number, "forged"))
+
+    # ---- the toy store
+
+    def seen(self, index: int, stale: bool) -> int:
+        return self.decrees[index].version - 1 if stale else self.decrees[index].version
+
+    def run(self, index: int, command: Command, *, stale: bool = False, person: int | None = None) -> bool:
+        decree = self.decrees[index]
+        task = decree.snapshot.open_task
+        try:
+            events = decide(decree.definition, self.with_version(decree), command, NOW)
+        except WorkflowError:
+            return False
+        assert not stale, "a stale page was obeyed"
+        assert person is None or (task is not None and task.position_id == person), "somebody without capacity acted"
+        decree.version += 1
+        queue = list(events)
+        while queue:
+            event = queue.pop(0)
+            self.apply(decree, index, event)
+            if isinstance(event, NumberRequired):
+                number = self.register.take(index)
+                frozen = f"frozen {decree.snapshot.content_sha256} {number}"
+                queue += decide(decree.definition, decree.snapshot, RecordNumber(number, frozen), NOW)
+        return True
+
+    def with_version(self, decree: Decree) -> Snapshot:
+        task = decree.snapshot.open_task
+        return replace(decree.snapshot, open_task=replace(task, version=decree.version) if task else None)
+
+    def apply(self, decree: Decree, index: int, event: Event) -> None:
+        if isinstance(event, TaskOpened):
+            self.tasks += 1
+        if isinstance(event, ParafGiven):
+            decree.given.append(Paraf(event.step_id, event.person_id, event.position_id, event.version_no,
+                                      event.content_sha256))
+        if isinstance(event, SigningClaimed):
+            decree.signed_content = decree.snapshot.content_sha256
+        decree.snapshot = evolve(decree.definition, decree.snapshot, event, task_id=self.tasks, version=decree.version)
+        if isinstance(event, Signed):
+            self.register.used.append(self.register.held.pop(index))
+        if decree.snapshot.status in {DecreeStatus.REJECTED, DecreeStatus.DISCARDED} and index in self.register.held:
+            self.register.void.append(self.register.held.pop(index))
+
+    # ---- what must always hold
+
+    @invariant()
+    def signed_only_with_all_paraf_of_that_version(self) -> None:
+        for decree in self.decrees:
+            if decree.snapshot.status in {DecreeStatus.SIGNING, DecreeStatus.SIGNED, DecreeStatus.ISSUED}:
+                needed = {step.id for step in decree.definition.steps if step.kind is StepKind.PARAF}
+                given = {p.step_id for p in decree.given if p.content_sha256 == decree.signed_content}
+                assert needed <= given
+                assert decree.signed_content == decree.snapshot.content_sha256
+
+    @invariant()
+    def numbers_are_neither_used_twice_nor_skipped(self) -> None:
+        known = [*self.register.used, *self.register.void, *self.register.held.values()]
+        assert sorted(map(int, known)) == list(range(1, self.register.next_seq))
+
+    @invariant()
+    def an_unfinished_route_waits_for_somebody(self) -> None:
+        waiting = {DecreeStatus.IN_REVIEW, DecreeStatus.READY_TO_SIGN, DecreeStatus.SIGNING, DecreeStatus.SIGNED}
+        for decree in self.decrees:
+            assert (decree.snapshot.open_task is not None) == (decree.snapshot.status in waiting)
+
+    @invariant()
+    def nobody_initials_his_own_draft(self) -> None:
+        for decree in self.decrees:
+            assert all(paraf.person_id != DRAFTER for paraf in decree.given)
+
+
+DecreeMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestDecreeMachine = DecreeMachine.TestCase
