@@ -112,10 +112,11 @@ class DecreeMachine(RuleBasedStateMachine):
         if task is not None:
             self.run(index, Approve(actor(task.position_id), self.seen(index, stale=False)), person=task.position_id)
 
-    @rule(index=st.integers(0, 2), person=st.sampled_from((DRAFTER, 3)))
-    def submit(self, index: int, person: int) -> None:
+    @rule(index=st.integers(0, 2), person=st.sampled_from((DRAFTER, DRAFTER, 3)), first=st.sampled_from((2, 2, 1)))
+    def submit(self, index: int, person: int, first: int) -> None:
+        """With ``first`` 1 the drafter himself holds the first step's position."""
         definition = self.decrees[index].definition
-        assignments = tuple(Assignment(i, 2 + i % 6) for i, step in enumerate(definition.steps) if step.assignee)
+        assignments = tuple(Assignment(i, first + i) for i, step in enumerate(definition.steps) if step.assignee)
         self.run(index, Submit(actor(person), assignments))
 
     @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), stale=st.booleans(), final=st.booleans())
@@ -139,8 +140,15 @@ class DecreeMachine(RuleBasedStateMachine):
     def claim(self, index: int, stale: bool, right: bool, person: int) -> None:
         snapshot = self.decrees[index].snapshot
         shown = snapshot.frozen_sha256 if right else "another document"
-        done = self.run(index, ClaimSigning(actor(person), self.seen(index, stale), shown or ""), stale=stale, person=person)
+        command = ClaimSigning(actor(person), self.seen(index, stale), shown or "")
+        done = self.run(index, command, stale=stale, person=person)
         assert right or not done
+
+    @rule(index=st.integers(0, 2), right=st.booleans())
+    def claim_by_the_signer(self, index: int, right: bool) -> None:
+        task = self.decrees[index].snapshot.open_task
+        if task is not None:
+            self.claim(index, stale=False, right=right, person=task.position_id)
 
     @rule(index=st.integers(0, 2), succeeded=st.booleans())
     def finish_signing(self, index: int, succeeded: bool) -> None:
