@@ -47,7 +47,8 @@ def seed_demo(deps: Deps) -> bool:
         build_demo_organisation(session, now, lambda _username: hashed)
     for row in POSITIONS:
         if Role.SIGNER.value in row.roles.split(","):
-            credentials.issue(deps, actor_of(deps, row.username), DEMO_PASSPHRASE)
+            signer = actor_of(deps, row.username)
+            credentials.issue(deps, signer, signer.person_public_id, DEMO_PASSPHRASE)
     _seed_decrees(deps)
     facts.rebuild(deps)
     return True

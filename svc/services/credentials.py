@@ -1,0 +1,282 @@
+"""Signers' certificates: issued by our own authority or imported, listed, unlocked, revoked.
+
+The private key is sealed under its owner's passphrase and the server key (``certs.vault``) and bound to
+owner and credential; nobody but the owner can open it, administrators included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from certs import ca, checks, vault
+from certs.errors import (
+    CannotSign,
+    CertificateNotYetValid,
+    CertificateUntrusted,
+    Pkcs12Unusable,
+    WrongPassphrase,
+)
+from certs.trust import TrustStore
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
+from svc.ids import new_public_id
+from svc.models import Credential, Person
+from svc.roles import is_allowed
+from svc.services.audit_log import AuditActor, record_stream
+from svc.services.certificate_words import unusable
+from svc.services.key_rotation import rotate_server_key
+from svc.services.key_use import (
+    STREAM,
+    certificate_of,
+    chain_of,
+    change_passphrase,
+    ensure_new_passphrase,
+)
+from svc.services.outbox import notify
+from svc.services.trust import current_crl, trust_store, with_intermediates
+
+__all__ = [
+    "REVOCATION_REASONS", "CredentialView", "change_passphrase", "current_crl", "import_pkcs12", "issue",
+    "list_all", "list_for", "revoke", "rotate_server_key", "trust_store", "unlock",
+]
+
+REVOCATION_REASONS = ("unspecified", "key_compromise", "affiliation_changed", "superseded",
+                      "cessation_of_operation")
+_MAX_PKCS12 = 256 * 1024
+
+
+@dataclass(frozen=True)
+class CredentialView:
+    """A credential as lists show it. ``problem`` (a msgid with ``problem_params``) is empty when it can sign."""
+
+    public_id: str
+    owner_id: str
+    owner_name: str
+    label: str
+    subject: str
+    issuer: str
+    serial: str
+    valid_from: datetime
+    valid_to: datetime
+    status: str
+    is_own_issue: bool
+    failures: int
+    revoked_at: datetime | None
+    revocation_reason: str | None
+    problem: str
+    problem_text: str
+
+    @property
+    def can_sign(self) -> bool:
+        return self.status == "active" and not self.problem
+
+
+def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: str | None = None) -> str:
+    """Make a key for a person and certify it; earlier credentials of his are replaced. Returns its public id.
+
+    Officials do it for themselves, so that nobody else ever knows the passphrase; administrators may too,
+    and the owner is told.
+
+    :raises InvalidInput: the passphrase is too short or was repeated differently. :raises Forbidden: refused
+    """
+    ensure_new_passphrase(passphrase, passphrase if repeated is None else repeated)
+    key = ca.generate_signer_key()
+    now = deps.clock.now()
+    crl_url = f"{deps.settings.base_url}/pki/issuing.crl"
+    with deps.db.unit_of_work() as session:
+        owner = _owner(session, actor, person_id)
+        subject = ca.SignerSubject(owner.name, f"Pemerintah Provinsi {deps.settings.province}", nip=owner.public_id)
+        certificate = ca.issue_signer_certificate(deps.pki.issuing, subject, key.public_key(), now, crl_url=crl_url)
+        return _keep(session, deps, actor, owner, vault.Pkcs12Content(key, certificate, deps.pki.chain), passphrase,
+                     "credential_issued")
+
+
+def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_passphrase: str,
+                  passphrase: str, repeated: str | None = None) -> str:
+    """Take over key and certificate from a PKCS#12 file, sealed under a new passphrase. Returns its public id.
+
+    The CA certificates in the file are kept; whether the certificate is trusted depends on the configured
+    anchors alone.
+
+    :raises InvalidInput: the file or a passphrase does not do
+    :raises CredentialUnusable: expired, revoked, too weak, or not for signing
+    """
+    ensure_new_passphrase(passphrase, passphrase if repeated is None else repeated)
+    if len(data) > _MAX_PKCS12:
+        raise InvalidInput(fields={"file": "Berkas ini terlalu besar untuk sebuah PKCS#12."})
+    try:
+        content = vault.read_pkcs12(data, file_passphrase)
+    except WrongPassphrase as error:
+        raise InvalidInput(fields={"file_passphrase": "Kata sandi berkas PKCS#12 salah."}) from error
+    except Pkcs12Unusable as error:
+        raise InvalidInput(fields={"file": "Berkas ini bukan PKCS#12 yang berisi kunci dan sertifikatnya."}) from error
+    trust = with_intermediates(trust_store(deps), content.chain)
+    try:
+        checks.ensure_can_sign(content.certificate, content.key, trust, deps.clock.now())
+    except (CertificateUntrusted, CertificateNotYetValid):
+        pass  # kept, and shown as not usable until the anchor is configured or the day has come
+    except CannotSign as error:
+        raise unusable(error, deps.settings.tzinfo) from error
+    with deps.db.unit_of_work() as session:
+        owner = _owner(session, actor, person_id)
+        return _keep(session, deps, actor, owner, content, passphrase, "credential_imported")
+
+
+def revoke(deps: Deps, actor: Actor, credential_id: str, reason: str) -> None:
+    """End a credential for good; for our own issue it stands in the revocation list at once.
+
+    :raises InvalidInput: no such reason. :raises Conflict: revoked already. :raises Forbidden: refused
+    """
+    if reason not in REVOCATION_REASONS:
+        raise InvalidInput(fields={"reason": "Pilih alasan pencabutan."})
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, credential_id)
+        if row.owner_id != actor.person_id:
+            _ensure_administrator(actor)
+        if row.status == "revoked":
+            raise Conflict("Sertifikat ini sudah dicabut.")
+        row.status, row.revoked_at, row.revocation_reason = "revoked", now, reason
+        record_stream(session, STREAM, "credential_revoked", AuditActor.of(actor), now,
+                      {"credential": credential_id, "serial": row.serial, "reason": reason})
+        notify(session, row.owner_id, "Sertifikat Anda dicabut dan tidak dapat lagi dipakai menandatangani.", now)
+
+
+def unlock(deps: Deps, actor: Actor, credential_id: str) -> None:
+    """Let the owner try again after a lock. :raises Conflict: it is not locked. :raises Forbidden: refused"""
+    _ensure_administrator(actor)
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, credential_id)
+        is_spent = row.status == "active" and row.failures >= deps.settings.passphrase_attempts
+        if row.status != "locked" and not is_spent:
+            raise Conflict("Sertifikat ini tidak terkunci.")
+        row.status, row.failures, row.next_try_at = "active", 0, None
+        record_stream(session, STREAM, "credential_unlocked", AuditActor.of(actor), now,
+                      {"credential": credential_id})
+        notify(session, row.owner_id, "Kunci sertifikat Anda dibuka kembali oleh administrator.", now)
+
+
+def list_for(deps: Deps, actor: Actor, person_id: str) -> tuple[CredentialView, ...]:
+    """A person's credentials, newest first. :raises Forbidden: neither his own nor an administrator"""
+    if person_id != actor.person_public_id:
+        _ensure_administrator(actor)
+    return _views(deps, _all().where(Person.public_id == person_id))
+
+
+def list_all(deps: Deps, actor: Actor) -> tuple[CredentialView, ...]:
+    """Everybody's, newest first, at most 500. :raises Forbidden: not an administrator"""
+    _ensure_administrator(actor)
+    return _views(deps, _all().limit(500))
+
+
+def _all() -> Select[Credential, str, str]:
+    return (select(Credential, Person.public_id, Person.name)
+            .join(Person, Person.id == Credential.owner_id).order_by(Credential.id.desc()))
+
+
+def _views(deps: Deps, statement: Select[Credential, str, str]) -> tuple[CredentialView, ...]:
+    trust, now = trust_store(deps), deps.clock.now()
+    with deps.db.read_session() as session:
+        rows = session.execute(statement).all()
+    return tuple(_view(deps, row, owner_id, name, trust, now) for row, owner_id, name in rows)
+
+
+def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustStore, now: datetime) -> CredentialView:
+    problem, text = "", ""
+    certificate = certificate_of(row)
+    if row.status in {"active", "locked"}:
+        try:
+            checks.ensure_can_sign(certificate, None, with_intermediates(trust, chain_of(row)), now)
+        except CannotSign as error:
+            problem, text = error.code, str(unusable(error, deps.settings.tzinfo))
+    return CredentialView(
+        public_id=row.public_id, owner_id=owner_id, owner_name=name, label=row.label,
+        subject=certificate.subject.rfc4514_string(), issuer=row.issuer, serial=row.serial,
+        valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
+        failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
+        problem=problem, problem_text=text)
+
+
+def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
+          passphrase: str, event: str) -> str:
+    certificate, now = content.certificate, deps.clock.now()
+    issuer, serial = certificate.issuer.rfc4514_string()[:300], f"{certificate.serial_number:x}"
+    known = session.scalar(
+        select(Credential.id).where(Credential.serial == serial, Credential.issuer == issuer))
+    if known is not None:
+        raise Conflict("Sertifikat ini sudah ada di sini.")
+    credential_id = new_public_id()
+    _replace_earlier(session, owner)
+    session.add(Credential(
+        public_id=credential_id, owner_id=owner.id, backend="stored", label=_common_name(certificate.issuer),
+        certificate_pem=certificate.public_bytes(Encoding.PEM).decode(), chain_pem=_pem(content.chain),
+        serial=serial, issuer=issuer, valid_from=certificate.not_valid_before_utc,
+        valid_to=certificate.not_valid_after_utc, is_own_issue=_is_own_issue(deps, certificate), created_at=now,
+        key_envelope=vault.seal_key(content.key, passphrase, deps.server_key, owner.public_id, credential_id)))
+    record_stream(session, STREAM, event, AuditActor.of(actor), now,
+                  {"credential": credential_id, "owner": owner.public_id, "serial": serial, "issuer": issuer})
+    if owner.id != actor.person_id:
+        notify(session, owner.id, "Administrator menerbitkan sertifikat tanda tangan elektronik untuk Anda.", now)
+    return credential_id
+
+
+def _replace_earlier(session: Session, owner: Person) -> None:
+    earlier = session.scalars(
+        select(Credential).where(Credential.owner_id == owner.id, Credential.status.in_(("active", "locked")))
+        .with_for_update())
+    for row in earlier:
+        row.status = "replaced"
+
+
+def _is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(deps.pki.issuing.certificate)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _owner(session: Session, actor: Actor, person_id: str) -> Person:
+    """The person, who must be the actor himself (with a signing position) unless an administrator acts."""
+    if person_id == actor.person_public_id:
+        if not is_allowed("credential.own", actor.roles):
+            raise Forbidden
+    else:
+        _ensure_administrator(actor)
+    owner = session.scalars(select(Person).where(Person.public_id == person_id).with_for_update()).one_or_none()
+    if owner is None:
+        raise NotFound
+    return owner
+
+
+def _ensure_administrator(actor: Actor) -> None:
+    if not is_allowed("admin.certificates", actor.roles):
+        raise Forbidden
+
+
+def _locked(session: Session, credential_id: str) -> Credential:
+    row = session.scalars(
+        select(Credential).where(Credential.public_id == credential_id).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _pem(chain: Sequence[x509.Certificate]) -> str:
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
+
+
+def _common_name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value)[:200] if found else name.rfc4514_string()[:200]
