@@ -99,6 +99,7 @@ def add_routes(app: Flask) -> None:
         "auth/login.html", username="", demo_password="peragaan-2026", verify_url="/verify", demo_accounts=[
             Box(username="juru", name="Contoh Kedua", role="Analis SDM Aparatur"),
             Box(username="kepala", name="Contoh Pertama", role="Kepala Badan Kepegawaian Daerah")]))
+    app.add_url_rule("/decrees.pdf", "pdf", sample)
     app.add_url_rule("/search", "search", lambda: render_template(
         "decrees/_hits.html", text=request.args.get("q", ""), hits=[Box(
             decree_id="x", subject="Kenaikan Gaji Berkala a.n. Contoh Ketiga", number=None, status="in_review")]))
@@ -180,7 +181,7 @@ def form(kind: str) -> str:
 def sample() -> Response:
     from svc.adapters.renderer import TypstRenderer
     from svc.kinds import KindCatalogue
-    from svc.ports import Letterhead, RenderRequest, SignatureBlock
+    from svc.rendering import Letterhead, RenderRequest, SignatureBlock
 
     kind = request.args.get("kind", "kgb")
     data = json.loads((ROOT / "templates" / "decrees" / kind / "example.json").read_text(encoding="utf-8"))
