@@ -9,8 +9,8 @@ from typing import Any
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.seed.organisation import DemoOrganisation, build_demo_organisation
-from svc.seed.walk import KGB_CAST, PTSP_CAST, Cast, actor_of, walk_decree
-from svc.services import decree_page, routing
+from svc.seed.walk import DEMO_PASSPHRASE, KGB_CAST, PTSP_CAST, Cast, actor_of, walk_decree
+from svc.services import credentials, decree_page, routing, signing
 from svc.services.decree_page import DecreeView
 from svc.services.passwords import hash_password
 
@@ -35,8 +35,17 @@ class World:
     def example(self, kind_id: str = "kgb") -> dict[str, Any]:
         return dict(self.deps.kinds.get(kind_id).example)
 
+    def give_certificates(self, *usernames: str) -> None:
+        """Certificates for signers who have none yet, made as they would make them themselves."""
+        for username in usernames:
+            actor = self.actor(username)
+            if not credentials.list_for(self.deps, actor, actor.person_public_id):
+                credentials.issue(self.deps, actor, actor.person_public_id, DEMO_PASSPHRASE)
+
     def walk(self, stop_at: str, kind_id: str = "kgb", cast: Cast | None = None) -> str:
         """A decree carried to a status by the demo's people."""
+        if stop_at in {"signed", "issued"}:
+            self.give_certificates("kadis" if kind_id == "surat-izin" else "kepala")
         chosen = cast or (PTSP_CAST if kind_id == "surat-izin" else KGB_CAST)
         return walk_decree(self.deps, kind_id, self.example(kind_id), chosen, stop_at)
 
@@ -47,6 +56,15 @@ class World:
         view = self.view(decree_id)
         assert view.open_task is not None
         routing.approve(self.deps, self.actor(username), view.open_task.task_id, view.lock_version)
+
+    def sign(self, decree_id: str, username: str = "kepala") -> None:
+        self.give_certificates(username)
+        view = self.view(decree_id)
+        assert view.open_task is not None
+        actor = self.actor(username)
+        sheet = signing.prepare(self.deps, actor, view.open_task.task_id)
+        signing.sign(self.deps, actor, view.open_task.task_id, sheet.lock_version, sheet.frozen_sha256,
+                     DEMO_PASSPHRASE, None)
 
 
 def people(deps: Deps) -> World:

@@ -32,6 +32,8 @@ NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 ORGANISATION = "Pemerintah Provinsi Nusa Mandala"
 SUBJECT = SignerSubject("Sari Contoh Utama", ORGANISATION, unit="BKD", title="Kepala BKD", nip="190001011925012001")
 
+BOX = SignatureBox(1, 300, 100, 450.5, 180)
+
 PAGE = b"""#set document(title: "Keputusan Contoh", date: datetime(year: 2026, month: 6, day: 1))
 #set text(lang: "id")
 = Keputusan Contoh
@@ -71,7 +73,7 @@ class World:
         certify: bool = True,
         at: datetime | None = None,
         field_name: str = "Signature1",
-        box: SignatureBox | None = SignatureBox(1, 300, 100, 450.5, 180),
+        box: SignatureBox | None = BOX,
     ) -> SignRequest:
         return SignRequest(
             signed_at=at or self.now,

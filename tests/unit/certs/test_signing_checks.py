@@ -16,11 +16,13 @@ from certs.ca import Revocation, SignerSubject, build_crl, create_development_pk
 from certs.checks import ensure_can_sign
 from tests.unit.certs.conftest import World
 
+SIGNING = profiles.key_usage(digital_signature=True, content_commitment=True)
+
 
 def issue(
     world: World,
     public_key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey | None = None,
-    usage: x509.KeyUsage | None = profiles.key_usage(digital_signature=True, content_commitment=True),
+    usage: x509.KeyUsage | None = SIGNING,
     purposes: tuple[x509.ObjectIdentifier, ...] = profiles.PDF_SIGNING,
     is_ca: bool = False,
 ) -> x509.Certificate:

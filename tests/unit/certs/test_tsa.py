@@ -28,7 +28,10 @@ def request(**changes: object) -> bytes:
 
 
 def answer(world: World, request_der: bytes) -> TimeStampResponse:
-    return TimeStampResponse.load(world.tsa.respond(request_der, world.now), strict=True)
+    response: TimeStampResponse = TimeStampResponse.load(
+        world.tsa.respond(request_der, world.now), strict=True
+    )
+    return response
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
@@ -40,8 +43,10 @@ def test_openssl_verifies_an_answer(world: World, tmp_path: Path, algorithm: str
     (tmp_path / "r.tsr").write_bytes(world.tsa.respond((tmp_path / "q.tsq").read_bytes(), world.now))
     (tmp_path / "root.pem").write_bytes(world.pki.root.certificate.public_bytes(Encoding.PEM))
     verified = subprocess.run(
-        ["openssl", "ts", "-verify", "-queryfile", "q.tsq", "-in", "r.tsr", "-CAfile", "root.pem"]
-        + ["-attime", str(int(world.later.timestamp()))],
+        [
+            *("openssl", "ts", "-verify", "-queryfile", "q.tsq", "-in", "r.tsr", "-CAfile", "root.pem"),
+            *("-attime", str(int(world.later.timestamp()))),
+        ],
         cwd=tmp_path,
         check=False,
         capture_output=True,
