@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from svc import error_pages, frame, headers, i18n, limits, logs, security
 from svc.adapters.keystore import load_secret_key
-from svc.blueprints import account, api, auth, decrees, home, inbox, metrics, notices, registers
+from svc.blueprints import account, admin, api, auth, certificates, decrees, home, inbox, metrics, notices, registers
 from svc.deps import Deps, build_deps
 from svc.settings import Settings
 
@@ -18,6 +18,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     home.bp,
     auth.bp,
     account.bp,
+    certificates.bp,
+    admin.bp,
     notices.bp,
     inbox.bp,
     decrees.bp,

@@ -137,7 +137,7 @@ def _navigation(open_tasks: int) -> tuple[NavItem, ...]:
         ("register.view", "registers.index", _("Register"), "book", 0),
         ("", "verify.upload", _("Verifikasi"), "shield-check", 0),
         ("metrics.view", "metrics.index", _("Kinerja"), "chart-bar", 0),
-        ("admin.people", "admin.index", _("Administrasi"), "settings", 0),
+        ("admin.tokens", "admin.index", _("Administrasi"), "settings", 0),
     )
     here = request.blueprint or ""
     return tuple(

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from svc.demo_login import demo_logins
 from svc.errors import NotAuthenticated, NotFound, TooManyAttempts
 from svc.limits import count_failed_name, forget_failed_name, is_name_paused, limited
 from svc.security import (
@@ -109,9 +110,11 @@ def _admitted(session_id: str, username: str) -> Response:
 
 def _form(*, username: str = "", error: str = "", fields: dict[str, str] | None = None, ask_totp: bool = False,
           next_url: str = "") -> str:
+    demo = demo_logins(deps().settings)
     return render_template(
         "auth/login.html", username=username, error=error, fields=fields or {}, ask_totp=ask_totp,
-        next_url=next_url or request.form.get("next", ""))
+        next_url=next_url or request.form.get("next", ""), demo_accounts=demo.accounts,
+        demo_password=demo.password)
 
 
 def _now() -> int:
