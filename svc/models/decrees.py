@@ -50,7 +50,7 @@ class Decree(HasPublicId, Base):
     route_id: Mapped[str] = mapped_column(String(40))
     route_sha256: Mapped[str | None] = mapped_column(Sha256)
     assignments: Mapped[list[Any]] = mapped_column(default=list)  # [[step_index, position_id], …]
-    number: Mapped[str | None] = mapped_column(String(120))
+    number: Mapped[str | None] = mapped_column(String(120), index=True)
     issued_on: Mapped[date | None]  # the date printed on it
     verify_code: Mapped[str] = mapped_column(PublicId, unique=True)
     frozen_sha256: Mapped[str | None] = mapped_column(Sha256)

@@ -29,8 +29,10 @@ def ensure_can_view(actor: Actor, decree: Decree) -> None:
 
 
 def visible_condition(actor: Actor) -> ColumnElement[bool]:
-    """The same rule over ``Decree`` for a list (routes by the tasks that were opened)."""
-    was_asked = exists(select(Task.id).where(Task.decree_id == Decree.id, Task.assignee_id.in_(actor.position_ids)))
+    """The same rule over ``Decree`` for a list (routes by the tasks that were opened and not handed on)."""
+    was_asked = exists(select(Task.id).where(
+        Task.decree_id == Decree.id, Task.assignee_id.in_(actor.position_ids),
+        or_(Task.outcome.is_(None), Task.outcome != "reassigned")))
     own = or_(Decree.drafter_id == actor.person_id, was_asked)
     if actor.roles & _SEES_ALL:
         wide: ColumnElement[bool] = true()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from certs.errors import UploadRefused
@@ -19,7 +19,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
 from svc.kinds import Kind, KindUnknown, search_terms, subject_of
-from svc.models import Decree, DecreeVersion, Task
+from svc.models import Decree, DecreeVersion
 from svc.rendering import RenderFailed
 from svc.roles import is_allowed
 from svc.services import rendition
@@ -29,6 +29,7 @@ from svc.services.files import store_pdf
 from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
 from svc.services.orgchart import load_chart
 from svc.services.refusals import refusal_words
+from svc.services.versions import open_version
 from workflows.errors import UnknownAssignee
 from workflows.model import Discard, StepKind
 from workflows.rules import resolve_assignments
@@ -180,7 +181,7 @@ def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, conten
         ensure_seen(session, decree, seen_version)
         if decree.status != "draft" or decree.drafter_id != actor.person_id or decree.source != source:
             raise Conflict("Hanya penyusun yang dapat mengubah konsep, dan hanya selama masih konsep.")
-        version = _version_to_write(session, decree, actor, now)
+        version = open_version(session, decree, actor.person_id, now)
         version.data, version.content_sha256 = content.data, content.content_sha256
         version.pdf_sha256, version.updated_at = _sha256(content.pdf), now
         decree.subject, decree.updated_at = content.subject, now
@@ -192,20 +193,6 @@ def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, conten
         record_decree(session, decree, "draft_saved", doer_of(actor, decree.drafter_position_id).audit, now,
                       {"version_no": version.version_no, "content_sha256": content.content_sha256,
                        "lock_version": decree.lock_version})
-
-
-def _version_to_write(session: Session, decree: Decree, actor: Actor, now: datetime) -> DecreeVersion:
-    """The current version, or a new one when tasks were opened on the current one."""
-    was_submitted = session.scalar(select(exists().where(
-        Task.decree_id == decree.id, Task.version_no == decree.version_no)))
-    if not was_submitted:
-        return session.scalars(select(DecreeVersion).where(
-            DecreeVersion.decree_id == decree.id, DecreeVersion.version_no == decree.version_no)).one()
-    decree.version_no += 1
-    version = DecreeVersion(decree_id=decree.id, version_no=decree.version_no, created_by_id=actor.person_id,
-                            created_at=now)
-    session.add(version)
-    return version
 
 
 def _kind_and_drafter(deps: Deps, actor: Actor, decree_id: str) -> tuple[Kind, HeldPosition]:
@@ -232,7 +219,7 @@ def _from_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: HeldPos
     today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
     with deps.db.read_session() as session:
         signer = _signer_position(session, deps, route_for(kind, complete), drafter)
-        place = rendition.place_of(session, deps, drafter.unit_id, signer, today)
+        place = rendition.place_of(session, deps, drafter.unit_id, signer, kind, today)
     try:
         rendered = rendition.render_draft(deps, kind, complete, place)
     except RenderFailed as error:

@@ -20,6 +20,7 @@ from svc.models import AuditEvent, Decree, DecreeVersion, Paraf, RouteVersion, T
 from svc.services import numbering, rendition
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
+from svc.services.versions import current_version
 from workflows import model as m
 from workflows.engine import decide, evolve
 from workflows.errors import (
@@ -98,9 +99,7 @@ def lock_by_task(session: Session, task_public_id: str) -> Decree:
 
 def load_flow(session: Session, deps: Deps, decree: Decree) -> Flow:
     """Definition (as pinned, or today's for a draft), current version and snapshot."""
-    version = session.scalars(
-        select(DecreeVersion).where(DecreeVersion.decree_id == decree.id,
-                                    DecreeVersion.version_no == decree.version_no)).one()
+    version = current_version(session, decree)
     definition = _definition_of(session, deps, decree)
     task = session.scalars(select(Task).where(Task.decree_id == decree.id, Task.status == "open")).one_or_none()
     parafs = session.scalars(select(Paraf).where(Paraf.decree_id == decree.id, Paraf.voided_at.is_(None)))
@@ -186,7 +185,10 @@ def _definition_of(session: Session, deps: Deps, decree: Decree) -> m.Definition
     source = session.scalar(select(RouteVersion.source).where(RouteVersion.sha256 == decree.route_sha256))
     if source is None:
         raise errors.RouteUnusable
-    return load_definition(source.encode())
+    try:
+        return load_definition(source.encode())
+    except InvalidDefinition as error:
+        raise errors.RouteUnusable from error
 
 
 def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Sequence[m.Event]:
@@ -233,6 +235,10 @@ def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime
     match event:
         case m.Returned() | m.Withdrawn():
             decree.frozen_sha256, decree.issued_on = None, None
+            decree.signer_id, decree.signer_capacity = None, None
+        case m.SigningClaimed():
+            if (decree.signer_id, decree.signer_capacity) != (event.person_id, event.capacity.value):
+                raise errors.DocumentChanged  # the document bears another name
         case m.Rejected() | m.Discarded():
             decree.closed_at = now
             numbering.void_number(session, decree, event.reason, doer.audit, now)

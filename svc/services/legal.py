@@ -1,4 +1,7 @@
-"""The legal status of an issued decree: in force, amended or revoked; shown to the public at once."""
+"""The legal status of an issued decree: in force, amended or revoked; shown to the public at once.
+
+A status set by mistake is put right by setting ``in_force`` again; the chain keeps both.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from sqlalchemy import select
 
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import Conflict, InvalidInput
+from svc.errors import Conflict, Forbidden, InvalidInput
 from svc.models import Decree
+from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.audit_log import record_decree
 from svc.services.flow import doer_of, lock_decree
 
-STATUSES = ("amended", "revoked")
+STATUSES = ("amended", "revoked", "in_force")
 
 
 def set_status(deps: Deps, actor: Actor, decree_id: str, status: str, note: str,
@@ -20,7 +24,10 @@ def set_status(deps: Deps, actor: Actor, decree_id: str, status: str, note: str,
     """Mark an issued decree as amended or revoked, optionally by the decree with a given number.
 
     :raises InvalidInput: status, note or number are not usable. :raises Conflict: it is not issued
+    :raises Forbidden: none of the actor's positions may do this
     """
+    if not is_allowed("decree.legal_status", actor.roles):
+        raise Forbidden
     faults = {}
     if status not in STATUSES:
         faults["status"] = "Pilih diubah atau dicabut."
@@ -36,13 +43,16 @@ def set_status(deps: Deps, actor: Actor, decree_id: str, status: str, note: str,
             raise Conflict("Hanya naskah yang sudah terbit yang status hukumnya dapat diubah.")
         later = None
         if superseded_by:
-            later = session.scalars(select(Decree).where(
-                Decree.number == superseded_by, Decree.status == "issued", Decree.id != decree.id)).first()
+            later = session.scalars(
+                select(Decree).where(Decree.number == superseded_by, Decree.status == "issued", Decree.id != decree.id)
+                .order_by(Decree.agency_id != decree.agency_id, Decree.id.desc()).limit(1)).first()
             if later is None:
                 raise InvalidInput(fields={"superseded_by": "Tidak ada naskah terbit dengan nomor itu."})
-        decree.legal_status, decree.legal_note = status, note.strip()[:500]
-        decree.superseded_by_id = later.id if later else None
+        is_in_force = status == "in_force"
+        decree.legal_status, decree.legal_note = status, None if is_in_force else note.strip()[:500]
+        decree.superseded_by_id = later.id if later and not is_in_force else None
+        decree.updated_at = now
         decree.lock_version += 1
         record_decree(session, decree, "legal_status_changed", doer_of(actor).audit, now,
-                      {"status": status, "reason": decree.legal_note, "superseded_by": superseded_by,
-                       "lock_version": decree.lock_version})
+                      {"status": status, "reason": note.strip()[:500], "lock_version": decree.lock_version,
+                       "superseded_by": later.public_id if later and not is_in_force else None})

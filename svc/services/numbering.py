@@ -11,7 +11,6 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -20,8 +19,12 @@ from svc.kinds import Kind, format_number
 from svc.models import Decree, Register, RegisterEntry, Unit
 from svc.services.access import visible_condition
 from svc.services.audit_log import AuditActor, record_decree
+from svc.services.upsert import insert_missing
 
 PAGE_SIZE = 100
+_SAYS_MONTH = "{month_roman}"
+# Longer texts of digits are nobody's row, and too long for the database's integers.
+_LONGEST_KEY = 15
 
 
 @dataclass(frozen=True)
@@ -59,20 +62,21 @@ def local_day(deps: Deps, now: datetime) -> date:
 def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: datetime) -> RegisterEntry:
     """The decree's number of this year: the one it holds, or the next of its register.
 
-    A number of an earlier year is voided, since the printed date must be of the year that the number says.
+    A number of an earlier year is voided, since the printed date must be of the year that the number says; where
+    the format says the month, a number held since another month is written anew under its place in the register.
     """
     today = local_day(deps, now)
     held = live_entry(session, decree)
     if held is not None:
         if _year_of(session, held) == today.year:
+            if _SAYS_MONTH in kind.number_format:
+                held.formatted = _write(session, decree, kind, held.seq, today)
             return held
         void_number(session, decree, "Tahun berganti sebelum naskah ditandatangani.", AuditActor.system(), now)
     register = _lock_register(session, kind.register, decree.agency_id, today.year)
-    agency = session.get_one(Unit, decree.agency_id)
     entry = RegisterEntry(
         register_id=register.id, seq=register.next_seq, decree_id=decree.id, state="held", taken_at=now,
-        formatted=format_number(kind.number_format, seq=register.next_seq,
-                                unit_code=agency.letter_code or agency.code, issued_on=today))
+        formatted=_write(session, decree, kind, register.next_seq, today))
     register.next_seq += 1
     session.add(entry)
     session.flush()
@@ -120,24 +124,25 @@ def list_books(deps: Deps, actor: Actor) -> tuple[Book, ...]:
 
 def register_book(deps: Deps, actor: Actor, book_key: str, cursor: str = "") -> BookPage:
     """A page of a register by falling number; subjects of secret decrees stay hidden."""
-    if not book_key.isdigit():
+    if not _is_key(book_key):
         return BookPage("", (), "", "")
-    below = int(cursor) if cursor.isdigit() else None
+    below = int(cursor) if _is_key(cursor) else None
     with deps.db.read_session() as session:
         shown = visible_condition(actor).label("shown")
         statement = (
-            select(RegisterEntry, Decree.subject, Decree.public_id, shown)
+            select(RegisterEntry, Decree.subject, Decree.public_id, shown, Register.next_seq)
             .join(Decree, Decree.id == RegisterEntry.decree_id)
+            .join(Register, Register.id == RegisterEntry.register_id)
             .where(RegisterEntry.register_id == int(book_key)))
         if not actor.roles & {"bureau", "admin"}:
-            statement = statement.join(Register, Register.id == RegisterEntry.register_id).where(
-                Register.unit_id.in_(actor.agency_ids))
+            statement = statement.where(Register.unit_id.in_(actor.agency_ids))
         if below is not None:
             statement = statement.where(RegisterEntry.seq < below)
         rows = list(session.execute(statement.order_by(RegisterEntry.seq.desc()).limit(PAGE_SIZE + 1)))
     items = tuple(_entry(row) for row in rows[:PAGE_SIZE])
     following = str(items[-1].seq) if len(rows) > PAGE_SIZE else ""
-    return BookPage(book_key, items, following, str(items[0].seq + PAGE_SIZE + 1) if below and items else "")
+    is_first = not items or items[0].seq >= rows[0].next_seq - 1
+    return BookPage(book_key, items, following, "" if is_first else str(items[0].seq + PAGE_SIZE + 1))
 
 
 def _entry(row: Any) -> BookEntry:
@@ -146,16 +151,23 @@ def _entry(row: Any) -> BookEntry:
     return BookEntry(entry.seq, entry.formatted, subject, row[2], entry.state, entry.void_reason, entry.taken_at)
 
 
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_KEY
+
+
+def _write(session: Session, decree: Decree, kind: Kind, seq: int, today: date) -> str:
+    agency = session.get_one(Unit, decree.agency_id)
+    return format_number(kind.number_format, seq=seq, unit_code=agency.letter_code or agency.code, issued_on=today)
+
+
 def _year_of(session: Session, entry: RegisterEntry) -> int:
     return session.get_one(Register, entry.register_id).year
 
 
 def _lock_register(session: Session, book: str, unit_id: int, year: int) -> Register:
     """The register's row, made when missing (race-free), locked until the transaction ends."""
-    dialect: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    session.execute(
-        dialect.insert(Register).values(book=book, unit_id=unit_id, year=year, next_seq=1)
-        .on_conflict_do_nothing(index_elements=["book", "unit_id", "year"]))
+    insert_missing(session, Register, ("book", "unit_id", "year"),
+                   {"book": book, "unit_id": unit_id, "year": year, "next_seq": 1})
     return session.scalars(
         select(Register).where(Register.book == book, Register.unit_id == unit_id, Register.year == year)
         .with_for_update().execution_options(populate_existing=True)).one()

@@ -73,18 +73,31 @@ def holders_of(session: Session, position_id: int, day: date) -> tuple[Holder, .
 
 
 def position_choices(deps: Deps, actor: Actor) -> tuple[PositionChoice, ...]:
-    """Positions of the actor's agencies that may take over a task, each with its present holder."""
+    """Positions that may take over a task, each with its present holders: those of the actor's agencies, for
+    administrators all."""
     today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
     with deps.db.read_session() as session:
         units = load_units(session)
-        agencies = set(actor.agency_ids)
+        agencies = set(units) if Role.ADMIN in actor.roles else set(actor.agency_ids)
         rows = session.execute(
-            select(Position, Person.name)
+            select(Position, Holding.capacity, Person.name)
             .outerjoin(Holding, and_(Holding.position_id == Position.id, held_on(today)))
-            .outerjoin(Person, Person.id == Holding.person_id)
-            .where(Position.is_active).order_by(Position.title))
-        able = {Role.OFFICIAL.value, Role.SIGNER.value}
-        return tuple(
-            PositionChoice(position.public_id, f"{position.title} – {name or '(kosong)'}")
-            for position, name in rows
-            if able & set(position.roles.split(",")) and agency_of(units, position.unit_id).id in agencies)
+            .outerjoin(Person, and_(Person.id == Holding.person_id, Person.is_active))
+            .where(Position.is_active).order_by(Position.title, Position.id, Holding.id))
+        names: dict[Position, list[str]] = {}
+        for position, capacity, name in rows:
+            if may_judge(position) and agency_of(units, position.unit_id).id in agencies:
+                held_by = [f"{CAPACITY_PREFIX.get(capacity, '')}{name}"] if name else []
+                names.setdefault(position, []).extend(held_by)
+        return tuple(PositionChoice(position.public_id, f"{position.title} – {', '.join(found) or '(kosong)'}")
+                     for position, found in names.items())
+
+
+def may_judge(position: Position) -> bool:
+    """Whether the position's holders may give a paraf."""
+    return bool({Role.OFFICIAL.value, Role.SIGNER.value} & set(position.roles.split(",")))
+
+
+def may_sign(position: Position) -> bool:
+    """Whether the position's holders may sign."""
+    return Role.SIGNER.value in position.roles.split(",")

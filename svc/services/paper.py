@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, date, datetime, time
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import InvalidInput
@@ -20,7 +23,8 @@ def register_paper(deps: Deps, actor: Actor, *, kind_id: str, subject: str, numb
                    signer_name: str, scan_pdf: bytes) -> str:
     """Register a decree signed on paper; returns its public id. Its number comes from the paper book.
 
-    :raises InvalidInput: a field is missing, the day lies ahead, or the scan is refused
+    :raises InvalidInput: a field is missing, the day lies ahead, the scan is refused, or the number is taken by
+        another decree of the agency (twice registered is twice counted)
     """
     now = deps.clock.now()
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
@@ -29,12 +33,14 @@ def register_paper(deps: Deps, actor: Actor, *, kind_id: str, subject: str, numb
     sha256 = hashlib.sha256(scan_pdf).hexdigest()
     signed_at = datetime.combine(signed_on, time(12), deps.settings.tzinfo).astimezone(UTC)
     with deps.db.unit_of_work() as session:
+        number = " ".join(number.split())[:120]
+        _ensure_new(session, drafter.agency_id, number)
         decree = Decree(
             public_id=new_public_id(), kind=kind.id, subject=subject.strip()[:500],
             search_text=f"{number} {subject}".lower()[:2000], unit_id=drafter.unit_id, agency_id=drafter.agency_id,
             drafter_id=actor.person_id, drafter_position_id=drafter.position_id, source="scan", medium="paper",
             status="issued", legal_status="in_force", route_id=kind.route_id, verify_code=new_public_id(),
-            security=kind.security, assignments=[], number=number.strip()[:120], issued_on=signed_on,
+            security=kind.security, assignments=[], number=number, issued_on=signed_on,
             signed_at=min(signed_at, now), issued_at=now, created_at=now, updated_at=now)
         session.add(decree)
         session.flush()
@@ -46,6 +52,14 @@ def register_paper(deps: Deps, actor: Actor, *, kind_id: str, subject: str, numb
                       {"kind": kind.id, "number": decree.number, "signed_on": signed_on.isoformat(),
                        "sha256": sha256, "lock_version": decree.lock_version})
         return decree.public_id
+
+
+def _ensure_new(session: Session, agency_id: int, number: str) -> None:
+    known = session.scalar(select(Decree.id).where(
+        Decree.number == number, Decree.agency_id == agency_id,
+        Decree.status.not_in(("rejected", "discarded"))).limit(1))
+    if known is not None:
+        raise InvalidInput(fields={"number": "Nomor ini sudah terdaftar pada perangkat daerah Anda."})
 
 
 def _ensure_fields(deps: Deps, subject: str, number: str, signed_on: date, signer_name: str, now: datetime) -> None:

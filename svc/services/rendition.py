@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,69 +11,100 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from svc.deps import Deps
-from svc.errors import RouteUnusable
+from svc.errors import Conflict, RouteUnusable
 from svc.kinds import Kind, KindUnknown
 from svc.models import Decree, DecreeVersion, Position, StoredFile, Unit
-from svc.rendering import Letterhead, RenderedPdf, RenderRequest, SignatureBlock, StampRequest
+from svc.rendering import Letterhead, RenderedPdf, RenderFailed, RenderRequest, SignatureBlock, StampRequest
 from svc.services.files import read_file, store_pdf
-from svc.services.orgchart import CAPACITY_PREFIX, agency_of, holders_of, load_units
+from svc.services.orgchart import CAPACITY_PREFIX, Holder, agency_of, holders_of, load_units
 from workflows.model import Definition, StepKind
 
 _VACANT = "…"
 
 
+class NotRenderable(Conflict):
+    code = "not_renderable"
+    message = "Naskah ini tidak dapat ditata menjadi PDF. Kembalikan kepada penyusun untuk diperbaiki."
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a document comes from and who will sign it."""
+    """Where a document comes from, and who is to sign it: nobody while the position is vacant or unknown."""
 
     letterhead: Letterhead
     block: SignatureBlock
+    signer: Holder | None
 
 
-def place_of(session: Session, deps: Deps, unit_id: int, signer_position_id: int | None, today: date) -> Place:
-    """Letterhead of the agency (or the Governor) and signature block of the signer's position today."""
+def place_of(session: Session, deps: Deps, unit_id: int, signer_position_id: int | None, kind: Kind,
+             today: date, signer_id: int | None = None) -> Place:
+    """Letterhead of the agency (or the Governor) and signature block of the signer's position today.
+
+    ``signer_id``: the person to be named if he holds the position; else see :func:`choose_signer`.
+    """
     units = load_units(session)
     agency = agency_of(units, unit_id)
     if signer_position_id is None:
-        return Place(_letterhead(deps, units, agency), SignatureBlock((_VACANT,), _VACANT))
+        return Place(_letterhead(deps, units, agency), SignatureBlock((_VACANT,), _VACANT), None)
     position = session.get_one(Position, signer_position_id)
     signs_for_region = units[position.unit_id].parent_id is None
     head = _letterhead(deps, units, units[position.unit_id] if signs_for_region else agency)
-    return Place(head, _signature_block(session, position, today))
+    signer = choose_signer(holders_of(session, position.id, today), kind, signer_id)
+    return Place(head, _signature_block(position, signer), signer)
+
+
+def choose_signer(holders: Sequence[Holder], kind: Kind, wanted_id: int | None = None) -> Holder | None:
+    """Of a position's holders the wanted one, else the acting one, else the definitive one.
+
+    Somebody acts (Plh.) because the definitive holder is away, unless the kind may not be signed in that capacity.
+    """
+    fit = [holder for holder in holders if holder.capacity not in kind.forbidden_capacities]
+    wanted = [holder for holder in fit if holder.person_id == wanted_id]
+    acting = [holder for holder in fit if holder.capacity != "definitive"]
+    return next(iter([*wanted, *acting, *fit]), None)
 
 
 def render_draft(deps: Deps, kind: Kind, data: Mapping[str, Any], place: Place) -> RenderedPdf:
     """The PDF with ``…`` for the number, marked as a draft."""
     return deps.renderer.render(RenderRequest(
-        kind.id, deps.kinds.present_data(kind, data), place.letterhead, place.block,
-        place=place.letterhead.place, stage="draft"))
+        kind.id, data, place.letterhead, place.block, place=place.letterhead.place, stage="draft"))
 
 
 def freeze(session: Session, deps: Deps, decree: Decree, version: DecreeVersion, definition: Definition,
-           number: str, now: datetime) -> str:
-    """Lay out the document with number, date, QR code and footer, store it, and return its SHA-256.
+           number: str, now: datetime, signer_id: int | None = None) -> str:
+    """Lay out the document with number, date, QR code, footer and the signer's name (of the wanted one, if he
+    holds the position today), store it, and return its SHA-256.
 
     The object is stored before the row that names it; when the transaction fails, an unnamed object stays.
+    :raises NotRenderable: it cannot be laid out. :raises svc.errors.StorageUnavailable: it cannot be stored
     """
     today = now.astimezone(deps.settings.tzinfo).date()
-    place = place_of(session, deps, decree.unit_id, signer_position(decree, definition), today)
-    common = {"number": number, "issued_on": today, "place": place.letterhead.place,
-              "verify_url": verify_url(deps, decree), "stage": "final", "created_at": now}
-    kind = deps.kinds.get(decree.kind)
-    if decree.source == "upload":
-        original = _uploaded(session, deps, decree, version)
-        rendered = deps.renderer.stamp(original, StampRequest(
-            title=kind.title, subject=decree.subject, letterhead=place.letterhead, signature_block=place.block,
-            **common))  # type: ignore[arg-type]
-    else:
-        rendered = deps.renderer.render(RenderRequest(
-            kind.id, deps.kinds.present_data(kind, version.data), place.letterhead, place.block,
-            **common))  # type: ignore[arg-type]
+    kind = kind_of(deps, decree.kind)
+    place = place_of(session, deps, decree.unit_id, signer_position(decree, definition), kind, today, signer_id)
+    try:
+        rendered = _render_final(session, deps, decree, version, kind, place, number, now)
+    except RenderFailed as error:
+        raise NotRenderable from error
     box = rendered.signature_box
     store_pdf(session, deps, decree, "frozen", rendered.pdf, now, pages=rendered.pages,
               signature_box=[box.page, box.llx, box.lly, box.urx, box.ury])
     decree.issued_on = today
+    decree.signer_id = place.signer.person_id if place.signer else None
+    decree.signer_capacity = place.signer.capacity if place.signer else None
     return rendered.sha256
+
+
+def _render_final(session: Session, deps: Deps, decree: Decree, version: DecreeVersion, kind: Kind, place: Place,
+                  number: str, now: datetime) -> RenderedPdf:
+    today = now.astimezone(deps.settings.tzinfo).date()
+    head, url = place.letterhead, verify_url(deps, decree)
+    if decree.source != "upload":
+        return deps.renderer.render(RenderRequest(
+            kind.id, version.data, head, place.block, number=number, issued_on=today, place=head.place,
+            verify_url=url, stage="final", created_at=now))
+    return deps.renderer.stamp(_uploaded(session, deps, decree, version), StampRequest(
+        title=kind.title, subject=decree.subject, letterhead=head, signature_block=place.block, number=number,
+        issued_on=today, place=head.place, verify_url=url, stage="final", created_at=now))
 
 
 def verify_url(deps: Deps, decree: Decree) -> str:
@@ -116,12 +147,10 @@ def _letterhead(deps: Deps, units: Mapping[int, Unit], unit: Unit) -> Letterhead
         emblem="garuda" if unit.parent_id is None else "region")
 
 
-def _signature_block(session: Session, position: Position, today: date) -> SignatureBlock:
-    holders = holders_of(session, position.id, today)
+def _signature_block(position: Position, signer: Holder | None) -> SignatureBlock:
     title = position.title.upper()
     lines = [position.on_behalf_of] if position.on_behalf_of else []
-    if not holders:
+    if signer is None:
         return SignatureBlock((*lines, f"{title},"), _VACANT)
-    holder = holders[0]
-    prefix = CAPACITY_PREFIX.get(holder.capacity, "")
-    return SignatureBlock((*lines, f"{prefix}{title},"), holder.name, holder.rank, holder.nip)
+    prefix = CAPACITY_PREFIX.get(signer.capacity, "")
+    return SignatureBlock((*lines, f"{prefix}{title},"), signer.name, signer.rank, signer.nip)

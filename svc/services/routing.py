@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,17 +23,30 @@ from svc.services.flow import (
     run_command,
     to_workflow,
 )
-from svc.services.orgchart import load_chart
+from svc.services.orgchart import load_chart, may_judge, may_sign
+from svc.services.upsert import insert_missing
+from svc.services.versions import open_version
 from workflows.errors import UnknownAssignee
 from workflows.loader import load_source
-from workflows.model import Approve, Command, Definition, Reassign, Reject, ReturnForRevision, Submit, Withdraw
+from workflows.model import (
+    Approve,
+    Command,
+    Definition,
+    Reassign,
+    Reject,
+    ReturnForRevision,
+    StepKind,
+    Submit,
+    Withdraw,
+)
 from workflows.rules import resolve_assignments
 
 _MAX_REASON = 2000
 
 
 def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
-    """Pin the route, resolve its positions and open the first task.
+    """Pin the route, resolve its positions and open the first task. What was submitted before and came back
+    goes out as the next version, changed or not.
 
     :raises StaleTask: :raises NotYourTask: not the drafter. :raises RouteUnusable: a position is missing
     """
@@ -39,6 +54,8 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
         decree = lock_decree(session, decree_id)
         ensure_can_view(actor, decree)
         ensure_seen(session, decree, seen_version)
+        if decree.status == "draft":
+            open_version(session, decree, actor.person_id, deps.clock.now())
         flow = load_flow(session, deps, decree)
         _pin_route(session, deps, decree, flow.definition)
         try:
@@ -94,9 +111,9 @@ def withdraw(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason
 
 
 def reassign(deps: Deps, actor: Actor, task_id: str, seen_version: int, to_position_id: str, reason: str) -> None:
-    """Hand an open task to another position (public id); administrators may move any task.
+    """Hand an open task to another position (public id) that may do it; administrators may move any task.
 
-    :raises InvalidInput: no reason or no such position. :raises StaleTask: :raises NotYourTask: refused
+    :raises InvalidInput: no reason or no fit position. :raises StaleTask: :raises NotYourTask: refused
     """
     with deps.db.unit_of_work() as session:
         target = session.scalars(
@@ -104,9 +121,18 @@ def reassign(deps: Deps, actor: Actor, task_id: str, seen_version: int, to_posit
         if target is None:
             raise InvalidInput(fields={"position": "Pilih jabatan tujuan."})
         flow = _flow_of_task(session, deps, actor, task_id)
+        if not _is_fit(flow, target):
+            raise InvalidInput(fields={"position": "Jabatan itu tidak berwenang untuk tugas ini."})
         is_override = is_allowed("admin.people", actor.roles)
         command = Reassign(to_workflow(actor), seen_version, target.id, reason[:_MAX_REASON], is_override=is_override)
         _run(session, deps, flow, actor, command, reason)
+
+
+def _is_fit(flow: Flow, target: Position) -> bool:
+    task = flow.snapshot.open_task
+    if task is None:
+        return True  # the command itself says that nothing is open
+    return may_sign(target) if flow.definition.steps[task.step_index].kind is StepKind.SIGN else may_judge(target)
 
 
 def _flow_of_task(session: Session, deps: Deps, actor: Actor, task_id: str) -> Flow:
@@ -126,8 +152,10 @@ def _run(session: Session, deps: Deps, flow: Flow, actor: Actor, command: Comman
 def _pin_route(session: Session, deps: Deps, decree: Decree, definition: Definition) -> None:
     known = session.scalar(select(RouteVersion.id).where(RouteVersion.sha256 == definition.sha256))
     if known is None:
-        source = load_source(definition.id).decode()
-        session.add(RouteVersion(sha256=definition.sha256, route_id=definition.id, version=definition.version,
-                                 source=source, created_at=deps.clock.now()))
-        session.flush()
+        source = load_source(definition.id)
+        if hashlib.sha256(source).hexdigest() != definition.sha256:
+            raise RouteUnusable  # the file was replaced while the service runs: what it says is not what was loaded
+        insert_missing(session, RouteVersion, ("sha256",), {
+            "sha256": definition.sha256, "route_id": definition.id, "version": definition.version,
+            "source": source.decode(), "created_at": deps.clock.now()})
     decree.route_sha256 = definition.sha256

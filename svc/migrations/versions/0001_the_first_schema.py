@@ -295,6 +295,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_decree_created", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_decree_drafter", ["drafter_id", "created_at", "id"], unique=False)
         batch_op.create_index("ix_decree_list", ["unit_id", "kind", "status", "created_at", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_decree_number"), ["number"], unique=False)
         batch_op.create_index(batch_op.f("ix_decree_signed_sha256"), ["signed_sha256"], unique=False)
         batch_op.create_index("ix_decree_status", ["status", "created_at", "id"], unique=False)
 
@@ -667,6 +668,7 @@ def downgrade() -> None:
     with op.batch_alter_table("decree", schema=None) as batch_op:
         batch_op.drop_index("ix_decree_status")
         batch_op.drop_index(batch_op.f("ix_decree_signed_sha256"))
+        batch_op.drop_index(batch_op.f("ix_decree_number"))
         batch_op.drop_index("ix_decree_list")
         batch_op.drop_index("ix_decree_drafter")
         batch_op.drop_index("ix_decree_created")
