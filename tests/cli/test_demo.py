@@ -1,0 +1,88 @@
+"""``paraf demo`` as a user runs it, judged by programs that are not ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COUNT = 3
+
+
+def paraf(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
+    return subprocess.run([sys.executable, "-m", "svc.cli", *arguments], capture_output=True, text=True, timeout=110,
+                          env=env | {"PARAF_VAR_DIR": str(var), "COLUMNS": "200"}, check=False)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("demo")
+    done = paraf(folder / "var", "demo", "--count", str(COUNT), "--out", str(folder / "out"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{COUNT} of {COUNT} decrees verified" in done.stdout
+    return folder / "var", folder / "out"
+
+
+def test_every_decree_is_written_and_verifies(demo: tuple[Path, Path]) -> None:
+    var, out = demo
+    files = sorted(str(path) for path in out.glob("*.pdf"))
+    assert len(files) == COUNT
+    done = paraf(var, "verify", *files, "--json")
+    verdicts = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert {(v["registry"], v["indication"], v["legal_status"]) for v in verdicts} == {
+        ("identical", "TOTAL-PASSED", "in_force")}
+
+
+def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    var, out = demo
+    good = next(out.glob("*.pdf"))
+    data = bytearray(good.read_bytes())
+    data[len(data) // 3] ^= 1
+    bad = tmp_path / "bad.pdf"
+    bad.write_bytes(data)
+    done = paraf(var, "verify", str(good), str(bad), "--json")
+    verdicts = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert verdicts[0]["indication"] == "TOTAL-PASSED"
+    assert (verdicts[1]["registry"], verdicts[1]["indication"] == "TOTAL-PASSED") == ("unknown", False)
+
+
+def test_the_audit_chain_is_intact_afterwards(demo: tuple[Path, Path]) -> None:
+    done = paraf(demo[0], "audit", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "intact" in done.stdout
+
+
+@pytest.mark.poppler
+def test_pdfsig_calls_every_signature_valid(demo: tuple[Path, Path]) -> None:
+    if shutil.which("pdfsig") is None:
+        pytest.skip("pdfsig is missing (Debian: poppler-utils)")
+    for path in demo[1].glob("*.pdf"):
+        said = subprocess.run(["pdfsig", str(path)], capture_output=True, text=True, check=False).stdout
+        assert "Signature is Valid." in said
+        assert "ETSI.CAdES.detached" in said
+        assert "Total document signed" in said
+
+
+@pytest.mark.qpdf
+def test_qpdf_finds_nothing_wrong(demo: tuple[Path, Path]) -> None:
+    if shutil.which("qpdf") is None:
+        pytest.skip("qpdf is missing (Debian: qpdf)")
+    for path in demo[1].glob("*.pdf"):
+        checked = subprocess.run(["qpdf", "--check", str(path)], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_wrong_setting_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
+    env = {**os.environ, "PARAF_VAR_DIR": str(tmp_path), "PARAF_WEB_WORKERS": "many"}
+    done = subprocess.run([sys.executable, "-m", "svc.cli", "health"], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2
+    assert "PARAF_WEB_WORKERS" in done.stderr
+    assert "Traceback" not in done.stderr
