@@ -1,0 +1,140 @@
+"""One contract for every object store: a local folder, SeaweedFS and MinIO, all real."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from minio import Minio
+from minio.error import S3Error
+
+from svc.adapters.local_store import LocalStore
+from svc.adapters.s3_store import S3Store
+from svc.ports import ObjectConflict, ObjectMissing, ObjectStore, StoreUnavailable
+from svc.settings import Settings
+from tests.support.s3 import ACCESS_KEY, SECRET_KEY, S3Server, ServerMissing, minio, seaweedfs
+
+PDF = "application/pdf"
+STORES = ["local", pytest.param("seaweedfs", marks=pytest.mark.s3), pytest.param("minio", marks=pytest.mark.s3)]
+
+
+def settings_for(server: S3Server) -> Settings:
+    return Settings.from_env({
+        "PARAF_STORE": "s3", "PARAF_S3_ENDPOINT": server.endpoint, "PARAF_S3_SECURE": "false",
+        "PARAF_S3_ACCESS_KEY": ACCESS_KEY, "PARAF_S3_SECRET_KEY": SECRET_KEY, "PARAF_S3_BUCKET": "paraf-test"},
+        env_file=None)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    folder = tmp_path_factory.mktemp(str(request.param))
+    if request.param == "local":
+        yield LocalStore(folder / "store")
+        return
+    start = seaweedfs if request.param == "seaweedfs" else minio
+    try:
+        with start(folder) as server:
+            yield S3Store(settings_for(server))
+    except ServerMissing as missing:
+        pytest.skip(f"missing: {missing}")
+
+
+def key_of(name: str = "a") -> str:
+    return f"decrees/{uuid4().hex}/signed/{name}.pdf"
+
+
+def test_what_was_put_is_read_whole(store: ObjectStore) -> None:
+    key, data = key_of(), os.urandom(300_000)
+    put = store.put(key, data, media_type=PDF)
+    assert (put.size, put.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert store.get(key) == data
+    assert store.stat(key) == put
+
+
+def test_an_empty_object_is_an_object(store: ObjectStore) -> None:
+    key = key_of()
+    store.put(key, b"", media_type=PDF)
+    assert store.get(key) == b""
+
+
+def test_the_same_bytes_twice_are_fine(store: ObjectStore) -> None:
+    key = key_of()
+    assert store.put(key, b"one", media_type=PDF) == store.put(key, b"one", media_type=PDF)
+
+
+def test_other_bytes_under_a_key_are_refused_and_change_nothing(store: ObjectStore) -> None:
+    key = key_of()
+    store.put(key, b"one", media_type=PDF)
+    with pytest.raises(ObjectConflict):
+        store.put(key, b"two", media_type=PDF)
+    assert store.get(key) == b"one"
+
+
+def test_a_missing_object_is_told_as_missing(store: ObjectStore) -> None:
+    with pytest.raises(ObjectMissing):
+        store.get(key_of())
+    with pytest.raises(ObjectMissing):
+        store.stat(key_of())
+
+
+def test_list_gives_all_under_a_prefix_in_order(store: ObjectStore) -> None:
+    prefix = f"decrees/{uuid4().hex}/"
+    for name in ("b", "a", "c"):
+        store.put(f"{prefix}signed/{name}.pdf", name.encode(), media_type=PDF)
+    assert [item.key.rsplit("/", 1)[1] for item in store.list(prefix)] == ["a.pdf", "b.pdf", "c.pdf"]
+    assert list(store.list(f"decrees/{uuid4().hex}/")) == []
+
+
+def test_many_writers_of_one_object_leave_one_whole_object(store: ObjectStore) -> None:
+    key, data = key_of(), os.urandom(100_000)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: store.put(key, data, media_type=PDF), range(8)))
+    assert len(set(results)) == 1
+    assert store.get(key) == data
+
+
+def test_it_answers(store: ObjectStore) -> None:
+    store.ping()
+
+
+def test_a_retained_object_cannot_be_deleted_before_its_time(store: ObjectStore) -> None:
+    key = key_of("retained")
+    store.put(key, b"signed", media_type=PDF, retain_until=datetime.now(UTC) + timedelta(days=1))
+    if isinstance(store, LocalStore):
+        assert store.stat(key).size == 6  # a folder promises no more than that the bytes are there
+        return
+    client = Minio(endpoint=store._client._base_url.host, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
+    version = next(iter(client.list_objects("paraf-test", prefix=key, include_version=True))).version_id
+    with pytest.raises(S3Error):
+        client.remove_object("paraf-test", key, version_id=version)
+    assert store.get(key) == b"signed"
+
+
+@pytest.mark.parametrize("key", ["../x", "/x", "a//b", "a/../b", "a/.hidden", "", "a\\b", "a b"])
+def test_the_folder_refuses_keys_that_leave_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="unsafe"):
+        LocalStore(tmp_path / "s").put(key, b"x", media_type=PDF)
+
+
+def test_a_torn_write_leaves_no_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path / "s")
+
+    def fail(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreUnavailable):
+        store.put("a/b.pdf", b"x", media_type=PDF)
+    assert [path for path in (tmp_path / "s").rglob("*") if path.is_file()] == []
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    store = S3Store(settings_for(S3Server("127.0.0.1:9")))
+    with pytest.raises(StoreUnavailable):
+        store.ping()
