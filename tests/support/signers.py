@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 
 from certs import ca
 from svc.seed.walk import DEMO_PASSPHRASE
@@ -18,13 +19,23 @@ def give_certificates(world: World, *usernames: str) -> None:
         credentials.issue(world.deps, actor, actor.person_public_id, DEMO_PASSPHRASE)
 
 
-def foreign_pkcs12(world: World, passphrase: str = "berkas-p12", **subject: str) -> tuple[bytes, x509.Certificate]:
-    """A PKCS#12 file of another authority, and that authority's root."""
+def foreign_pkcs12(world: World, file_secret: str) -> tuple[bytes, ca.DevelopmentPki]:
+    """A PKCS#12 file of another authority, and that authority."""
     now = world.deps.clock.now()
     pki = ca.create_development_pki("Otoritas Lain", now)
     key = ca.generate_signer_key()
-    name = ca.SignerSubject(subject.get("common_name", "Fajar Contoh Nugraha"), "Instansi Lain")
+    name = ca.SignerSubject("Fajar Contoh Nugraha", "Instansi Lain")
     certificate = ca.issue_signer_certificate(pki.issuing, name, key.public_key(), now)
     data = pkcs12.serialize_key_and_certificates(
-        b"contoh", key, certificate, list(pki.chain), BestAvailableEncryption(passphrase.encode()))
-    return data, pki.root.certificate
+        b"contoh", key, certificate, list(pki.chain), BestAvailableEncryption(file_secret.encode()))
+    return data, pki
+
+
+def trust_authority(world: World, pki: ca.DevelopmentPki) -> None:
+    """What an operator does: root and current revocation lists into ``var/trust``."""
+    now = world.deps.clock.now()
+    folder = world.deps.settings.var_dir / "trust"
+    folder.mkdir(exist_ok=True)
+    (folder / "lain.pem").write_bytes(pki.root.certificate.public_bytes(Encoding.PEM))
+    (folder / "lain-root.crl").write_bytes(pki.root_crl)
+    (folder / "lain-issuing.crl").write_bytes(ca.build_crl(pki.issuing, (), now, now + timedelta(days=1)))
