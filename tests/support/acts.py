@@ -17,9 +17,9 @@ from tests.support.world import World
 from workflows.model import ClaimSigning, RecordSigned
 
 
-def task_of(world: World, decree_id: str) -> tuple[str, int]:
+def task_of(world: World, decree_id: str, username: str = "analis") -> tuple[str, int]:
     """The open task's public id and the version that a page made now would carry."""
-    view = world.view(decree_id)
+    view = world.view(decree_id, username)
     assert view.open_task is not None
     return view.open_task.task_id, view.lock_version
 
@@ -44,9 +44,9 @@ def text_of(pdf: bytes) -> str:
     return " ".join(text.split())
 
 
-def current_text(world: World, decree_id: str) -> str:
+def current_text(world: World, decree_id: str, username: str = "analis") -> str:
     """What stands on the decree's present document."""
-    return text_of(load_pdf(world.deps, world.actor("analis"), decree_id).data)
+    return text_of(load_pdf(world.deps, world.actor(username), decree_id).data)
 
 
 def row_of(world: World, decree_id: str) -> Decree:
