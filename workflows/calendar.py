@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 Span = tuple[time, time]
 _MINUTE = timedelta(minutes=1)
-_LONGEST_SEARCH_DAYS = 3660
+_LONGEST_CLOSURE_DAYS = 400
 
 
 @dataclass(frozen=True)
@@ -33,57 +33,66 @@ class WorkCalendar:
 
     def minutes_of(self, day: date) -> int:
         """Working minutes of a whole day."""
-        if day in self.holidays:
-            return 0
-        return sum(_length(span) for span in self.hours.get(day.weekday(), ()))
+        return int(sum((closes - opens for opens, closes in self._open_between(day)), timedelta()) / _MINUTE)
 
     def working_minutes_between(self, start: datetime, end: datetime) -> int:
-        """Whole working minutes from one aware instant to a later one; 0 when ``end`` is not later."""
+        """Whole working minutes from one instant to a later one, rounded down; 0 when ``end`` is not later.
+
+        :raises ValueError: an instant without a zone
+        """
+        _ensure_aware(start, end)
         if end <= start:
             return 0
-        return self._count(end) - self._count(start)
+        first, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
+        worked = self._within(last, end) - self._within(first, start)
+        return (worked + self._minutes_before(first.year, last) * _MINUTE
+                - self._minutes_before(first.year, first) * _MINUTE) // _MINUTE
 
     def add_working_minutes(self, start: datetime, minutes: int) -> datetime:
         """The instant (UTC) by which so many working minutes have passed.
 
-        With 0 minutes it is ``start`` itself, or the next opening when the office is closed then.
-        :raises ValueError: negative minutes, or a calendar without working time
+        With 0 minutes it is ``start`` itself, or the next opening when the office is closed then. Work that ends
+        with the office is due at closing time, not at the next opening.
+        :raises ValueError: negative minutes, an instant without a zone, or a calendar without working time
         """
+        _ensure_aware(start)
         if minutes < 0:
             raise ValueError("minutes must not be negative")
-        local = start.astimezone(self.zone)
-        left = minutes
-        day = local.date()
-        for _ in range(_LONGEST_SEARCH_DAYS):
-            for span in self._spans(day):
-                opens, closes = self._at(day, span[0]), self._at(day, span[1])
-                begin = max(opens, start)
-                room = int((closes - begin) / _MINUTE)
-                if room < 0 or (room == 0 and left > 0) or begin >= closes:
+        left = minutes * _MINUTE
+        day = start.astimezone(self.zone).date()
+        idle = 0
+        while idle <= _LONGEST_CLOSURE_DAYS:
+            idle += 1
+            for opens, closes in self._open_between(day):
+                begin = max(opens, start.astimezone(UTC))
+                if begin >= closes:
                     continue
-                if left <= room:
-                    return (begin + left * _MINUTE).astimezone(UTC)
-                left -= room
+                if left <= closes - begin:
+                    return begin + left
+                left -= closes - begin
+                idle = 0
             day += timedelta(days=1)
         raise ValueError("the calendar has no working time")
 
-    def _spans(self, day: date) -> Sequence[Span]:
-        return () if day in self.holidays else self.hours.get(day.weekday(), ())
+    def _open_between(self, day: date) -> tuple[tuple[datetime, datetime], ...]:
+        """The day's office hours as instants (UTC); none on a holiday."""
+        if day in self.holidays:
+            return ()
+        return tuple((self._at(day, opens), self._at(day, closes))
+                     for opens, closes in self.hours.get(day.weekday(), ()))
 
     def _at(self, day: date, moment: time) -> datetime:
         return datetime.combine(day, moment, self.zone).astimezone(UTC)
 
-    def _count(self, instant: datetime) -> int:
-        """Cumulative working minutes from the beginning of a fixed year up to the instant."""
-        local = instant.astimezone(self.zone)
-        day = local.date()
-        before = self._year_sums(day.year)[day.timetuple().tm_yday - 1]
-        years = sum(self._year_sums(year)[-1] for year in range(2000, day.year))
-        within = 0
-        for span in self._spans(day):
-            opens, closes = self._at(day, span[0]), self._at(day, span[1])
-            within += max(0, int((min(instant, closes) - opens) / _MINUTE))
-        return years + before + within
+    def _within(self, day: date, instant: datetime) -> timedelta:
+        """Working time of the day that has passed by the instant."""
+        return sum((max(timedelta(), min(instant, closes) - opens) for opens, closes in self._open_between(day)),
+                   timedelta())
+
+    def _minutes_before(self, base_year: int, day: date) -> int:
+        """Working minutes from the beginning of ``base_year`` to the beginning of ``day``."""
+        years = sum(self._year_sums(year)[-1] for year in range(base_year, day.year))
+        return years + self._year_sums(day.year)[day.timetuple().tm_yday - 1]
 
     def _year_sums(self, year: int) -> tuple[int, ...]:
         """Minutes before each day of a year; the last entry is the whole year."""
@@ -95,8 +104,9 @@ class WorkCalendar:
         return self._sums[year]
 
 
-def _length(span: Span) -> int:
-    return (span[1].hour * 60 + span[1].minute) - (span[0].hour * 60 + span[0].minute)
+def _ensure_aware(*instants: datetime) -> None:
+    if any(instant.tzinfo is None for instant in instants):
+        raise ValueError("instants must be aware")
 
 
 def load_calendar(zone: str) -> WorkCalendar:

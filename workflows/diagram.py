@@ -39,13 +39,14 @@ def to_mermaid(definition: Definition) -> str:
     """A left-to-right flow chart in Mermaid's language, with the way back for revision."""
     lines = ["flowchart LR", '  draft(["Konsep"])']
     previous = "draft"
-    for step in definition.steps:
+    for number, step in enumerate(definition.steps, start=1):
+        node = f"s{number}"  # a step's own id could be a word of the language, such as "end"
         opening, closing = _SHAPES[step.kind]
-        lines.append(f'  {step.id}{opening}"{_quoted(step.title)}"{closing}')
-        lines.append(f"  {previous} --> {step.id}")
+        lines.append(f'  {node}{opening}"{_quoted(step.title)}"{closing}')
+        lines.append(f"  {previous} --> {node}")
         if step.kind in {StepKind.PARAF, StepKind.SIGN}:
-            lines.append(f"  {step.id} -. kembali .-> draft")
-        previous = step.id
+            lines.append(f"  {node} -. kembali .-> draft")
+        previous = node
     return "\n".join(lines) + "\n"
 
 

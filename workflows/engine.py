@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows import model as m
-from workflows.errors import DocumentChanged, NotAllowedNow, NotYourTask
+from workflows.errors import DocumentChanged, NotAllowedNow, NotYourTask, UnknownAssignee
 from workflows.model import DecreeStatus as Status
 from workflows.model import Definition, Event, Snapshot, StepKind
 from workflows.rules import (
@@ -40,6 +40,7 @@ def decide(definition: Definition, snapshot: Snapshot, command: m.Command, now: 
 def _submit(definition: Definition, snapshot: Snapshot, command: m.Submit) -> Events:
     _ensure_status(snapshot, Status.DRAFT)
     _ensure_drafter(snapshot, command.actor)
+    _ensure_complete(definition, command.assignments)
     after = replace(snapshot, assignments=command.assignments)
     first = m.Submitted(snapshot.version_no, snapshot.content_sha256, command.assignments)
     return (first, *_open_from(definition, after, 0))
@@ -158,6 +159,12 @@ def _ensure_status(snapshot: Snapshot, *allowed: Status) -> None:
 def _ensure_drafter(snapshot: Snapshot, actor: m.Actor) -> None:
     if actor.person_id != snapshot.drafter_id:
         raise NotYourTask(f"person {actor.person_id} is not the drafter")
+
+
+def _ensure_complete(definition: Definition, assignments: tuple[m.Assignment, ...]) -> None:
+    needed = [index for index, step in enumerate(definition.steps) if step.assignee is not None]
+    if sorted(a.step_index for a in assignments) != needed:
+        raise UnknownAssignee("every step but numbering needs one position")
 
 
 def _open_task(snapshot: Snapshot) -> m.Task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,6 +14,8 @@ from workflows.errors import InvalidDefinition
 from workflows.model import Assignee, Definition, Step, StepKind
 
 _MINUTES = 60
+_LONGEST_NORM_HOURS = 1000
+_ID = re.compile(r"[a-z][a-z0-9-]*")
 _TOP = {"id", "version", "title", "sop_number", "allow_self_approval", "step"}
 _STEP = {"id", "kind", "title", "position", "superior_of_drafter", "drafter", "norm_hours"}
 
@@ -24,9 +27,9 @@ def load_definition(source: bytes) -> Definition:
         _ensure_keys("definition", raw, _TOP)
         steps = tuple(_step(number, item) for number, item in enumerate(raw["step"], start=1))
         definition = Definition(
-            id=str(raw["id"]), version=int(raw["version"]), title=str(raw["title"]),
-            sop_number=str(raw.get("sop_number", "")), steps=steps,
-            allow_self_approval=bool(raw.get("allow_self_approval", False)),
+            id=_text(raw, "id"), version=_count(raw, "version"), title=_text(raw, "title"),
+            sop_number=_text(raw, "sop_number"), steps=steps,
+            allow_self_approval=_flag(raw, "allow_self_approval"),
             sha256=hashlib.sha256(source).hexdigest())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidDefinition(f"not TOML: {error}") from error
@@ -63,10 +66,10 @@ def _shipped() -> list[Traversable]:
 def _step(number: int, raw: Mapping[str, Any]) -> Step:
     _ensure_keys(f"step {number}", raw, _STEP)
     kind = StepKind(raw["kind"])
-    minutes = round(float(raw.get("norm_hours", 0)) * _MINUTES)
-    if minutes < 0:
-        raise InvalidDefinition(f"step {number}: norm_hours is negative")
-    return Step(str(raw["id"]), kind, str(raw["title"]), _assignee(number, kind, raw), minutes)
+    hours = raw.get("norm_hours", 0)
+    if type(hours) not in {int, float} or not 0 <= hours <= _LONGEST_NORM_HOURS:
+        raise InvalidDefinition(f"step {number}: norm_hours must be 0 to {_LONGEST_NORM_HOURS}")
+    return Step(_text(raw, "id"), kind, _text(raw, "title"), _assignee(number, kind, raw), round(hours * _MINUTES))
 
 
 def _assignee(number: int, kind: StepKind, raw: Mapping[str, Any]) -> Assignee | None:
@@ -78,13 +81,33 @@ def _assignee(number: int, kind: StepKind, raw: Mapping[str, Any]) -> Assignee |
     if len(given) != 1:
         raise InvalidDefinition(f"step {number}: exactly one of position, superior_of_drafter, drafter")
     if given[0] == "position":
-        return Assignee("position", position=str(raw["position"]))
+        return Assignee("position", position=_text(raw, "position"))
     if given[0] == "drafter":
+        if not _flag(raw, "drafter"):
+            raise InvalidDefinition(f"step {number}: drafter can only be true")
         return Assignee("drafter")
-    level = int(raw["superior_of_drafter"])
-    if level < 1:
-        raise InvalidDefinition(f"step {number}: superior_of_drafter counts from 1")
-    return Assignee("superior_of_drafter", level=level)
+    return Assignee("superior_of_drafter", level=_count(raw, "superior_of_drafter"))
+
+
+def _text(raw: Mapping[str, Any], key: str) -> str:
+    value = raw[key]
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidDefinition(f"{key}: must be text")
+    return value
+
+
+def _count(raw: Mapping[str, Any], key: str) -> int:
+    value = raw[key]
+    if type(value) is not int or value < 1:
+        raise InvalidDefinition(f"{key}: must be a whole number from 1")
+    return value
+
+
+def _flag(raw: Mapping[str, Any], key: str) -> bool:
+    value = raw.get(key, False)
+    if not isinstance(value, bool):
+        raise InvalidDefinition(f"{key}: must be true or false")  # "false" in quotes would else count as true
+    return value
 
 
 def _ensure_keys(where: str, raw: Mapping[str, Any], known: set[str]) -> None:
@@ -97,6 +120,8 @@ def _ensure_sensible(definition: Definition) -> None:
     """The number stands between the last paraf and the one signature; distribution, if any, comes last."""
     ids = [step.id for step in definition.steps]
     kinds = [step.kind for step in definition.steps]
+    if malformed := [one for one in (definition.id, *ids) if not _ID.fullmatch(one)]:
+        raise InvalidDefinition(f"{definition.id}: ids are lower-case words: {', '.join(malformed)}")
     if len(set(ids)) != len(ids):
         raise InvalidDefinition(f"{definition.id}: step ids repeat")
     paraf = kinds.count(StepKind.PARAF)
@@ -104,3 +129,12 @@ def _ensure_sensible(definition: Definition) -> None:
     allowed = ([StepKind.NUMBER, StepKind.SIGN], [StepKind.NUMBER, StepKind.SIGN, StepKind.DISTRIBUTE])
     if paraf < 1 or kinds[:paraf] != [StepKind.PARAF] * paraf or tail not in allowed:
         raise InvalidDefinition(f"{definition.id}: steps must be paraf…, number, sign, and perhaps distribute")
+    _ensure_not_stuck(definition)
+
+
+def _ensure_not_stuck(definition: Definition) -> None:
+    """A drafter who must initial his own draft and may not would stop every decree there."""
+    for step in definition.steps:
+        own = step.assignee is not None and step.assignee.kind == "drafter"
+        if own and step.kind is not StepKind.DISTRIBUTE and not definition.allow_self_approval:
+            raise InvalidDefinition(f"{definition.id}: step {step.id} is the drafter's, who may not approve his own")

@@ -14,6 +14,7 @@ GOOD = b"""
 id = "x"
 version = 1
 title = "X"
+sop_number = "SOP-CONTOH/01"
 [[step]]
 id = "a"
 kind = "paraf"
@@ -49,16 +50,25 @@ def test_norm_hours_become_working_minutes() -> None:
 
 @pytest.mark.parametrize(("change", "said"), [
     ((b'kind = "paraf"', b'kind = "stamp"'), "malformed"),
-    ((b"superior_of_drafter = 1", b"superior_of_drafter = 0"), "counts from 1"),
+    ((b"superior_of_drafter = 1", b"superior_of_drafter = 0"), "whole number from 1"),
     ((b"superior_of_drafter = 1", b""), "exactly one"),
     ((b'kind = "number"', b'kind = "number"\nposition = "P"'), "by itself"),
     ((b'kind = "number"', b'kind = "sign"\nposition = "P"'), "steps must be"),
     ((b'id = "n"', b'id = "a"'), "repeat"),
-    ((b"norm_hours = 4", b"norm_hours = -4"), "negative"),
+    ((b"norm_hours = 4", b"norm_hours = -4"), "norm_hours must be"),
     ((b"norm_hours = 4", b"nrom_hours = 4"), "unknown keys nrom_hours"),
     ((b'title = "X"', b""), "title"),
     ((b"version = 1", b"version ="), "not TOML"),
     ((b'"X"', b'"\xff"'), "not TOML"),
+    ((b"norm_hours = 4", b"norm_hours = inf"), "norm_hours must be"),
+    ((b"norm_hours = 4", b"norm_hours = nan"), "norm_hours must be"),
+    ((b"norm_hours = 4", b"norm_hours = true"), "norm_hours must be"),
+    ((b"version = 1", b"version = 1.5"), "version"),
+    ((b"version = 1", b'version = 1\nallow_self_approval = "false"'), "true or false"),
+    ((b"superior_of_drafter = 1", b"drafter = false"), "only be true"),
+    ((b"superior_of_drafter = 1", b"drafter = true"), "may not approve his own"),
+    ((b'sop_number = "SOP-CONTOH/01"', b'sop_number = " "'), "sop_number"),
+    ((b'id = "a"', b'id = "A B"'), "ids are lower-case"),
 ])
 def test_a_wrong_definition_is_refused_with_its_place(change: tuple[bytes, bytes], said: str) -> None:
     with pytest.raises(InvalidDefinition, match=said):
@@ -83,6 +93,6 @@ def test_a_missing_superior_or_position_is_told(drafter: int) -> None:
 
 def test_a_route_can_be_drawn_and_tabled() -> None:
     definition = load_definition(GOOD)
-    assert "a -. kembali .-> draft" in to_mermaid(definition)
+    assert "s1 -. kembali .-> draft" in to_mermaid(definition)
     assert [(row.number, row.performer) for row in sop_rows(definition)] == [
         (1, "atasan penyusun (1)"), (2, "sistem"), (3, "{unit}.KEPALA")]
