@@ -1,7 +1,8 @@
 """Every reachable state of a decree, explored at random against a toy register.
 
 What must never be reached: a document signed without all paraf of that very version; a number used twice or
-skipped; an act on a stale page; an act by somebody without the capacity.
+skipped; an act on a stale page; an act by somebody without the capacity; self approval, unless the route allows it.
+The toy store keeps its own books (paraf still valid, numbers handed out), so that the engine is not its own judge.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ from workflows.model import (
     RecordSigned,
     Refreeze,
     Reject,
+    Rejected,
     ReleaseSigning,
+    Returned,
     ReturnForRevision,
     Signed,
     SigningClaimed,
@@ -46,10 +49,12 @@ from workflows.model import (
     Submit,
     TaskOpened,
     Withdraw,
+    Withdrawn,
 )
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
-DEFINITIONS = tuple(load_all().values())
+_SHIPPED = tuple(load_all().values())
+DEFINITIONS = (*_SHIPPED, *(replace(shipped, allow_self_approval=True) for shipped in _SHIPPED[:2]))
 DRAFTER, PEOPLE = 1, tuple(range(1, 9))  # person n holds position n
 OUTSIDER = 99
 
@@ -60,28 +65,27 @@ def actor(person: int) -> Actor:
 
 @dataclass
 class Register:
-    """Hands out numbers as the service does: inside a step, kept by the decree, void when it ends unsigned."""
+    """Hands out the next number at each call: whether a decree keeps its own is told by its snapshot alone."""
 
     next_seq: int = 1
-    held: dict[int, str] = field(default_factory=dict)
     used: list[str] = field(default_factory=list)
     void: list[str] = field(default_factory=list)
 
-    def take(self, decree: int) -> str:
-        if decree not in self.held:
-            self.held[decree] = str(self.next_seq)
-            self.next_seq += 1
-        return self.held[decree]
+    def take(self) -> str:
+        self.next_seq += 1
+        return str(self.next_seq - 1)
 
 
 @dataclass
 class Decree:
-    """A decree in the toy store: snapshot, optimistic version, contents ever submitted, paraf ever given."""
+    """A decree in the toy store: snapshot, optimistic version, the signer, and the paraf that still count."""
 
     snapshot: Snapshot
     definition: Definition
     version: int = 1
     signed_content: str | None = None
+    signed_version: int = 0
+    signer: int | None = None
     given: list[Paraf] = field(default_factory=list)
 
 
@@ -132,9 +136,11 @@ class DecreeMachine(RuleBasedStateMachine):
     def discard(self, index: int) -> None:
         self.run(index, Discard(actor(DRAFTER), "reason"))
 
-    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), to=st.sampled_from(PEOPLE))
-    def reassign(self, index: int, person: int, to: int) -> None:
-        self.run(index, Reassign(actor(person), self.seen(index, stale=False), to, "reason"), person=person)
+    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), to=st.sampled_from(PEOPLE), stale=st.booleans(),
+          is_override=st.booleans())
+    def reassign(self, index: int, person: int, to: int, stale: bool, is_override: bool) -> None:
+        command = Reassign(actor(person), self.seen(index, stale), to, "reason", is_override)
+        self.run(index, command, stale=stale, person=None if is_override else person)
 
     @rule(index=st.integers(0, 2), stale=st.booleans(), right=st.booleans(), person=st.sampled_from(PEOPLE))
     def claim(self, index: int, stale: bool, right: bool, person: int) -> None:
@@ -158,9 +164,17 @@ class DecreeMachine(RuleBasedStateMachine):
     def redate(self, index: int) -> None:
         self.run(index, Refreeze(f"frozen again {self.decrees[index].version}"))
 
-    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE))
-    def distribute(self, index: int, person: int) -> None:
-        self.run(index, RecordDistributed(actor(person), self.seen(index, stale=False)), person=person)
+    @rule(index=st.integers(0, 2))
+    def redate_in_a_new_year(self, index: int) -> None:
+        """The old year's number becomes void, and the next is taken."""
+        decree = self.decrees[index]
+        if decree.snapshot.status is DecreeStatus.READY_TO_SIGN:
+            self.register.void.append(str(decree.snapshot.number))
+            assert self.run(index, Refreeze("frozen in the new year", self.register.take()))
+
+    @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), stale=st.booleans())
+    def distribute(self, index: int, person: int, stale: bool) -> None:
+        self.run(index, RecordDistributed(actor(person), self.seen(index, stale)), stale=stale, person=person)
 
     @rule(index=st.integers(0, 2))
     def edit(self, index: int) -> None:
@@ -195,7 +209,7 @@ class DecreeMachine(RuleBasedStateMachine):
             event = queue.pop(0)
             self.apply(decree, index, event)
             if isinstance(event, NumberRequired):
-                number = self.register.take(index)
+                number = decree.snapshot.number or self.register.take()
                 frozen = f"frozen {decree.snapshot.content_sha256} {number}"
                 queue += decide(decree.definition, decree.snapshot, RecordNumber(number, frozen), NOW)
         return True
@@ -210,13 +224,18 @@ class DecreeMachine(RuleBasedStateMachine):
         if isinstance(event, ParafGiven):
             decree.given.append(Paraf(event.step_id, event.person_id, event.position_id, event.version_no,
                                       event.content_sha256))
+        if isinstance(event, Returned | Withdrawn | Rejected):
+            decree.given.clear()  # all paraf of that version are void, whatever the engine says
         if isinstance(event, SigningClaimed):
-            decree.signed_content = decree.snapshot.content_sha256
+            decree.signed_content, decree.signed_version = decree.snapshot.content_sha256, decree.snapshot.version_no
+            decree.signer = event.person_id
         decree.snapshot = evolve(decree.definition, decree.snapshot, event, task_id=self.tasks, version=decree.version)
         if isinstance(event, Signed):
-            self.register.used.append(self.register.held.pop(index))
-        if decree.snapshot.status in {DecreeStatus.REJECTED, DecreeStatus.DISCARDED} and index in self.register.held:
-            self.register.void.append(self.register.held.pop(index))
+            self.register.used.append(str(decree.snapshot.number))
+        ended = decree.snapshot.status in {DecreeStatus.REJECTED, DecreeStatus.DISCARDED}
+        if ended and decree.snapshot.number is not None:
+            self.register.void.append(decree.snapshot.number)
+            decree.snapshot = replace(decree.snapshot, number=None)
 
     # ---- what must always hold
 
@@ -225,13 +244,16 @@ class DecreeMachine(RuleBasedStateMachine):
         for decree in self.decrees:
             if decree.snapshot.status in {DecreeStatus.SIGNING, DecreeStatus.SIGNED, DecreeStatus.ISSUED}:
                 needed = {step.id for step in decree.definition.steps if step.kind is StepKind.PARAF}
-                given = {p.step_id for p in decree.given if p.content_sha256 == decree.signed_content}
+                given = {p.step_id for p in decree.given
+                         if (p.content_sha256, p.version_no) == (decree.signed_content, decree.signed_version)}
                 assert needed <= given
                 assert decree.signed_content == decree.snapshot.content_sha256
 
     @invariant()
     def numbers_are_neither_used_twice_nor_skipped(self) -> None:
-        known = [*self.register.used, *self.register.void, *self.register.held.values()]
+        signed = {DecreeStatus.SIGNED, DecreeStatus.ISSUED}
+        held = [d.snapshot.number for d in self.decrees if d.snapshot.number and d.snapshot.status not in signed]
+        known = [*self.register.used, *self.register.void, *held]
         assert sorted(map(int, known)) == list(range(1, self.register.next_seq))
 
     @invariant()
@@ -241,9 +263,19 @@ class DecreeMachine(RuleBasedStateMachine):
             assert (decree.snapshot.open_task is not None) == (decree.snapshot.status in waiting)
 
     @invariant()
-    def nobody_initials_his_own_draft(self) -> None:
+    def what_is_signed_has_its_number(self) -> None:
+        past_numbering = {DecreeStatus.READY_TO_SIGN, DecreeStatus.SIGNING, DecreeStatus.SIGNED, DecreeStatus.ISSUED}
         for decree in self.decrees:
-            assert all(paraf.person_id != DRAFTER for paraf in decree.given)
+            if decree.snapshot.status in past_numbering:
+                assert decree.snapshot.number
+                assert decree.snapshot.frozen_sha256
+
+    @invariant()
+    def nobody_approves_his_own_draft_unless_allowed(self) -> None:
+        for decree in self.decrees:
+            if not decree.definition.allow_self_approval:
+                assert decree.signer != DRAFTER
+                assert all(paraf.person_id != DRAFTER for paraf in decree.given)
 
 
 DecreeMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
