@@ -106,7 +106,7 @@ def _count_day(session: Session, deps: Deps, day: date) -> tuple[dict[Cell, dict
     names = {RETURNED: "returned", REJECTED: "rejected"}
     for event_type, unit_id, kind, count in rows:
         counts[unit_id, kind][names.get(event_type, "created")] += count
-    for unit_id, kind in session.execute(_first_submissions(start, end)).tuples():
+    for unit_id, kind in session.execute(_first_submissions(start, end)):
         counts[unit_id, kind]["submitted"] += 1
     signed = _signed_on(session, deps, start, end)
     for item in signed:

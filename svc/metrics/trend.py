@@ -58,7 +58,7 @@ def _meets(points: Sequence[tuple[int, float]], goal: float, first_month: str) -
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
     if slope <= 0:
         return None
-    index = math.ceil(mean_x + (goal - mean_y) / slope)
+    index = math.ceil(round(mean_x + (goal - mean_y) / slope, 6))  # a hair above a whole month is that month
     index = max(index, points[-1][0] + 1)
     if index > _FARTHEST_MONTHS:
         return None

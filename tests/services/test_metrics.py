@@ -28,9 +28,9 @@ def computed(world: World, query: MetricsQuery = YEAR, group_by: report.GroupBy 
     return report.build_report(world.deps, query, group_by)
 
 
-def on_paper(world: World, signed_on: date = date(2026, 11, 20)) -> None:
-    paper.register_paper(world.deps, world.actor("analis"), kind_id="kgb", subject="Kertas", number="1/X",
-                         signed_on=signed_on, signer_name="Kepala", scan_pdf=finished_pdf())
+def on_paper(world: World, number: str = "1/X") -> None:
+    paper.register_paper(world.deps, world.actor("analis"), kind_id="kgb", subject="Kertas", number=number,
+                         signed_on=date(2026, 11, 20), signer_name="Kepala", scan_pdf=finished_pdf())
 
 
 def test_each_decree_counts_once_in_each_figure(world: World) -> None:
@@ -54,8 +54,8 @@ def test_returned_and_resubmitted_counts_one_submission_and_one_return(world: Wo
 
 def test_paper_makes_the_electronic_share_real(world: World) -> None:
     world.walk("issued")
-    for _ in range(3):
-        on_paper(world)
+    for number in ("1/X", "2/X", "3/X"):
+        on_paper(world, number)
     total = computed(world).total
     assert (total.signed, total.signed_paper) == (4, 3)
     assert total.share_electronic == pytest.approx(0.25)
@@ -182,6 +182,7 @@ def test_the_outlook_follows_the_line_through_the_months(shares: tuple[float, ..
 
 
 def test_a_met_target_is_said_to_be_met() -> None:
-    found = trend.outlook(0.9, [month("2026-01", 0.9)], Target("share_electronic", 0.8, date(2027, 1, 1), ""), "share_electronic")
+    target = Target("share_electronic", 0.8, date(2027, 1, 1), "")
+    found = trend.outlook(0.9, [month("2026-01", 0.9)], target, "share_electronic")
     assert found.is_met
     assert found.change is None
