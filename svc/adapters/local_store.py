@@ -75,6 +75,7 @@ class LocalStore:
     def _same(self, path: Path, wanted: StoredObject) -> StoredObject:
         if hashlib.sha256(path.read_bytes()).hexdigest() != wanted.sha256:
             raise ObjectConflict(wanted.key)
+        _sync_folder(path.parent)  # whoever linked it may not have come to that yet
         return wanted
 
     def _make_folders(self, folder: Path) -> None:

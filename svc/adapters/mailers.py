@@ -46,6 +46,8 @@ class SmtpMailer:
         except smtplib.SMTPRecipientsRefused as error:
             code = next(iter(error.recipients.values()))[0]
             raise MailFailed(f"recipient refused ({code})", is_permanent=code >= _PERMANENT) from error
+        except smtplib.SMTPAuthenticationError as error:  # a wrong setting is no fault of the message
+            raise MailFailed(f"login refused ({error.smtp_code})", is_permanent=False) from error
         except smtplib.SMTPResponseException as error:
             raise MailFailed(f"server said {error.smtp_code}", is_permanent=error.smtp_code >= _PERMANENT) from error
         except (OSError, smtplib.SMTPException) as error:
@@ -57,7 +59,11 @@ class SmtpMailer:
             return smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context())
         server = smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)
         if self._settings.smtp_tls == "starttls":
-            server.starttls(context=ssl.create_default_context())
+            try:
+                server.starttls(context=ssl.create_default_context())
+            except (OSError, smtplib.SMTPException):
+                server.close()
+                raise
         return server
 
 

@@ -1,6 +1,8 @@
 """Object store on MinIO or another S3 server, by the ``minio`` SDK: versioning and object lock.
 
 Retention is COMPLIANCE: nobody, not even the account's owner, shortens it or deletes the version before its time.
+Objects are written once: each is one conditional request (``If-None-Match: *``), which the server refuses when
+something stands under the key, so that of two writers with other bytes one is told.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import urllib3
 from minio import Minio
@@ -23,14 +26,31 @@ from svc.settings import Settings
 
 _DIGEST = "x-amz-meta-sha256"
 _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
-_EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_BUCKET_EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+_OBJECT_EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
+_SMALLEST_PART = 5 * 1024 * 1024
+
+
+class _WriteOncePool(urllib3.PoolManager):
+    """Makes uploads conditional. The SDK has no argument for that header, which need not be signed."""
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request (called by the SDK)."""
+        headers = options.get("headers") or {}
+        if method == "PUT" and any(name.lower() == _DIGEST for name in headers):
+            headers = urllib3.HTTPHeaderDict(headers)
+            headers["If-None-Match"] = "*"
+            options["headers"] = headers
+        return super().urlopen(method, url, redirect, **options)
 
 
 class S3Store:
     """Immutable objects in a bucket, which is made with versioning and object lock when missing."""
 
     def __init__(self, settings: Settings) -> None:
-        pool = urllib3.PoolManager(
+        pool = _WriteOncePool(
             timeout=urllib3.Timeout(connect=3, read=20), maxsize=16,
             retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]))
         self._bucket = settings.s3_bucket
@@ -51,9 +71,14 @@ class S3Store:
             pass
         retention = Retention(COMPLIANCE, retain_until) if retain_until else None
         with _mapped(key):
-            self._client.put_object(
-                bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data),
-                content_type=media_type, metadata={"sha256": wanted.sha256}, retention=retention)
+            try:
+                self._client.put_object(
+                    bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data),
+                    part_size=max(len(data), _SMALLEST_PART), content_type=media_type,
+                    metadata={"sha256": wanted.sha256}, retention=retention)
+            except S3Error as error:
+                if error.code not in _OBJECT_EXISTS:
+                    raise  # else somebody was faster, or our own first try got through: compare
         return self._same(wanted)
 
     def get(self, key: str) -> bytes:
@@ -103,9 +128,11 @@ class S3Store:
             try:
                 self._client.make_bucket(bucket_name=self._bucket, object_lock=True)
             except S3Error as error:
-                if error.code not in _EXISTS:
+                if error.code not in _BUCKET_EXISTS:
                     raise
             self._client.set_bucket_versioning(bucket_name=self._bucket, config=VersioningConfig(ENABLED))
+        elif self._client.get_bucket_versioning(bucket_name=self._bucket).status != ENABLED:
+            raise StoreUnavailable("the bucket exists, but without versioning and object lock")
         self._is_ready = True
 
 
