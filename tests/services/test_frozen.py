@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from svc.errors import (
     CapacityForbidden,
-    Conflict,
     DocumentChanged,
     IntegrityViolation,
     InvalidInput,
@@ -172,13 +171,21 @@ def test_one_who_only_looks_changes_no_document(world: World) -> None:
     assert world.view(decree_id).lock_version == seen
 
 
-def test_the_right_to_sign_is_not_handed_on(world: World) -> None:
-    """The frozen document names the office that signs; who else may is a matter of appointment, not of a click."""
+def test_a_sign_task_handed_on_names_the_new_position(world: World) -> None:
     decree_id = world.walk("ready_to_sign")
     with world.deps.db.read_session() as session:
-        target = session.scalar(select(Position.public_id).where(Position.code == "SEKDA")) or ""
-    with pytest.raises(Conflict):
-        routing.reassign(world.deps, world.actor("kepala"), *task_of(world, decree_id), target, "Berhalangan")
+        ids = {row.code: row.public_id for row in session.execute(select(Position.code, Position.public_id))}
+    with pytest.raises(InvalidInput) as caught:
+        routing.reassign(world.deps, world.actor("kepala"), *task_of(world, decree_id), ids["BKD.SEKRETARIS"], "Cuti")
+    assert "position" in caught.value.fields
+    routing.reassign(world.deps, world.actor("kepala"), *task_of(world, decree_id), ids["SEKDA"], "Berhalangan")
+    with pytest.raises(DocumentChanged):
+        claim(world, decree_id, "sekda")  # the document still bears the other name
+    assert redating.ensure_dated_today(world.deps, task_of(world, decree_id)[0], world.actor("sekda"))
+    text = current_text(world, decree_id)
+    assert "Bestari Contoh Laksana" in text
+    assert "SEKRETARIS DAERAH" in text
+    claim(world, decree_id, "sekda")
 
 
 def test_a_paraf_task_is_not_handed_to_a_clerk(world: World) -> None:
