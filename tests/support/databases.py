@@ -29,12 +29,13 @@ class SqliteTemplate:
 class PostgresDatabase:
     """A database of one's own on a server, made and migrated once; emptied for each test."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, *, migrated: bool = True) -> None:
         self._server_url = server_url
         self._name = f"paraf_{uuid4().hex[:12]}"
         self._run_on_server(f"CREATE DATABASE {self._name}")
         self.url = make_url(server_url).set(database=self._name).render_as_string(hide_password=False)
-        upgrade(self.url)
+        if migrated:
+            upgrade(self.url)
 
     def empty(self) -> None:
         engine = create_engine(self.url)

@@ -1,0 +1,102 @@
+"""Migrations up and down, with rows, on SQLite and (where a server is) on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, select
+
+from svc.db import Database
+from svc.migrate import config_for, current, downgrade, head, upgrade
+from svc.models import Base, Holding, Person, Unit
+from svc.seed.organisation import build_demo_organisation
+from tests.support.clock import FrozenClock
+from tests.support.databases import PostgresDatabase
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    server = os.environ.get("PARAF_TEST_DATABASE_URL")
+    if not server:
+        yield f"sqlite:///{tmp_path / 'fresh.db'}"
+        return
+    database = PostgresDatabase(server, migrated=False)
+    yield database.url
+    database.drop()
+
+
+def differences(url: str) -> list[object]:
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(context, Base.metadata))
+    finally:
+        engine.dispose()
+
+
+def tables(url: str) -> set[str]:
+    engine = create_engine(url)
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_the_newest_revision_is_exactly_the_models(url: str) -> None:
+    upgrade(url)
+    assert differences(url) == []
+    assert current(url) == head()
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory.from_config(config_for("sqlite://")).get_heads()) == 1
+
+
+def test_partial_indexes_keep_their_conditions(url: str) -> None:
+    upgrade(url)
+    engine = create_engine(url)
+    found = {index["name"]: index for index in inspect(engine).get_indexes("task")}
+    engine.dispose()
+    assert found["uq_task_open"]["unique"]
+    options = found["ix_task_inbox"]["dialect_options"]
+    assert any("open" in str(condition) for condition in options.values())
+
+
+def test_going_down_and_up_again_with_rows_present(url: str) -> None:
+    upgrade(url)
+    database = Database(url)
+    with database.unit_of_work() as session:
+        build_demo_organisation(session, FrozenClock().now(), lambda _username: "x")
+    with database.read_session() as session:
+        assert len(session.scalars(select(Person)).all()) > 10
+        assert session.scalars(select(Holding)).first().valid_from == date(2024, 1, 1)  # type: ignore[union-attr]
+    database.dispose()
+    downgrade(url, "base")
+    assert tables(url) <= {"alembic_version"}
+    upgrade(url)
+    assert differences(url) == []
+    database = Database(url)
+    with database.read_session() as session:
+        assert session.scalars(select(Unit)).all() == []
+    database.dispose()
+
+
+def test_upgrading_twice_changes_nothing(url: str) -> None:
+    upgrade(url)
+    database = Database(url)
+    with database.unit_of_work() as session:
+        session.add(Unit(code="X", name="X"))
+    database.dispose()
+    upgrade(url)
+    database = Database(url)
+    with database.read_session() as session:
+        assert [unit.code for unit in session.scalars(select(Unit))] == ["X"]
+    database.dispose()
