@@ -87,6 +87,8 @@ def _on_http_error(error: HTTPException) -> Response:
 
 def _on_fault(error: Exception) -> Response:
     log.error("fault", exc_info=error, endpoint=request.endpoint or "-")
+    # Then the page must do without person, menu and their language.
+    g.is_database_gone = isinstance(error, SQLAlchemyError)
     if wants_json():
         return _as_json(500, "fault", _("Ada yang rusak di pihak kami."), {"request_id": request_id()})
     return _as_page(500, "fault", {})
@@ -106,9 +108,7 @@ def _as_page(status: int, code: str, context: dict[str, Any]) -> Response:
     try:
         body = render_template(name, **values)
     except (SQLAlchemyError, TemplateError, BuildError):
-        # The frame itself needs the database, which may be what is broken.
         log.exception("error_page_failed")
-        g.is_frame_broken = True
         body = _LAST_RESORT % request_id()
     response = Response(body, status, mimetype="text/html")
     if request.headers.get("HX-Request") == "true":

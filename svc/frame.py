@@ -102,7 +102,7 @@ def _context() -> dict[str, Any]:
         "home_url": url_for("home.index"), "login_url": url_for("auth.login"),
         "verify_url": _url_if_there("verify.upload"), "current_person": None, "nav_items": (),
     }
-    if is_signed_in() and not g.get("is_frame_broken", False):
+    if not g.get("is_database_gone", False) and is_signed_in():
         context |= _personal(current_actor())
     return context
 

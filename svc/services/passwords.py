@@ -6,6 +6,7 @@ refused.
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from functools import lru_cache
 
@@ -38,7 +39,7 @@ def is_right(stored: str, password: str) -> bool:
 
 def waste_time(password: str) -> None:
     """Do the work of a check for an account that does not exist or is paused, so that time tells nothing."""
-    is_right(_nobodys_hash(), password)
+    is_right(unknown_hash(), password)
 
 
 def needs_rehash(stored: str) -> bool:
@@ -68,5 +69,7 @@ def _normal(password: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _nobodys_hash() -> str:
-    return _hasher.hash("the password of nobody")
+def unknown_hash() -> str:
+    """A real hash of a password that nobody knows, for accounts whose owner has not set one yet: they take
+    as long to refuse as any other."""
+    return _hasher.hash(secrets.token_urlsafe(32))

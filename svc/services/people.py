@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
@@ -25,7 +24,7 @@ from svc.services.administration import (
     today,
 )
 from svc.services.audit_log import AuditActor, record_stream
-from svc.services.passwords import ensure_good, hash_password
+from svc.services.passwords import ensure_good, hash_password, unknown_hash
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,79}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+|[^@\s]{1,64}@localhost")
@@ -64,7 +63,7 @@ def create_person(deps: Deps, actor: Actor, given: PersonInput) -> NewPerson:
         _ensure_fit(session, wanted, None)
         person = Person(
             name=wanted.name, username=wanted.username, email=wanted.email, nip=wanted.nip or None,
-            rank=wanted.rank or None, password_hash=_unknown_password(), created_at=deps.clock.now())
+            rank=wanted.rank or None, password_hash=unknown_hash(), created_at=deps.clock.now())
         session.add(person)
         session.flush()
         record(session, deps, actor, "person_created", {"person": person.public_id, "username": person.username})
@@ -104,7 +103,7 @@ def reset_password(deps: Deps, actor: Actor, public_id: str) -> str:
     """
     with deps.db.unit_of_work() as session:
         person = locked_person(session, public_id)
-        person.password_hash = _unknown_password()
+        person.password_hash = unknown_hash()
         person.failed_logins, person.locked_until = 0, None
         person.session_epoch += 1
         record(session, deps, actor, "password_reset", {"person": public_id})
@@ -188,8 +187,3 @@ def _ensure_fit(session: Session, wanted: PersonInput, own_id: int | None) -> No
         if other is not None:
             faults[field] = message
     refuse_if(faults)
-
-
-def _unknown_password() -> str:
-    # A real hash of what nobody knows: an account not yet activated takes as long to refuse as any other.
-    return hash_password(secrets.token_urlsafe(32))

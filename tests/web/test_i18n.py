@@ -1,0 +1,40 @@
+"""Indonesian first, English by a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.world import World
+from tests.web.conftest import Visitor
+
+LogIn = Callable[[str], Visitor]
+
+
+def test_pages_begin_in_indonesian_whatever_the_browser_says(visitor: Visitor) -> None:
+    page = visitor.get("/login", headers={"Accept-Language": "en"}).get_data(as_text=True)
+    assert '<html lang="id">' in page
+    assert "Masuk" in page
+
+
+def test_the_switch_comes_back_to_the_same_page_and_lasts(visitor: Visitor, world: World) -> None:
+    page = visitor.get("/login?next=/decrees").get_data(as_text=True)
+    assert 'href="/locale/en?next=/login?next%3D/decrees"' in page
+    answer = visitor.get("/locale/en?next=/login")
+    assert answer.headers["Location"] == "/login"
+    assert '<html lang="en">' in visitor.get("/login").get_data(as_text=True)
+    visitor.log_in("analis")
+    assert '<html lang="en">' in visitor.get("/inbox").get_data(as_text=True), "a login keeps the language"
+
+
+@pytest.mark.parametrize("path", ["/locale/xx", "/locale/en%00"])
+def test_other_languages_do_not_exist(visitor: Visitor, path: str) -> None:
+    assert visitor.get(path).status_code == 404
+
+
+def test_the_language_of_the_account_counts_at_the_next_login(log_in: LogIn) -> None:
+    person = log_in("analis")
+    answer = person.post("/account/profile", {"email": "analis@nusamandala.example", "locale": "en"})
+    assert answer.status_code == 302
+    assert '<html lang="en">' in log_in("analis").get("/inbox").get_data(as_text=True)
