@@ -78,12 +78,12 @@ def _queue(deps: Deps) -> str:
     now = deps.clock.now()
     with deps.db.read_session() as session:
         beat = session.scalar(select(JobRun.last_done_at).where(JobRun.name == "worker"))
-        oldest = session.scalar(select(func.min(OutboxMessage.created_at)).where(
-            OutboxMessage.state == "waiting", OutboxMessage.attempts == 0))
+        # A retry or a lease moves the due time ahead: what is long overdue was looked at by nobody.
+        oldest = session.scalar(select(func.min(OutboxMessage.due_at)).where(OutboxMessage.state == "waiting"))
     if beat is None or now - beat > _WORKER_SILENT:
         raise _NotWellError("the worker is silent")
     if oldest is not None and now - oldest > _OLDEST_WAITING:
-        raise _NotWellError("messages wait for too long")
+        raise _NotWellError(f"messages wait for {(now - oldest) // timedelta(minutes=1)} minutes")
     return "worker alive"
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from svc.deps import Deps
 from svc.mail_templates import render_notice, translate
 from svc.metrics import facts
-from svc.models import Decree, Notice, Person, Position, Task
+from svc.models import Decree, Notice, Person, Task
 from svc.ports import Mail
 from svc.services import audit, signing
 from svc.services.orgchart import holders_of
@@ -56,7 +56,8 @@ def send_notice_mail(deps: Deps, payload: Mapping[str, Any]) -> None:
     if row is None or not row[1].is_active:
         return
     notice, person, decree_id = row[0], row[1], row[2]
-    subject = translate(person.locale, notice.message, notice.params)
+    # A subject is one line, whatever somebody typed into a title.
+    subject = " ".join(translate(person.locale, notice.message, notice.params).split())
     url = f"{deps.settings.base_url}/decrees/{decree_id}" if decree_id else deps.settings.base_url
     text, html = render_notice(person.locale, person.name, subject, url)
     host = deps.settings.base_url.split("//", 1)[1].split("/")[0].split(":")[0]
@@ -70,12 +71,9 @@ def remind_overdue(deps: Deps) -> int:
     told = 0
     with deps.db.unit_of_work() as session:
         late = session.execute(
-            select(Task.assignee_id, Position.title).join(Position, Position.id == Task.assignee_id)
-            .where(Task.status == "open", Task.due_at < now)).all()
-        counts: dict[int, int] = {}
-        for position_id, _title in late:
-            counts[position_id] = counts.get(position_id, 0) + 1
-        for position_id, count in counts.items():
+            select(Task.assignee_id, func.count()).where(Task.status == "open", Task.due_at < now)
+            .group_by(Task.assignee_id).order_by(Task.assignee_id)).all()
+        for position_id, count in late:
             for holder in holders_of(session, position_id, today):
                 notify(session, holder.person_id, "%(count)s naskah terlambat menunggu Anda", now,
                        params={"count": count})

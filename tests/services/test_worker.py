@@ -18,13 +18,14 @@ from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.deps import Deps
 from svc.health import check
 from svc.models import JobRun, Notice, OutboxMessage, Person
-from svc.ports import Mail, MailFailed
+from svc.ports import Mail, MailFailed, StoreUnavailable
 from svc.services.outbox import enqueue
 from svc.settings import Settings
 from svc.worker import run_once, run_worker
 from tests.support.clock import FrozenClock
 from tests.support.mail import KeepingMailer
 from tests.support.s3 import free_port
+from tests.support.statements import counted
 from tests.support.world import World
 
 
@@ -152,7 +153,9 @@ def test_two_workers_do_not_deliver_twice(world: World, mailer: KeepingMailer) -
     assert len({mail.message_id for mail in mailer.sent}) == 6
 
 
-def test_a_worker_that_died_at_it_is_followed_by_another(world: World, mailer: KeepingMailer, clock: FrozenClock) -> None:
+def test_a_worker_that_died_at_it_is_followed_by_another(
+    world: World, mailer: KeepingMailer, clock: FrozenClock
+) -> None:
     world.walk("in_review")
     worker._lease_message(world.deps)  # took the message, then died
     run_once(world.deps)
@@ -168,6 +171,52 @@ def test_an_unknown_kind_of_message_does_not_stop_the_others(world: World, maile
     world.walk("in_review")
     run_once(world.deps)
     assert [row.state for row in outbox(world.deps)][:2] == ["dead", "done"]
+
+
+def test_a_handler_that_breaks_unforeseen_stops_no_other(
+    world: World, mailer: KeepingMailer, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(_deps: Deps, _payload: object) -> None:
+        raise TypeError("a bug, with somebody's name in its text")
+
+    monkeypatch.setitem(worker.OUTBOX, "buggy", explode)
+    with world.deps.db.unit_of_work() as session:
+        enqueue(session, "buggy", {}, world.deps.clock.now())
+    world.walk("in_review")
+    run_once(world.deps)
+    assert len(mailer.sent) == 1
+    first = outbox(world.deps)[0]
+    assert (first.state, first.attempts, first.last_error) == ("waiting", 1, "TypeError")
+
+
+def test_a_worker_with_nothing_to_do_writes_nothing(world: World) -> None:
+    run_once(world.deps)
+    with counted(world.deps.db) as statements:
+        run_once(world.deps)
+    assert [text for text in statements if not text.startswith("SELECT")] == []
+    assert len(statements) <= 4
+
+
+def test_a_failed_job_is_tried_again_soon(
+    world: World, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def fail_first(deps: Deps) -> None:
+        ran.append(deps.clock.now())
+        if len(ran) == 1:
+            raise StoreUnavailable("down")
+
+    daily = next(job for job in worker.PERIODIC if job.at_day_end)
+    monkeypatch.setattr(worker, "PERIODIC", (replace(daily, run=fail_first),))
+    run_once(world.deps)
+    run_once(world.deps)
+    assert len(ran) == 1  # not at once
+    clock.advance(minutes=2)
+    run_once(world.deps)
+    clock.advance(minutes=2)
+    run_once(world.deps)
+    assert len(ran) == 2
 
 
 def test_periodic_jobs_run_when_due_and_not_before(world: World, clock: FrozenClock) -> None:
