@@ -28,6 +28,7 @@ from svc.services.audit_log import record_decree
 from svc.services.files import store_pdf
 from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
 from svc.services.orgchart import load_chart
+from svc.services.plain_text import clean_line, clean_text
 from svc.services.refusals import refusal_words
 from svc.services.versions import open_version
 from workflows.errors import UnknownAssignee
@@ -35,6 +36,7 @@ from workflows.model import Discard, StepKind
 from workflows.rules import resolve_assignments
 
 _MAX_SUBJECT = 300
+_MAX_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: byte
 
     :raises InvalidInput: no kind or subject, or the PDF is refused, with the reason at ``file``
     """
-    if not subject.strip():
+    subject = clean_line(subject, _MAX_SUBJECT)
+    if not subject:
         raise InvalidInput(fields={"subject": "Perihal wajib diisi."})
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
-    content = _from_pdf(deps, subject.strip()[:_MAX_SUBJECT], pdf)
+    content = _from_pdf(deps, subject, pdf)
     return _create(deps, actor, kind, drafter, content, "upload", "decree_uploaded")
 
 
@@ -121,6 +124,7 @@ def discard(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason:
         ensure_can_view(actor, decree)
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
+        reason = clean_text(reason, _MAX_REASON)
         run_command(session, deps, flow, Discard(to_workflow(actor), reason), doer_of(actor), reason)
 
 

@@ -24,6 +24,7 @@ from svc.services.flow import (
     to_workflow,
 )
 from svc.services.orgchart import load_chart, may_judge, may_sign
+from svc.services.plain_text import clean_text
 from svc.services.upsert import insert_missing
 from svc.services.versions import open_version
 from workflows.errors import UnknownAssignee
@@ -84,7 +85,8 @@ def return_for_revision(deps: Deps, actor: Actor, task_id: str, seen_version: in
     """
     with deps.db.unit_of_work() as session:
         flow = _flow_of_task(session, deps, actor, task_id)
-        command = ReturnForRevision(to_workflow(actor), seen_version, reason[:_MAX_REASON])
+        reason = clean_text(reason, _MAX_REASON)
+        command = ReturnForRevision(to_workflow(actor), seen_version, reason)
         _run(session, deps, flow, actor, command, reason)
 
 
@@ -92,7 +94,8 @@ def reject(deps: Deps, actor: Actor, task_id: str, seen_version: int, reason: st
     """Refuse for good; a number already taken becomes void. :raises: as for ``return_for_revision``"""
     with deps.db.unit_of_work() as session:
         flow = _flow_of_task(session, deps, actor, task_id)
-        command = Reject(to_workflow(actor), seen_version, reason[:_MAX_REASON])
+        reason = clean_text(reason, _MAX_REASON)
+        command = Reject(to_workflow(actor), seen_version, reason)
         _run(session, deps, flow, actor, command, reason)
 
 
@@ -106,8 +109,9 @@ def withdraw(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason
         ensure_can_view(actor, decree)
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
-        run_command(session, deps, flow, Withdraw(to_workflow(actor), reason[:_MAX_REASON]),
-                    doer_of(actor, decree.drafter_position_id), reason[:_MAX_REASON])
+        reason = clean_text(reason, _MAX_REASON)
+        run_command(session, deps, flow, Withdraw(to_workflow(actor), reason),
+                    doer_of(actor, decree.drafter_position_id), reason)
 
 
 def reassign(deps: Deps, actor: Actor, task_id: str, seen_version: int, to_position_id: str, reason: str) -> None:
@@ -124,7 +128,8 @@ def reassign(deps: Deps, actor: Actor, task_id: str, seen_version: int, to_posit
         if not _is_fit(flow, target):
             raise InvalidInput(fields={"position": "Jabatan itu tidak berwenang untuk tugas ini."})
         is_override = is_allowed("admin.people", actor.roles)
-        command = Reassign(to_workflow(actor), seen_version, target.id, reason[:_MAX_REASON], is_override=is_override)
+        reason = clean_text(reason, _MAX_REASON)
+        command = Reassign(to_workflow(actor), seen_version, target.id, reason, is_override=is_override)
         _run(session, deps, flow, actor, command, reason)
 
 
@@ -146,7 +151,7 @@ def _run(session: Session, deps: Deps, flow: Flow, actor: Actor, command: Comman
     ensure_seen(session, flow.decree, getattr(command, "seen_version", flow.decree.lock_version))
     open_task = flow.snapshot.open_task
     position_id = open_task.position_id if open_task else None
-    run_command(session, deps, flow, command, doer_of(actor, position_id), note[:_MAX_REASON])
+    run_command(session, deps, flow, command, doer_of(actor, position_id), note)
 
 
 def _pin_route(session: Session, deps: Deps, decree: Decree, definition: Definition) -> None:

@@ -8,7 +8,7 @@ import pikepdf
 import pytest
 from sqlalchemy import func, select
 
-from svc.errors import Conflict, InvalidInput, NotFound, StaleTask
+from svc.errors import Conflict, InvalidInput, NotFound, NotYourTask, StaleTask
 from svc.models import Decree, DecreeVersion, StoredFile
 from svc.services import decree_page, drafting, routing, tracking
 from svc.services.tracking import TrackingFilter
@@ -81,7 +81,7 @@ def test_a_colleague_neither_changes_nor_discards_my_draft(world: World) -> None
     decree_id = world.walk("draft")
     with pytest.raises(Conflict):
         drafting.save_draft(world.deps, world.actor("pengelola"), decree_id, world.example(), 1)
-    with pytest.raises(drafting.Forbidden):
+    with pytest.raises(NotYourTask):
         drafting.discard(world.deps, world.actor("pengelola"), decree_id, 1, "Iseng")
     with pytest.raises(NotFound):
         drafting.save_draft(world.deps, world.actor("loket"), decree_id, world.example(), 1)
