@@ -187,7 +187,7 @@ def _created_at(request: RenderRequest | StampRequest) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
     if moment.tzinfo is None:
         raise RenderFailed("created_at must be aware")
-    return moment.astimezone(UTC)
+    return moment.astimezone(UTC).replace(microsecond=0)  # a PDF date has whole seconds
 
 
 def _draw_qr(text: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-TUESDAY_MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)  # 09.00 in Makassar
+# 09.00 in Makassar, with a fraction as real clocks have
+TUESDAY_MORNING = datetime(2026, 11, 24, 1, 0, 0, 123456, tzinfo=UTC)
 
 
 class FrozenClock:
