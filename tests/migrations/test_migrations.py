@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -100,3 +105,30 @@ def test_upgrading_twice_changes_nothing(url: str) -> None:
     with database.read_session() as session:
         assert [unit.code for unit in session.scalars(select(Unit))] == ["X"]
     database.dispose()
+
+
+def test_servers_that_start_at_once_migrate_once(url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(upgrade_in_a_process, [url] * 4))
+    assert differences(url) == []
+
+
+def upgrade_in_a_process(url: str) -> None:
+    command = f"from svc.migrate import upgrade; upgrade({url!r})"
+    subprocess.run([sys.executable, "-W", "error", "-c", command], check=True, timeout=90)
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    create, made = op.create_table, []
+
+    def fail_later(name: str, *columns: Any, **options: Any) -> Any:
+        if len(made) == 5:
+            raise RuntimeError("power cut")
+        made.append(name)
+        return create(name, *columns, **options)
+
+    monkeypatch.setattr(op, "create_table", fail_later)
+    with pytest.raises(RuntimeError, match="power cut"):
+        upgrade(url)
+    assert len(made) == 5
+    assert tables(url) == set()
