@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from svc.adapters.clock import SystemClock
+from svc.adapters.keystore import load_or_create_pki, load_server_key
 from svc.deps import Deps, build_deps
 from svc.migrate import upgrade
 from svc.seed.demo import DemoAccount, demo_accounts, seed_demo
+from svc.seed.history import HISTORY
 from svc.settings import Settings
 
 _PRIVATE = 0o700
@@ -30,8 +34,16 @@ def prepare(settings: Settings) -> Ready:
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     settings.var_dir.chmod(_PRIVATE)
     upgrade(settings.effective_database_url)
+    if not settings.is_production:
+        _ensure_old_enough_pki(settings)
     deps = build_deps(settings)
     if settings.is_production:
         return Ready(deps, (), is_new=False)
     is_new = seed_demo(deps)
     return Ready(deps, demo_accounts(), is_new)
+
+
+def _ensure_old_enough_pki(settings: Settings) -> None:
+    """The demo has a past, and its certificates must have been valid in it; an existing PKI stays."""
+    began = SystemClock().now() - HISTORY - timedelta(days=1)
+    load_or_create_pki(settings, load_server_key(settings), began)

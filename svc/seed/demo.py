@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -10,8 +10,9 @@ from svc.deps import Deps
 from svc.metrics import facts
 from svc.models import Person
 from svc.roles import Role
+from svc.seed.history import HISTORY, PastClock, seed_history, seed_open_work
 from svc.seed.organisation import POSITIONS, PositionRow, build_demo_organisation
-from svc.seed.walk import DEMO_PASSPHRASE, KGB_CAST, PTSP_CAST, actor_of, walk_decree
+from svc.seed.walk import DEMO_PASSPHRASE, actor_of
 from svc.services import credentials
 from svc.services.passwords import hash_password
 
@@ -44,24 +45,16 @@ def seed_demo(deps: Deps) -> bool:
     with deps.db.unit_of_work() as session:
         if session.scalar(select(Person.id).limit(1)) is not None:
             return False
-        build_demo_organisation(session, now, lambda _username: hashed)
+        build_demo_organisation(session, now - HISTORY, lambda _username: hashed)
+    past = replace(deps, clock=PastClock(now - HISTORY))
     for row in POSITIONS:
         if Role.SIGNER.value in row.roles.split(","):
-            signer = actor_of(deps, row.username)
-            credentials.issue(deps, signer, signer.person_public_id, DEMO_PASSPHRASE)
-    _seed_decrees(deps)
+            signer = actor_of(past, row.username)
+            credentials.issue(past, signer, signer.person_public_id, DEMO_PASSPHRASE)
+    seed_history(deps, now)
+    seed_open_work(deps)
     facts.rebuild(deps)
     return True
-
-
-def _seed_decrees(deps: Deps) -> None:
-    """A few decrees in each state, so that no page is empty on the first day."""
-    kgb, permit = deps.kinds.get("kgb"), deps.kinds.get("surat-izin")
-    for stop_at in ("draft", "in_review", "ready_to_sign"):
-        walk_decree(deps, "kgb", kgb.example, KGB_CAST, stop_at)
-    walk_decree(deps, "surat-izin", permit.example, PTSP_CAST, "in_review")
-    walk_decree(deps, "kgb", kgb.example, KGB_CAST, "issued")
-    walk_decree(deps, "surat-izin", permit.example, PTSP_CAST, "issued")
 
 
 def _account(row: PositionRow) -> DemoAccount:

@@ -5,7 +5,7 @@ Used by ``paraf demo`` and by the seed's history; the passphrases here belong to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,11 @@ def actor_of(deps: Deps, username: str) -> Actor:
     return accounts.load_actor_by_username(deps, username)
 
 
-def walk_decree(deps: Deps, kind_id: str, data: Mapping[str, Any], cast: Cast, stop_at: str = "issued") -> str:
+def walk_decree(deps: Deps, kind_id: str, data: Mapping[str, Any], cast: Cast, stop_at: str = "issued",
+                between: Callable[[], None] = lambda: None) -> str:
     """Draft, submit and carry on until the decree's status is ``stop_at``; returns its public id.
 
+    ``between`` is called before each act after the submission (a demo's clock moves on there).
     :raises Conflict: the route does not lead there with this cast
     """
     drafter = cast.drafter(deps)
@@ -49,6 +51,7 @@ def walk_decree(deps: Deps, kind_id: str, data: Mapping[str, Any], cast: Cast, s
         view = decree_page.load_decree(deps, drafter, decree_id)
         if view.status == stop_at or view.open_task is None:
             return decree_id
+        between()
         _act(deps, cast, view, view.open_task)
     raise Conflict
 
