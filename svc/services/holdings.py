@@ -13,6 +13,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound
 from svc.models import Holding, Person, Position
 from svc.services.administration import collect, ensure_admin_remains, record, refuse_if, text_fault, today
+from svc.wording import write_date
 
 CAPACITIES = ("definitive", "plt", "plh", "pj")
 _ACTING = ("plt", "plh", "pj")
@@ -128,11 +129,18 @@ def _ensure_free(session: Session, person_id: int, position_id: int, given: Hold
         select(Holding, Person.name).join(Person, Person.id == Holding.person_id).where(*overlaps)).all()
     sort = ("definitive",) if given.capacity == "definitive" else _ACTING
     for holding, name in rows:
-        window = {"name": name, "from": holding.valid_from.isoformat(),
-                  "to": holding.valid_to.isoformat() if holding.valid_to else "…"}
         if holding.person_id == person_id or holding.capacity in sort:
-            message = ("Orang ini sudah memegang jabatan itu dari %(from)s sampai %(to)s."
-                       if holding.person_id == person_id else
-                       "Jabatan ini sudah dipegang %(name)s dari %(from)s sampai %(to)s. "
-                       "Akhiri itu lebih dahulu, atau pilih tanggal sesudahnya.")
-            raise InvalidInput(fields={"valid_from": message}, params=window)
+            last_day = write_date(holding.valid_to) if holding.valid_to else ""
+            raise InvalidInput(fields={"valid_from": _taken(holding.person_id == person_id, bool(last_day))}, params={
+                "name": name, "from": write_date(holding.valid_from), "to": last_day})
+
+
+def _taken(is_same_person: bool, has_end: bool) -> str:
+    if is_same_person:
+        return ("Orang ini sudah memegang jabatan itu dari %(from)s sampai %(to)s." if has_end
+                else "Orang ini sudah memegang jabatan itu sejak %(from)s.")
+    if has_end:
+        return ("Jabatan ini dipegang %(name)s dari %(from)s sampai %(to)s. "
+                "Akhiri itu lebih dahulu, atau pilih tanggal lain.")
+    return ("Jabatan ini dipegang %(name)s sejak %(from)s. "
+            "Akhiri itu lebih dahulu, atau pilih kedudukan lain.")

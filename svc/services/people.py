@@ -169,8 +169,8 @@ def locked_person(session: Session, public_id: str) -> Person:
 def _ensure_fit(session: Session, wanted: PersonInput, own_id: int | None) -> None:
     faults = collect(
         name=text_fault(wanted.name, 200),
-        username="" if _USERNAME.fullmatch(wanted.username)
-        else "Huruf kecil, angka, titik, garis; paling sedikit 3 karakter.",
+        username="" if _USERNAME.fullmatch(wanted.username) and not _NIP.fullmatch(wanted.username)
+        else "Huruf kecil, angka, titik, garis; paling sedikit 3 karakter, bukan 18 angka.",
         email="" if _EMAIL.fullmatch(wanted.email) and len(wanted.email) <= 200
         else "Alamat surel tidak dapat dibaca.",
         nip="" if not wanted.nip or _NIP.fullmatch(wanted.nip) else "NIP terdiri atas 18 angka.",

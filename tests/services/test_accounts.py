@@ -43,6 +43,7 @@ def test_a_login_gives_a_session_that_can_be_resumed(world: World, deps: Deps) -
     assert (seen.username, seen.actor.name) == ("analis", "Joko Contoh Susanto")
     with pytest.raises(NotAuthenticated):
         accounts.resume(deps, session_id.replace(":0", ":1"), None)
+    assert accounts.authenticate(deps, "19000101 198003 1 010", PASSWORD) == session_id, "by NIP as well"
     for broken in ("", ":", "x:0", session_id.partition(":")[0]):
         with pytest.raises(NotAuthenticated):
             accounts.resume(deps, broken, None)

@@ -42,7 +42,7 @@ def test_a_successor_may_begin_the_day_after_and_no_day_sooner(world: World, dep
     with pytest.raises(InvalidInput) as refused:
         holdings.create_holding(deps, admin, person, given(deps, "BKD.ANALIS-1", "definitive", date(2026, 12, 31)))
     assert refused.value.params["name"] == "Joko Contoh Susanto"
-    assert refused.value.params["to"] == "2026-12-31"
+    assert refused.value.params["to"] == "31 Desember 2026"
     holdings.create_holding(deps, admin, person, given(deps, "BKD.ANALIS-1", "definitive", date(2027, 1, 1)))
 
 

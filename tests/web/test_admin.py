@@ -50,7 +50,7 @@ def test_a_new_person_sets_his_own_password_and_can_work_once_he_holds_a_positio
     given = {"position": position_id(deps, "BKD.ANALIS-2"), "capacity": "definitive", "valid_from": "2026-11-24"}
     taken = admin.post(f"/admin/people/{found}/holdings", given)
     assert taken.status_code == 422
-    assert "sudah dipegang Kartika Contoh Dewi" in taken.get_data(as_text=True)
+    assert "dipegang Kartika Contoh Dewi sejak 1 Januari 2024" in taken.get_data(as_text=True)
     acting = given | {"capacity": "plh", "instrument": "Surat Perintah contoh"}
     assert admin.post(f"/admin/people/{found}/holdings", acting).status_code == 302
     assert newcomer.get("/inbox").status_code == 200
