@@ -20,7 +20,7 @@ from pyhanko.sign.validation import read_certification_data
 
 from certs import errors
 from certs._aio import run_sync
-from certs.signer import LocalSigner, ServiceTimeStamper
+from certs.signer import LocalSigner, ServiceTimeStamper, encode_container
 from certs.tsa import TimeStampService
 
 __all__ = [
@@ -227,14 +227,15 @@ def _embed(
         )
     )
     prepared, output = embedding.send(SigIOSetup(md_algorithm=digest_algorithm, in_place=True))
-    container = run_sync(
+    signed = run_sync(
         signer.cms_signer.async_sign(
             data_digest=prepared.document_digest,
             digest_algorithm=digest_algorithm,
             use_pades=True,
             timestamper=stamper,
         )
-    ).dump()
+    )
+    container = encode_container(signed)
     if len(container) > reserved:
         raise _ContainerTooSmall
     embedding.send(container)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from asn1crypto import tsp
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -15,7 +15,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from certs import errors
-from certs._asn1 import to_asn1
+from certs._asn1 import FrozenContentInfo, freeze_content, freeze_signer, to_asn1
 from certs.tsa import TimeStampResponse, TimeStampService
 from certs.vault import PrivateKey
 
@@ -68,6 +68,13 @@ class _CmsSigner(Signer):
         return self._key.sign(data, ec.ECDSA(algorithm))
 
 
+def encode_container(container: cms.ContentInfo) -> bytes:
+    """The DER bytes of a signature container, found without asn1crypto's detours (see ``certs._asn1``)."""
+    signed_data = container["content"]
+    signed_data["signer_infos"] = [freeze_signer(signer) for signer in signed_data["signer_infos"]]
+    return bytes(container.dump())
+
+
 class ServiceTimeStamper(TimeStamper):
     """Lets pyHanko ask a :class:`certs.tsa.TimeStampService`, at one fixed time."""
 
@@ -76,18 +83,19 @@ class ServiceTimeStamper(TimeStamper):
         self._service = service
         self._now = now
 
-    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> TimeStampResponse:
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> FrozenContentInfo:
         """:raises TimestampUnavailable: refused, or the answer is for something else"""
-        response: TimeStampResponse = TimeStampResponse.load(self._service.respond(req.dump(), self._now))
+        _, request = self.request_cms(message_digest, md_algorithm)  # type: ignore[no-untyped-call]
+        response = TimeStampResponse.load(self._service.respond(request.dump(), self._now))
         try:
             status = response["status"]["status"].native
             if status not in {"granted", "granted_with_mods"}:
                 raise errors.TimestampUnavailable(f"the time-stamp authority answered {status}")
-            info = response["time_stamp_token"]["content"]["encap_content_info"]["content"].parsed
-            imprint = info["message_imprint"].native
-            nonce = info["nonce"].native
+            token = freeze_content(response["time_stamp_token"].dump())
+            info = token["content"]["encap_content_info"]["content"].parsed
+            imprint, nonce = info["message_imprint"].native, info["nonce"].native
         except (ValueError, TypeError, KeyError) as error:
             raise errors.TimestampUnavailable("the time-stamp authority's answer is unreadable") from error
-        if imprint != req["message_imprint"].native or nonce != req["nonce"].native:
+        if imprint != request["message_imprint"].native or nonce != request["nonce"].native:
             raise errors.TimestampUnavailable("the time-stamp authority answered another request")
-        return response
+        return token

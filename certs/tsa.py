@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certs._asn1 import to_asn1
+from certs._asn1 import freeze_signer, to_asn1
 
 MAX_REQUEST_BYTES = 64 * 1024
 
@@ -137,7 +137,7 @@ class TimeStampAuthority:
             "version": "v3",
             "digest_algorithms": [sha256],
             "encap_content_info": {"content_type": "tst_info", "content": cms.ParsableOctetString(info)},
-            "signer_infos": [signer],
+            "signer_infos": [freeze_signer(signer)],
         }
         if request["cert_req"].native:
             signed["certificates"] = [own, *(to_asn1(certificate) for certificate in self.chain)]
