@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, abort, request
 from jinja2 import PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -51,7 +51,16 @@ def create_app(settings: Settings, deps: Deps | None = None) -> Flask:
     frame.install(app)
     error_pages.install(app)
     headers.install(app, is_production=settings.is_production)
+    app.before_request(_refuse_null_characters)
     return app
+
+
+def _refuse_null_characters() -> None:
+    """PostgreSQL takes no U+0000 in a text, and no honest address or form carries one."""
+    if "%00" in request.environ.get("RAW_URI", "") or any(
+        "\0" in text for values in (request.args.values(), (request.path,)) for text in values
+    ):
+        abort(400)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

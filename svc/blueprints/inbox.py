@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from svc.blueprints.view import decree_context
+from svc.errors import NotFound
 from svc.security import current_actor, deps, form_version, requires
-from svc.services import decree_page, inbox, issuance, routing
+from svc.services import decree_page, inbox, issuance, orgchart, routing
 
 bp = Blueprint("inbox", __name__)
 
@@ -61,6 +62,17 @@ def reject(task_id: str) -> Response:
     routing.reject(deps(), current_actor(), task_id, form_version(), request.form.get("reason", ""))
     flash(_("Naskah ditolak."), "success")
     return redirect(url_for("inbox.index"))
+
+
+@bp.get("/tasks/<task_id>/reassign")
+@requires("task.reassign")
+def reassign_form(task_id: str) -> str:
+    """Choose the position that takes the task over."""
+    view = decree_page.load_by_task(deps(), current_actor(), task_id)
+    if not view.actions.reassign:
+        raise NotFound
+    return render_template("decrees/reassign.html", decree=view,
+                           choices=orgchart.position_choices(deps(), current_actor()))
 
 
 @bp.post("/tasks/<task_id>/reassign")

@@ -24,9 +24,7 @@ _DEFAULT_DAYS = 365
 def index() -> str:
     """Answer, charts and tables for the chosen days, unit and kind."""
     query = query_from_request()
-    by_month = report.build_report(deps(), query, "month")
-    by_unit = report.build_report(deps(), query, "unit")
-    by_kind = report.build_report(deps(), query, "kind")
+    by_month, by_unit, by_kind = report.build_reports(deps(), query, ("month", "unit", "kind"))
     outlook = trend.outlook(by_month.total.share_electronic, by_month.groups,
                             catalogue.target_of("share_electronic"), "share_electronic")
     return render_template(

@@ -6,16 +6,14 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from svc.security import current_actor, deps
-from svc.services import orgchart
+from svc.security import deps
 from svc.services.decree_page import DecreeView
 
 
 def decree_context(view: DecreeView) -> dict[str, Any]:
     """Template variables of ``decrees/show.html``."""
     kind = deps().kinds.get(view.kind)
-    choices = orgchart.position_choices(deps(), current_actor()) if view.actions.reassign else ()
-    return {"decree": view, "kind": kind, "event_titles": event_titles(), "position_choices": choices}
+    return {"decree": view, "kind": kind, "event_titles": event_titles()}
 
 
 def event_titles() -> dict[str, str]:

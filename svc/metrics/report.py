@@ -69,7 +69,12 @@ class MetricsReport:
 
 
 def build_report(deps: Deps, query: MetricsQuery, group_by: GroupBy = "month") -> MetricsReport:
-    """Compute all figures in five statements. :raises InvalidInput: bad days, unknown unit or kind."""
+    """Compute all figures in four statements. :raises InvalidInput: bad days, unknown unit or kind."""
+    return build_reports(deps, query, (group_by,))[0]
+
+
+def build_reports(deps: Deps, query: MetricsQuery, groupings: Sequence[GroupBy]) -> tuple[MetricsReport, ...]:
+    """The same facts grouped in several ways, in four statements. :raises InvalidInput: as above."""
     query.ensure_sensible()
     if query.kind is not None and query.kind not in {kind.id for kind in deps.kinds.all()}:
         raise InvalidInput(fields={"kind": "Jenis naskah tidak dikenal."})
@@ -80,11 +85,12 @@ def build_report(deps: Deps, query: MetricsQuery, group_by: GroupBy = "month") -
         minutes = _load_minutes(session, query, unit_ids)
         until = session.scalar(select(JobRun.last_done_at).where(JobRun.name == "facts_watermark"))
     labels = _Labels(units, {kind.id: kind.title for kind in deps.kinds.all()})
-    return MetricsReport(
-        query=query,
-        total=_figures("total", "", counts, [value for _, _, _, value in minutes]),
-        groups=_grouped(counts, minutes, group_by, labels) if group_by != "total" else (),
-        facts_until=until.isoformat() if until else None)
+    total = _figures("total", "", counts, [value for _, _, _, value in minutes])
+    return tuple(
+        MetricsReport(
+            query=query, total=total, facts_until=until.isoformat() if until else None,
+            groups=_grouped(counts, minutes, group_by, labels) if group_by != "total" else ())
+        for group_by in groupings)
 
 
 @dataclass(frozen=True)
