@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import binascii
-import re
 
 from asn1crypto import parser as asn1_parser
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
-
-_PROPER_END = re.compile(rb"startxref\s+\d+\s+%%EOF\s*\Z")
 
 
 def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
@@ -41,10 +38,11 @@ def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
 def update_is_legitimate(
     pdf: bytes, signature: EmbeddedPdfSignature, others: list[EmbeddedPdfSignature]
 ) -> bool:
-    """Whether what follows the signed revision is no more than the standard provides for.
+    """Whether what follows the signed revision are further signatures or time stamps, and nothing else.
 
-    That is: further signatures, the last of which covers the whole file, or validation data alone (a document
-    security store, ISO 32000-2 12.8.4.3); never what the signature's own DocMDP forbids.
+    The last of them covers the whole file, and the signature's own DocMDP allows them. An update that nobody
+    signed is never legitimate, not even one of validation data alone: pyHanko counts changed metadata among
+    those, and a document's title is not for others to change.
     """
     if signature.reader.xrefs.hybrid_xrefs_present:  # readers may disagree on what the update changed
         return False
@@ -54,7 +52,6 @@ def update_is_legitimate(
         return False
     if not isinstance(difference, DiffResult):
         return False
-    if any(covers_whole_file(pdf, other) for other in others if other is not signature):
-        return difference.modification_level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
-    only_validation_data = difference.modification_level is ModificationLevel.LTA_UPDATES
-    return only_validation_data and _PROPER_END.search(pdf[-1024:]) is not None
+    if not any(covers_whole_file(pdf, other) for other in others if other is not signature):
+        return False
+    return difference.modification_level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}

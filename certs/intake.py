@@ -92,6 +92,8 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     except pikepdf.PasswordError as error:
         raise errors.UploadEncrypted("a password is needed to open it") from error
     except (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        if "no pages" in str(error):  # qpdf does not open such a file at all
+            raise errors.UploadHasNoPages from error
         raise errors.UploadBroken(type(error).__name__) from error
 
 
@@ -99,8 +101,6 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
     if document.is_encrypted:
         raise errors.UploadEncrypted("its permissions are restricted by a password")
     pages = len(document.pages)
-    if pages == 0:
-        raise errors.UploadHasNoPages
     if pages > max_pages:
         raise errors.UploadHasTooManyPages(f"{pages} pages, at most {max_pages}")
     _ensure_harmless(document)

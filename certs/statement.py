@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from certs import errors
 from certs._aio import run_sync
 from certs._asn1 import to_asn1
-from certs.signer import LocalSigner, ServiceTimeStamper
+from certs.signer import LocalSigner, ServiceTimeStamper, encode_container
 from certs.tsa import TimeStampService
 
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
@@ -36,7 +36,7 @@ class StatementInvalid(errors.CertsError):
 def sign_detached(data: bytes, signer: LocalSigner) -> bytes:
     """A detached CMS signature over ``data``, DER."""
     work = signer.cms_signer.async_sign_general_data(data, signer.digest_algorithm, detached=True)
-    return bytes(run_sync(work).dump())
+    return encode_container(run_sync(work))
 
 
 def check_detached(data: bytes, signature: bytes, accepted: Sequence[x509.Certificate]) -> None:

@@ -115,8 +115,9 @@ class TimeStampAuthority:
 
     def _token(self, request: tsp.TimeStampReq, now: datetime) -> cms.ContentInfo:
         info = self._info(request, now).dump()
-        attributes = self._signed_attributes(info, now)
-        signature = self.key.sign(attributes.dump(), padding.PKCS1v15(), hashes.SHA256())
+        encoded = self._signed_attributes(info, now).dump()
+        attributes = cms.CMSAttributes.load(encoded)  # as parsed they are not encoded over and over
+        signature = self.key.sign(encoded, padding.PKCS1v15(), hashes.SHA256())
         own = to_asn1(self.certificate)
         sha256 = algos.DigestAlgorithm({"algorithm": "sha256"})
         signer = cms.SignerInfo(

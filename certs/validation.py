@@ -104,8 +104,8 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime) -> Report:
     """Validate every signature of a file; whatever the bytes are, a report comes back and nothing is raised.
 
     TOTAL-PASSED needs a chain to an anchor, current revocation data for every certificate below it, and a file
-    that ends with what was signed (or with further signatures or validation data alone). What no parser reads
-    (garbage, truncated, encrypted, larger than ``MAX_BYTES``) is INDETERMINATE/FORMAT_FAILURE. Nothing is
+    whose last byte is signed (or followed by further signatures alone, which are judged too). What no parser
+    reads (garbage, truncated, encrypted, larger than ``MAX_BYTES``) is INDETERMINATE/FORMAT_FAILURE. Nothing is
     fetched from the network: what is not in the file or in ``trust`` is missing.
 
     :raises ValueError: ``now`` is naive, or a list in ``trust`` is not DER (a fault of ours, not of the file)

@@ -212,7 +212,7 @@ def test_documents_that_cannot_be_signed(world: World, make_pdf: MakePdf) -> Non
 @pytest.mark.parametrize(
     "changes",
     [
-        {"signed_at": datetime(2026, 6, 1)},  # noqa: DTZ001 - naive on purpose
+        {"signed_at": datetime(2026, 6, 1)},  # naive on purpose
         {"field_name": ""},
         {"field_name": "a.b"},
         {"box": SignatureBox(0, 10, 10, 10, 20)},
