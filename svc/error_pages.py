@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BuildError
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.view import event_titles
 from svc.errors import AppError, InvalidInput, StaleTask
@@ -19,7 +20,7 @@ from svc.logs import request_id
 
 log = structlog.get_logger("paraf.errors")
 
-_OWN_PAGES = frozenset({400, 403, 404, 409, 413, 429, 500})
+_OWN_PAGES = frozenset({400, 401, 403, 404, 409, 413, 429, 500})
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
           413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}
 _LAST_RESORT = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Paraf</title>
@@ -72,10 +73,10 @@ def _on_csrf_error(_error: CSRFError) -> Response:
     return _as_page(400, "form_expired", {"message": message})
 
 
-def _on_http_error(error: HTTPException) -> Response:
+def _on_http_error(error: HTTPException) -> Response | WerkzeugResponse:
     status = error.code or 500
-    if error.response is not None or status < 400:  # a redirect by the router
-        return Response(error.get_body(), status, error.get_headers())
+    if error.response is not None:  # a view answered by abort(response)
+        return error.get_response()
     code = _CODES.get(status, "http_error")
     answer = (_as_json(status, code, _("Permintaan tidak dapat diproses."), {}) if wants_json()
               else _as_page(status, code, {"retry_after": _retry_after(error)}))

@@ -19,8 +19,8 @@ from svc.settings import Settings
 log = structlog.get_logger("paraf.web")
 
 _NEVER = frozenset({
-    "nip", "nik", "password", "passphrase", "totp", "code", "secret", "token", "authorization", "cookie",
-    "csrf_token", "session", "pin", "data", "form", "server_key", "new_key", "email", "name",
+    "nip", "nik", "password", "passphrase", "totp", "secret", "token", "authorization", "cookie",
+    "csrf_token", "session", "pin", "data", "form", "server_key", "new_key", "email",
 })
 # NIK has 16 digits, NIP 18: whatever text they slipped into, they do not belong in a log.
 _LONG_NUMBER = re.compile(r"\b\d{16,18}\b")

@@ -240,7 +240,7 @@ def _to_login() -> WerkzeugResponse:
     if request.headers.get("HX-Request") == "true":
         # A fragment must not be replaced by a whole login page.
         return Response(status=401, headers={"HX-Redirect": url_for("auth.login")})
-    if request.method != "GET" or request.accept_mimetypes.best == "application/json":
+    if request.method not in {"GET", "HEAD"} or request.accept_mimetypes.best == "application/json":
         raise NotAuthenticated
     return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
 

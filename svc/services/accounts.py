@@ -82,6 +82,7 @@ def authenticate(deps: Deps, username: str, password: str, totp: str = "") -> st
         person = session.scalars(select(Person).where(_is_named(username))).one_or_none()
     if person is None or not _may_try(person, now):
         waste_time(password)
+        _record_failure(deps)
         raise LoginRefused
     # Checked outside the transaction: 64 MiB and a tenth of a second are no reason to hold others up.
     if not is_right(person.password_hash, password):
@@ -221,6 +222,7 @@ def _count_failure(deps: Deps, public_id: str) -> None:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         person = _locked(session, public_id)
+        record_stream(session, _STREAM, "login_failed", AuditActor.system(), now, {"person": public_id})
         person.failed_logins += 1
         if person.failed_logins < deps.settings.login_attempts:
             return
@@ -228,6 +230,13 @@ def _count_failure(deps: Deps, public_id: str) -> None:
         record_stream(session, _STREAM, "login_paused", AuditActor.system(), now, {"person": public_id})
         notify(session, person.id,
                "Akun Anda dijeda 15 menit karena kata sandi atau kode salah berulang kali.", now)
+
+
+def _record_failure(deps: Deps) -> None:
+    """A failure of nobody's account costs a transaction too, as one of somebody's does. What was typed is not
+    kept, since people type passwords into the wrong field."""
+    with deps.db.unit_of_work() as session:
+        record_stream(session, _STREAM, "login_failed", AuditActor.system(), deps.clock.now(), {"person": None})
 
 
 def _admit(deps: Deps, public_id: str, totp: str, rehashed: str) -> str:
