@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pikepdf
 import pytest
@@ -24,8 +23,6 @@ from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
 from certs.validation import NO_SIGNATURE, Indication, Report, is_extension, validate_pdf
 from tests.unit.certs.conftest import World
-
-SPECIMEN = Path("/work/shared/specimens/peraturan-brin-2-2024-salinan.pdf")
 
 
 def verdict(report: Report) -> tuple[str, str | None]:
@@ -339,13 +336,3 @@ def test_is_extension() -> None:
     assert not is_extension(b"abc", b"abc")
     assert not is_extension(b"abc", b"xabcd")
     assert not is_extension(b"abc", b"ab")
-
-
-@pytest.mark.skipif(not SPECIMEN.exists(), reason="the published specimen is not here")
-def test_a_real_signed_regulation_is_read(world: World) -> None:
-    """By Word, with hybrid cross-references, signed as adbe.pkcs7.detached under an authority unknown here."""
-    report = validate_pdf(SPECIMEN.read_bytes(), world.trust(), world.later)
-    assert verdict(report) == ("INDETERMINATE", "NO_CERTIFICATE_CHAIN_FOUND")
-    (one,) = report.signatures
-    assert one.covers_whole_file
-    assert one.level == ""
