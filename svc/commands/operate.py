@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from svc import logs
 from svc.bootstrap import Ready, prepare
 from svc.deps import build_deps
 from svc.health import check
@@ -49,7 +50,9 @@ def worker() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    deps = build_deps(Settings.from_env())
+    settings = Settings.from_env()
+    logs.configure(settings)
+    deps = build_deps(settings)
     try:
         run_worker(deps, stop)
     finally:
