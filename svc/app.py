@@ -57,9 +57,10 @@ def create_app(settings: Settings, deps: Deps | None = None) -> Flask:
 
 def _refuse_null_characters() -> None:
     """PostgreSQL takes no U+0000 in a text, and no honest address or form carries one."""
-    if "%00" in request.environ.get("RAW_URI", "") or any(
-        "\0" in text for values in (request.args.values(), (request.path,)) for text in values
-    ):
+    texts = [request.path, *request.args.values()]
+    if request.method == "POST":
+        texts += request.form.values()
+    if any("\0" in text for text in texts):
         abort(400)
 
 
