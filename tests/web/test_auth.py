@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pyotp
 import pytest
@@ -12,6 +13,7 @@ from flask import Flask
 
 from svc.app import create_app
 from svc.deps import Deps
+from svc.services import holdings
 from tests.support.clock import FrozenClock
 from tests.support.world import PASSWORD, World
 from tests.web.conftest import Visitor
@@ -186,6 +188,23 @@ def test_the_position_one_acts_in_can_be_chosen_among_those_held(log_in: LogIn, 
     assert "acting-temporary" in page
     other = world.actor("kepala").held[0].position_public_id
     assert person.post(f"/acting-as/{other}").status_code == 403
+
+
+def test_who_holds_two_positions_switches_between_them(log_in: LogIn, world: World, deps: Deps) -> None:
+    clerk = world.actor("analis")
+    holdings.create_holding(deps, world.actor("admin"), clerk.person_public_id, holdings.HoldingInput(
+        world.actor("sekretaris").held[0].position_public_id, "plh", date(2026, 11, 24), None, "Surat Perintah contoh"))
+    person = log_in("analis")
+    page = person.get("/inbox").get_data(as_text=True)
+    assert "acting-temporary" not in page
+    switch = re.findall(r'action="(/acting-as/[\w-]+)"', page)
+    assert len(switch) == 2
+    person.post(switch[1])
+    page = person.get("/inbox").get_data(as_text=True)
+    assert "acting-temporary" in page
+    assert "<strong>Plh. Sekretaris Badan</strong>" in page
+    person.post(switch[0])
+    assert "acting-temporary" not in person.get("/inbox").get_data(as_text=True)
 
 
 def test_login_attempts_of_one_address_are_limited(visitor: Visitor, world: World) -> None:
