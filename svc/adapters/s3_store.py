@@ -63,8 +63,6 @@ class S3Store:
         self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
     ) -> StoredObject:
         wanted = StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
-        with _mapped(key):
-            self._ensure_bucket()
         try:
             return self._same(wanted)
         except ObjectMissing:
@@ -83,6 +81,7 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         with _mapped(key):
+            self._ensure_bucket()
             answer = self._client.get_object(bucket_name=self._bucket, object_name=key)
             try:
                 data: bytes = answer.read()
@@ -96,6 +95,7 @@ class S3Store:
 
     def stat(self, key: str) -> StoredObject:
         with _mapped(key):
+            self._ensure_bucket()
             found = self._client.stat_object(bucket_name=self._bucket, object_name=key)
             digest = (found.metadata or {}).get(_DIGEST)
         if digest is None:
@@ -104,6 +104,7 @@ class S3Store:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         with _mapped(prefix):
+            self._ensure_bucket()
             names = [item.object_name for item in self._client.list_objects(
                 bucket_name=self._bucket, prefix=prefix, recursive=True)]
         for name in sorted(name for name in names if name):

@@ -166,6 +166,14 @@ def test_a_torn_write_leaves_no_object(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("store", SERVERS, indirect=True)
+def test_a_server_without_our_bucket_has_nothing_yet(store: S3Store) -> None:
+    server = S3Server(store._client._base_url.host)
+    fresh = S3Store(settings_for(server).model_copy(update={"s3_bucket": f"fresh-{uuid4().hex[:8]}"}))
+    with pytest.raises(ObjectMissing):
+        fresh.get(key_of())
+
+
+@pytest.mark.parametrize("store", SERVERS, indirect=True)
 def test_a_bucket_without_versioning_is_refused(store: S3Store) -> None:
     server = S3Server(store._client._base_url.host)
     client = Minio(endpoint=server.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, secure=False)
