@@ -10,7 +10,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from svc import error_pages, frame, headers, i18n, limits, logs, security
 from svc.adapters.keystore import load_secret_key
-from svc.blueprints import account, admin, api, auth, certificates, decrees, home, inbox, metrics, notices, registers
+from svc.blueprints import (
+    account,
+    admin,
+    api,
+    auth,
+    certificates,
+    decrees,
+    home,
+    inbox,
+    metrics,
+    notices,
+    registers,
+    signing,
+)
 from svc.deps import Deps, build_deps
 from svc.settings import Settings
 
@@ -24,6 +37,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     inbox.bp,
     decrees.bp,
     registers.bp,
+    signing.bp,
     metrics.bp,
     api.bp,
 )
