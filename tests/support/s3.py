@@ -40,7 +40,8 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}))
     arguments = [program, "server", "-dir", str(folder), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1", "-s3",
                  f"-s3.port={port}", f"-s3.config={config}", f"-master.port={master}", f"-volume.port={volume}",
-                 f"-filer.port={filer}", "-volume.max=20", "-master.volumeSizeLimitMB=64"]
+                 f"-filer.port={filer}", "-s3.port.iceberg=0", "-s3.port.lance=0",  # else on fixed ports
+                 "-volume.max=20", "-master.volumeSizeLimitMB=64"]
     with _running(arguments, port, folder / "weed.log", {}):
         yield S3Server(f"127.0.0.1:{port}")
 
