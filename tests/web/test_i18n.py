@@ -28,7 +28,7 @@ def test_the_switch_comes_back_to_the_same_page_and_lasts(visitor: Visitor, worl
     assert '<html lang="en">' in visitor.get("/inbox").get_data(as_text=True), "a login keeps the language"
 
 
-@pytest.mark.parametrize("path", ["/locale/xx", "/locale/en%00"])
+@pytest.mark.parametrize("path", ["/locale/xx", "/locale/../../en"])
 def test_other_languages_do_not_exist(visitor: Visitor, path: str) -> None:
     assert visitor.get(path).status_code == 404
 
@@ -38,3 +38,9 @@ def test_the_language_of_the_account_counts_at_the_next_login(log_in: LogIn) -> 
     answer = person.post("/account/profile", {"email": "analis@nusamandala.example", "locale": "en"})
     assert answer.status_code == 302
     assert '<html lang="en">' in log_in("analis").get("/inbox").get_data(as_text=True)
+
+
+def test_refusals_speak_the_chosen_language_too(visitor: Visitor, world: World) -> None:
+    visitor.get("/locale/en")
+    assert "Wrong user name or password" in visitor.log_in("analis", "salah sama sekali").get_data(as_text=True)
+    assert "Log in" in visitor.get("/login").get_data(as_text=True)
