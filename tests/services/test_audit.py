@@ -222,9 +222,9 @@ def test_a_checkpoint_out_of_the_middle_is_found(trail: tuple[World, str], clock
 def test_a_later_document_holds_what_changed_and_a_day_all_of_its_day(trail: tuple[World, str],
                                                                      clock: FrozenClock) -> None:
     world, stream = trail
-    clock.advance(hours=1)
+    clock.advance(hours=2)
     audit.write_checkpoint(world.deps, "hour")
-    clock.advance(hours=3)
+    clock.advance(hours=2)
     other = world.walk("draft")
     audit.write_checkpoint(world.deps, "hour")
     audit.write_checkpoint(world.deps, "day")
