@@ -68,7 +68,7 @@ def create(kind_id: str) -> WerkzeugResponse | tuple[str, int]:
     """Save the first draft, and submit it at once when asked to."""
     data = parse_form(_kind(kind_id).schema, request.form.items(multi=True))
     try:
-        decree_id = drafting.create_draft(deps(), current_actor(), kind_id, data)
+        decree_id = drafting.create_draft(deps(), current_actor(), kind_id, data, is_partial=_is_unfinished())
         return _saved(decree_id)
     except InvalidInput as error:
         return _form(kind_id, data, error), _UNPROCESSABLE
@@ -168,7 +168,7 @@ def save(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
         return _saved(decree_id)
     data = parse_form(_kind(view.kind).schema, request.form.items(multi=True))
     try:
-        drafting.save_draft(deps(), current_actor(), decree_id, data, form_version())
+        drafting.save_draft(deps(), current_actor(), decree_id, data, form_version(), is_partial=_is_unfinished())
         return _saved(decree_id)
     except InvalidInput as error:
         return _form(view.kind, data, error, view), _UNPROCESSABLE
@@ -176,9 +176,13 @@ def save(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
 
 @bp.post("/decrees/<decree_id>/submit")
 @requires("decree.draft")
-def submit(decree_id: str) -> WerkzeugResponse:
-    """Send a draft on its route."""
-    routing.submit(deps(), current_actor(), decree_id, form_version())
+def submit(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
+    """Send a draft on its route; an unfinished one leads to its form, with what is missing."""
+    try:
+        routing.submit(deps(), current_actor(), decree_id, form_version())
+    except InvalidInput as error:
+        view = decree_page.load_decree(deps(), current_actor(), decree_id)
+        return _form(view.kind, view.data, error, view), _UNPROCESSABLE
     flash(_("Naskah diajukan."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
 
@@ -236,6 +240,11 @@ def _saved(decree_id: str) -> WerkzeugResponse:
     else:
         flash(_("Konsep disimpan."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
+
+
+def _is_unfinished() -> bool:
+    """Whether the draft is only to be saved: then it may still lack something."""
+    return request.form.get("then") != "submit"
 
 
 def _kind(kind_id: str):  # type: ignore[no-untyped-def]

@@ -27,6 +27,8 @@ from svc.models import (
 )
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
+from svc.services.files import read_file
+from svc.services.versions import current_version
 from workflows.loader import load_definition
 from workflows.model import Definition, StepKind
 
@@ -169,8 +171,6 @@ def load_pdf(deps: Deps, actor: Actor, decree_id: str, sha256: str | None = None
 
     :raises NotFound: no such file or not for this actor. :raises StorageUnavailable: no answer.
     """
-    from svc.services.files import read_file
-
     with deps.db.read_session() as session:
         decree = session.scalars(select(Decree).where(Decree.public_id == decree_id)).one_or_none()
         if decree is None:
@@ -178,8 +178,8 @@ def load_pdf(deps: Deps, actor: Actor, decree_id: str, sha256: str | None = None
         ensure_can_view(actor, decree)
         files = session.scalars(
             select(StoredFile).where(StoredFile.decree_id == decree.id).order_by(StoredFile.id)).all()
-        chosen = next((file for file in reversed(files) if file.sha256 == sha256), None) if sha256 else \
-            _current_file(decree, files, None)
+        wanted = sha256 or decree.signed_sha256 or decree.frozen_sha256 or current_version(session, decree).pdf_sha256
+        chosen = next((file for file in reversed(files) if file.sha256 == wanted), None)
         if chosen is None:
             raise NotFound
         name = (decree.number or f"konsep-{decree.public_id[:6]}").replace("/", "-")
@@ -226,9 +226,7 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:
     wanted = decree.signed_sha256 or decree.frozen_sha256 or draft_sha256
-    if wanted is not None:
-        return next((file for file in reversed(files) if file.sha256 == wanted), None)
-    return files[-1] if files else None
+    return next((file for file in reversed(files) if file.sha256 == wanted), None)
 
 
 def _tasks(session: Session, decree_id: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -2,62 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from certs.errors import UploadRefused
-from certs.intake import PdfFacts, inspect_upload
 from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
-from svc.kinds import Kind, KindUnknown, search_terms, subject_of
+from svc.kinds import Kind, KindUnknown
 from svc.models import Decree, DecreeVersion
-from svc.rendering import RenderFailed
 from svc.roles import is_allowed
-from svc.services import rendition
 from svc.services.access import ensure_can_view
 from svc.services.audit_log import record_decree
+from svc.services.draft_content import Content, content_of_data, content_of_pdf
 from svc.services.files import store_pdf
 from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
-from svc.services.orgchart import load_chart
 from svc.services.plain_text import clean_line, clean_text
-from svc.services.refusals import refusal_words
 from svc.services.versions import open_version
-from workflows.errors import UnknownAssignee
-from workflows.model import Discard, StepKind
-from workflows.rules import resolve_assignments
+from workflows.model import Discard
 
 _MAX_SUBJECT = 300
 _MAX_REASON = 2000
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What a version holds: data, what paraf stand for, and the PDF that reviewers see."""
-
-    subject: str
-    search_text: str
-    data: dict[str, Any]
-    content_sha256: str
-    pdf: bytes
-    pages: int
-
-
-def create_draft(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]) -> str:
-    """Validate, lay out and save a new draft; returns its public id.
+def create_draft(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any], *, is_partial: bool = False) -> str:
+    """Validate, lay out and save a new draft; returns its public id. ``is_partial`` keeps unfinished data too.
 
     :raises svc.kinds.InvalidDecreeData: every faulty field. :raises Forbidden: no position that drafts
     """
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
-    return _create(deps, actor, kind, drafter, _from_data(deps, kind, data, drafter), "template", "decree_drafted")
+    content = content_of_data(deps, kind, data, drafter, is_partial=is_partial)
+    return _create(deps, actor, kind, drafter, content, "template", "decree_drafted")
 
 
 def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: bytes) -> str:
@@ -69,17 +48,18 @@ def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: byte
     if not subject:
         raise InvalidInput(fields={"subject": "Perihal wajib diisi."})
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
-    content = _from_pdf(deps, subject, pdf)
+    content = content_of_pdf(deps, subject, pdf)
     return _create(deps, actor, kind, drafter, content, "upload", "decree_uploaded")
 
 
-def save_draft(deps: Deps, actor: Actor, decree_id: str, data: Mapping[str, Any], seen_version: int) -> None:
+def save_draft(deps: Deps, actor: Actor, decree_id: str, data: Mapping[str, Any], seen_version: int, *,
+               is_partial: bool = False) -> None:
     """Change a draft. What was submitted once is kept: the change becomes the next version.
 
     :raises svc.kinds.InvalidDecreeData: :raises StaleTask: :raises Conflict: it is no draft any more
     """
     kind, drafter = _kind_and_drafter(deps, actor, decree_id)
-    content = _from_data(deps, kind, data, drafter)
+    content = content_of_data(deps, kind, data, drafter, is_partial=is_partial)
     _replace(deps, actor, decree_id, seen_version, content, "template")
 
 
@@ -87,13 +67,13 @@ def replace_upload(deps: Deps, actor: Actor, decree_id: str, seen_version: int, 
     """Put another PDF in the place of an uploaded one. :raises InvalidInput: :raises StaleTask: as above"""
     with deps.db.read_session() as session:
         subject = session.scalar(select(Decree.subject).where(Decree.public_id == decree_id)) or ""
-    _replace(deps, actor, decree_id, seen_version, _from_pdf(deps, subject, pdf), "upload")
+    _replace(deps, actor, decree_id, seen_version, content_of_pdf(deps, subject, pdf), "upload")
 
 
 def preview(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]) -> bytes:
     """The draft PDF of what is typed so far; nothing is kept. :raises InvalidDecreeData: faulty fields"""
     kind = find_kind(deps, kind_id)
-    return _from_data(deps, kind, data, drafting_position(actor)).pdf
+    return content_of_data(deps, kind, data, drafting_position(actor)).pdf or b""
 
 
 def duplicate(deps: Deps, actor: Actor, decree_id: str) -> str:
@@ -110,7 +90,7 @@ def duplicate(deps: Deps, actor: Actor, decree_id: str) -> str:
             .order_by(DecreeVersion.version_no.desc()).limit(1)).one()
         kind = find_kind(deps, decree.kind)
     drafter = drafting_position(actor)
-    content = _from_data(deps, kind, data, drafter)
+    content = content_of_data(deps, kind, data, drafter, is_partial=True)
     return _create(deps, actor, kind, drafter, content, "template", "decree_duplicated")
 
 
@@ -148,15 +128,7 @@ def drafting_position(actor: Actor) -> HeldPosition:
     raise Forbidden
 
 
-def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
-    """Look into an uploaded PDF. :raises InvalidInput: refused, with the reason at ``file``"""
-    try:
-        return inspect_upload(pdf, deps.settings.max_upload_bytes)
-    except UploadRefused as error:
-        raise InvalidInput(fields={"file": refusal_words(error)}) from error
-
-
-def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content: _Content, source: str,
+def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content: Content, source: str,
             event_type: str) -> str:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
@@ -170,14 +142,14 @@ def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content
         _store_content(session, deps, decree, content, now)
         session.add(DecreeVersion(
             decree_id=decree.id, version_no=1, data=content.data, content_sha256=content.content_sha256,
-            pdf_sha256=_sha256(content.pdf), created_by_id=actor.person_id, created_at=now, updated_at=now))
+            pdf_sha256=content.pdf_sha256, created_by_id=actor.person_id, created_at=now, updated_at=now))
         record_decree(session, decree, event_type, doer_of(actor, drafter.position_id).audit, now,
                       {"kind": kind.id, "version_no": 1, "content_sha256": content.content_sha256,
                        "lock_version": decree.lock_version})
         return decree.public_id
 
 
-def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, content: _Content, source: str) -> None:
+def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, content: Content, source: str) -> None:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
@@ -187,7 +159,7 @@ def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, conten
             raise Conflict("Hanya penyusun yang dapat mengubah konsep, dan hanya selama masih konsep.")
         version = open_version(session, decree, actor.person_id, now)
         version.data, version.content_sha256 = content.data, content.content_sha256
-        version.pdf_sha256, version.updated_at = _sha256(content.pdf), now
+        version.pdf_sha256, version.updated_at = content.pdf_sha256, now
         decree.subject, decree.updated_at = content.subject, now
         decree.search_text = f"{(decree.number or '').lower()} {content.search_text}".strip()[:2000]
         if source == "template":
@@ -214,45 +186,7 @@ def route_for(kind: Kind, data: Mapping[str, Any]) -> str:
     return kind.route_of(data)
 
 
-def _from_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: HeldPosition) -> _Content:
-    complete = deps.kinds.complete_data(kind, data)
-    deps.kinds.validate_data(kind, complete)
-    subject = subject_of(kind, complete)
-    canonical = json.dumps({"kind": kind.id, "data": complete}, sort_keys=True, separators=(",", ":"),
-                           ensure_ascii=False)
-    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
-    with deps.db.read_session() as session:
-        signer = _signer_position(session, deps, route_for(kind, complete), drafter)
-        place = rendition.place_of(session, deps, drafter.unit_id, signer, kind, today)
-    try:
-        rendered = rendition.render_draft(deps, kind, complete, place)
-    except RenderFailed as error:
-        raise InvalidInput("Isian ini tidak dapat ditata menjadi PDF. Periksa teks yang tidak biasa.") from error
-    words = " ".join((subject, *search_terms(kind, complete)))
-    return _Content(subject, words.lower()[:2000], complete, _sha256(canonical.encode()), rendered.pdf,
-                    rendered.pages)
-
-
-def _signer_position(session: Session, deps: Deps, route_id: str, drafter: HeldPosition) -> int | None:
-    definition = deps.routes.get(route_id)
-    if definition is None:
-        return None
-    try:
-        assignments = resolve_assignments(definition, drafter.position_id, load_chart(session))
-    except UnknownAssignee:
-        return None  # a draft may be written before the organisation is complete; submitting says what lacks
-    return next((a.position_id for a in assignments if definition.steps[a.step_index].kind is StepKind.SIGN), None)
-
-
-def _from_pdf(deps: Deps, subject: str, pdf: bytes) -> _Content:
-    facts = inspect(deps, pdf)
-    return _Content(subject, subject.lower(), {}, _sha256(pdf), pdf, facts.pages)
-
-
-def _store_content(session: Session, deps: Deps, decree: Decree, content: _Content, now: datetime) -> None:
+def _store_content(session: Session, deps: Deps, decree: Decree, content: Content, now: datetime) -> None:
     purpose = "upload" if decree.source == "upload" else "draft"
-    store_pdf(session, deps, decree, purpose, content.pdf, now, pages=content.pages)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    if content.pdf is not None:
+        store_pdf(session, deps, decree, purpose, content.pdf, now, pages=content.pages)

@@ -13,6 +13,7 @@ from svc.errors import InvalidInput, RouteUnusable
 from svc.models import Decree, Position, RouteVersion
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
+from svc.services.draft_content import ensure_complete
 from svc.services.flow import (
     Flow,
     doer_of,
@@ -58,6 +59,7 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
         if decree.status == "draft":
             open_version(session, decree, actor.person_id, deps.clock.now())
         flow = load_flow(session, deps, decree)
+        ensure_complete(deps, decree, flow.version)
         _pin_route(session, deps, decree, flow.definition)
         try:
             assignments = resolve_assignments(flow.definition, decree.drafter_position_id, load_chart(session))

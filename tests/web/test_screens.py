@@ -57,6 +57,22 @@ def test_a_faulty_form_keeps_what_was_typed_and_says_what_to_mend(log_in: LogIn,
     assert "Tidak ada naskah yang cocok" in clerk.get("/decrees").get_data(as_text=True)
 
 
+def test_an_unfinished_draft_is_kept_and_cannot_go_on(log_in: LogIn) -> None:
+    clerk = log_in("analis")
+    unfinished = {"data.pegawai.nama": "Belum Selesai", "data.dasar.masa_kerja_tahun": "banyak", "then": "save"}
+    answer = clerk.post("/decrees/new/kgb", unfinished)
+    assert answer.status_code == 302
+    address = answer.headers["Location"]
+    page = clerk.get(address).get_data(as_text=True)
+    assert "Belum Selesai" in page
+    assert "Belum ada berkas" in page
+    assert 'value="Belum Selesai"' in clerk.get(f"{address}/edit").get_data(as_text=True)
+    refused = clerk.post(f"{address}/submit", {"seen_version": "1"})
+    assert refused.status_code == 422
+    assert 'aria-invalid="true"' in refused.get_data(as_text=True)
+    assert "Konsep" in clerk.get(address).get_data(as_text=True)
+
+
 def test_the_preview_is_a_pdf_and_keeps_nothing(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
     answer = clerk.post("/decrees/preview/kgb", example_form(world))

@@ -1,0 +1,116 @@
+"""What a version of a draft holds: from a form or from a finished PDF, complete or not yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from certs.errors import UploadRefused
+from certs.intake import PdfFacts, inspect_upload
+from svc.actors import HeldPosition
+from svc.deps import Deps
+from svc.errors import Conflict, InvalidInput
+from svc.kinds import InvalidDecreeData, Kind, search_terms, subject_of
+from svc.models import Decree, DecreeVersion
+from svc.rendering import RenderedPdf, RenderFailed
+from svc.services import rendition
+from svc.services.orgchart import load_chart
+from svc.services.refusals import refusal_words
+from workflows.errors import UnknownAssignee
+from workflows.model import StepKind
+from workflows.rules import resolve_assignments
+
+
+@dataclass(frozen=True)
+class Content:
+    """Data, what paraf stand for, and the PDF that reviewers see; ``pdf`` is empty while data is incomplete."""
+
+    subject: str
+    search_text: str
+    data: dict[str, Any]
+    content_sha256: str
+    pdf: bytes | None
+    pages: int
+
+    @property
+    def pdf_sha256(self) -> str | None:
+        return _sha256(self.pdf) if self.pdf is not None else None
+
+
+def content_of_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: HeldPosition, *,
+                    is_partial: bool = False) -> Content:
+    """Complete, validate and lay out. With ``is_partial`` faulty data is kept as it is, without a PDF.
+
+    :raises InvalidDecreeData: every faulty field. :raises InvalidInput: it cannot be laid out
+    """
+    complete = deps.kinds.complete_data(kind, data)
+    rendered: RenderedPdf | None
+    try:
+        deps.kinds.validate_data(kind, complete)
+        rendered = _laid_out(deps, kind, complete, drafter)
+    except InvalidDecreeData:
+        if not is_partial:
+            raise
+        rendered = None
+    subject = subject_of(kind, complete)
+    canonical = json.dumps({"kind": kind.id, "data": complete}, sort_keys=True, separators=(",", ":"),
+                           ensure_ascii=False)
+    words = " ".join((subject, *search_terms(kind, complete)))
+    return Content(subject, words.lower()[:2000], complete, _sha256(canonical.encode()),
+                   rendered.pdf if rendered else None, rendered.pages if rendered else 0)
+
+
+def content_of_pdf(deps: Deps, subject: str, pdf: bytes) -> Content:
+    """A finished PDF as it is. :raises InvalidInput: refused, with the reason at ``file``"""
+    facts = inspect(deps, pdf)
+    return Content(subject, subject.lower(), {}, _sha256(pdf), pdf, facts.pages)
+
+
+def ensure_complete(deps: Deps, decree: Decree, version: DecreeVersion) -> None:
+    """A draft that was saved unfinished does not go on its route.
+
+    :raises InvalidDecreeData: what is missing or faulty. :raises Conflict: its PDF was never made
+    """
+    if version.pdf_sha256 is not None:
+        return
+    deps.kinds.validate_data(rendition.kind_of(deps, decree.kind), version.data)
+    raise Conflict("Simpan konsep sekali lagi sebelum diajukan.")
+
+
+def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
+    """Look into an uploaded PDF. :raises InvalidInput: refused, with the reason at ``file``"""
+    try:
+        return inspect_upload(pdf, deps.settings.max_upload_bytes)
+    except UploadRefused as error:
+        raise InvalidInput(fields={"file": refusal_words(error)}) from error
+
+
+def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: HeldPosition) -> RenderedPdf:
+    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
+    with deps.db.read_session() as session:
+        signer = _signer_position(session, deps, kind.route_of(complete), drafter)
+        place = rendition.place_of(session, deps, drafter.unit_id, signer, kind, today)
+    try:
+        return rendition.render_draft(deps, kind, complete, place)
+    except RenderFailed as error:
+        raise InvalidInput("Isian ini tidak dapat ditata menjadi PDF. Periksa teks yang tidak biasa.") from error
+
+
+def _signer_position(session: Session, deps: Deps, route_id: str, drafter: HeldPosition) -> int | None:
+    definition = deps.routes.get(route_id)
+    if definition is None:
+        return None
+    try:
+        assignments = resolve_assignments(definition, drafter.position_id, load_chart(session))
+    except UnknownAssignee:
+        return None  # a draft may be written before the organisation is complete; submitting says what lacks
+    return next((a.position_id for a in assignments if definition.steps[a.step_index].kind is StepKind.SIGN), None)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
