@@ -19,7 +19,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 /** Open a dialog and put the cursor where the person will type. */
-export function openDialog(dialog) {
+function openDialog(dialog) {
   if (!dialog || dialog.open) return;
   dialog.showModal();
   dialog.querySelector("[autofocus], textarea, .dialog-body input:not([type=hidden]), .dialog-body select")?.focus();

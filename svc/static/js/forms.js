@@ -1,6 +1,5 @@
 // Help while typing: show a password, fill a suggestion, check a file's size, go to the field of an error,
 // and warn before typed text is lost.
-import { text } from "./texts.js";
 
 function fill(selector, value) {
   const field = document.querySelector(selector);
@@ -90,5 +89,3 @@ if (!CSS.supports("field-sizing", "content")) {
   });
   for (const area of document.querySelectorAll("textarea[data-autogrow]")) grow(area);
 }
-
-export const unsavedText = () => text("unsaved");

@@ -1,6 +1,5 @@
 // Every act by keyboard: j/k through a list, Enter opens, / or Ctrl-K searches, ? explains,
 // and each element with data-shortcut="x" is pressed by that key. Single keys can be switched off.
-import { openDialog } from "./dialogs.js";
 
 const STORED = "paraf.single-keys";
 const shown = (element) => element.getClientRects().length > 0;
@@ -20,6 +19,17 @@ function focusSearch() {
   search?.focus();
   search?.select();
 }
+
+// within the search box the arrows walk its results and Esc leaves it
+document.querySelector(".search")?.addEventListener("keydown", (event) => {
+  const links = [...event.currentTarget.querySelectorAll(".search-panel a")];
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (event.key === "Escape") document.activeElement.blur();
+  else if (step && links.length) {
+    event.preventDefault();
+    (links[links.indexOf(document.activeElement) + step] ?? event.currentTarget.querySelector("[data-search]")).focus();
+  }
+});
 
 function move(step) {
   const items = [...document.querySelectorAll("[data-list-item]")].filter(shown);
@@ -51,7 +61,7 @@ function showHelp() {
     row.append(term, meaning);
     return row;
   }));
-  openDialog(document.getElementById("keyboard-help"));
+  document.getElementById("keyboard-help")?.showModal();
 }
 
 const ACTIONS = { j: () => move(1), k: () => move(-1), "/": focusSearch, "?": showHelp };

@@ -1,5 +1,22 @@
 // htmx requests carry the CSRF token; failures are said; a sent form cannot be sent twice.
-import { text, toast } from "./texts.js";
+
+// The texts that scripts say come from the page, so that they are translated in one place.
+/** @param {string} name  the part after data-text- in camelCase @returns {string} */
+function text(name) {
+  return document.body.dataset[`text${name[0].toUpperCase()}${name.slice(1)}`] ?? "";
+}
+
+/** Show a short message in the corner. level: "info", "success" or "error"; errors stay longer. */
+function toast(message, level = "info") {
+  const blank = document.getElementById("toast-blank");
+  const area = document.getElementById("toasts");
+  if (!blank || !area || !message) return;
+  const note = blank.content.firstElementChild.cloneNode(true);
+  note.querySelector("[data-toast-text]").textContent = message;
+  note.classList.toggle("toast-error", level === "error");
+  area.append(note);
+  window.setTimeout(() => note.remove(), level === "error" ? 12000 : 6000);
+}
 
 const MESSAGES = { 0: "offline", 401: "signedOut", 403: "forbidden", 409: "stale" };
 
@@ -21,7 +38,7 @@ function setBusy(button) {
   label.textContent = button.dataset.busy || text("busy");
 }
 
-export function setIdle(button) {
+function setIdle(button) {
   if (button.getAttribute("aria-busy") !== "true") return;
   button.removeAttribute("aria-busy");
   (button.querySelector("span") ?? button).textContent = button.dataset.idleText;
