@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.view import event_titles
 from svc.errors import AppError, InvalidInput, StaleTask
+from svc.limits import seconds_to_wait
 from svc.logs import request_id
 
 log = structlog.get_logger("paraf.errors")
@@ -23,6 +24,7 @@ log = structlog.get_logger("paraf.errors")
 _OWN_PAGES = frozenset({400, 401, 403, 404, 409, 413, 429, 500})
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
           413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}
+_TOO_MANY = 429
 _LAST_RESORT = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Paraf</title>
 <h1>Ada yang rusak di pihak kami</h1><p>Permintaan Anda tidak selesai. Coba sekali lagi; bila tetap gagal,
 laporkan kode ini kepada administrator: <code>%s</code></p></html>"""
@@ -79,7 +81,7 @@ def _on_http_error(error: HTTPException) -> Response | WerkzeugResponse:
         return error.get_response()
     code = _CODES.get(status, "http_error")
     answer = (_as_json(status, code, _("Permintaan tidak dapat diproses."), {}) if wants_json()
-              else _as_page(status, code, {"retry_after": _retry_after(error)}))
+              else _as_page(status, code, {"retry_after": seconds_to_wait() if status == _TOO_MANY else 0}))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
             answer.headers[name] = value
@@ -127,10 +129,3 @@ def _what_changed(error: StaleTask) -> dict[str, Any]:
         "reload_url": url_for("decrees.show", decree_id=error.decree_id) if error.decree_id else "",
         "kept": {_("Alasan"): reason} if reason else {},
     }
-
-
-def _retry_after(error: HTTPException) -> int:
-    for name, value in error.get_headers():
-        if name == "Retry-After" and str(value).isdigit():
-            return int(value)
-    return 0

@@ -7,10 +7,11 @@ that blueprints need no limiter and every application (in tests there are many) 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 from flask_limiter import Limiter
 from limits import parse
 
@@ -69,9 +70,10 @@ def forget_failed_name(username: str, attempts: int) -> None:
         _strategy().clear(parse(f"{attempts} per 15 minutes"), _name_key(username))
 
 
-def address() -> str:
-    """The caller's network address (behind proxies as far as they are trusted by the settings)."""
-    return request.remote_addr or "unknown"
+def seconds_to_wait() -> int:
+    """Until when the limit that refused this request is over; 0 where none did."""
+    breached = cast("Limiter", current_app.extensions[_EXTENSION]).current_limit
+    return max(1, round(breached.reset_at - time.time())) if breached is not None else 0
 
 
 def _strategy() -> Any:
