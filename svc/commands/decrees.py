@@ -57,12 +57,13 @@ def demo(count: int, folder: Path, source: Path | None) -> None:
     done = _issue_all(deps, _rows(source, count), folder, console, count)
     verdicts = verification.verify_files(deps, [item.file for item in done])
     table = Table()
-    for heading in ("number", "subject", "registry", "indication", "file"):
-        table.add_column(heading)
+    table.add_column("number", no_wrap=True, overflow="fold")
+    table.add_column("subject", no_wrap=True, overflow="ellipsis")
+    table.add_column("registry")
+    table.add_column("indication")
     for item, verdict in zip(done, verdicts, strict=True):
         table.add_row(item.number, item.subject, verdict.registry,
-                      verdict.indication + (f" / {verdict.sub_indication}" if verdict.sub_indication else ""),
-                      item.file.name)
+                      verdict.indication + (f" / {verdict.sub_indication}" if verdict.sub_indication else ""))
     console.print(table)
     good = sum(verdict.indication == _PASSED and verdict.registry == "identical" for verdict in verdicts)
     console.print(f"{good} of {count} decrees verified; files in {folder}")
