@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -95,14 +96,16 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def free_port() -> int:
-    """A free loopback port whose number plus 10,000 is a port too (SeaweedFS puts its gRPC there)."""
+    """A free loopback port whose number plus 10,000 is free too (SeaweedFS puts its gRPC there).
+
+    Both lie below the range that systems give to outgoing connections: from there a port may be gone again
+    before the server has taken it.
+    """
     while True:
+        port = random.randrange(11_000, 22_000)
         with socket.socket() as probe, socket.socket() as above:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port > 54_000:
-                continue
             try:
+                probe.bind(("127.0.0.1", port))
                 above.bind(("127.0.0.1", port + 10_000))
             except OSError:
                 continue
