@@ -23,6 +23,7 @@ from svc.blueprints import (
     notices,
     registers,
     signing,
+    verify,
 )
 from svc.deps import Deps, build_deps
 from svc.settings import Settings
@@ -38,6 +39,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     decrees.bp,
     registers.bp,
     signing.bp,
+    verify.bp,
     metrics.bp,
     api.bp,
 )

@@ -97,6 +97,7 @@ class StoredFile(HasId, Base):
     __table_args__ = (
         CheckConstraint("purpose IN ('upload','draft','frozen','signed','scan')", name="purpose"),
         Index(None, "decree_id", "purpose", "id"),
+        Index(None, "sha256"),  # anybody may ask whose a file is
         UniqueConstraint("decree_id", "purpose", "sha256"),
     )
 

@@ -456,6 +456,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_stored_file_decree_id_purpose_id"), ["decree_id", "purpose", "id"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_stored_file_sha256"), ["sha256"], unique=False)
 
     op.create_table(
         "task",
@@ -630,6 +631,7 @@ def downgrade() -> None:
 
     op.drop_table("task")
     with op.batch_alter_table("stored_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_stored_file_sha256"))
         batch_op.drop_index(batch_op.f("ix_stored_file_decree_id_purpose_id"))
 
     op.drop_table("stored_file")

@@ -1,0 +1,90 @@
+"""Public verification: by the code in the QR, by upload; and what verifiers elsewhere need of our authority."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, render_template, request
+from flask_babel import gettext as _
+
+from svc.error_pages import translated_fields
+from svc.errors import InvalidInput
+from svc.limits import limited
+from svc.security import deps, public
+from svc.services import credentials, verification
+
+bp = Blueprint("verify", __name__)
+_UNPROCESSABLE = 422
+
+
+@bp.get("/v/<code>")
+@public
+@limited("60 per minute")
+def by_code(code: str) -> str:
+    """The verdict on one decree, computed now."""
+    verdict = verification.by_code(deps(), code)
+    return render_template("verify/decree.html", verdict=verdict, kinds=_kind_titles())
+
+
+@bp.get("/v/<code>/page.png")
+@public
+@limited("60 per minute")
+def first_page(code: str) -> Response:
+    """The first page as it is stored, to compare with the paper in one's hand."""
+    response = Response(verification.first_page_image(deps(), code), mimetype="image/png")
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@bp.get("/v/<code>/file.pdf")
+@public
+@limited("30 per minute")
+def download(code: str) -> Response:
+    """The signed file of an ordinary decree."""
+    data, name = verification.signed_file(deps(), code)
+    response = Response(data, mimetype="application/pdf")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.get("/verify")
+@public
+def upload() -> str:
+    """The form."""
+    return _form({})
+
+
+@bp.post("/verify")
+@public
+@limited("20 per minute")
+def check() -> str | tuple[str, int]:
+    """Judge an uploaded file; nothing of it is kept."""
+    file = request.files.get("file")
+    try:
+        verdict = verification.of_upload(deps(), file.stream.read() if file and file.filename else b"")
+    except InvalidInput as error:
+        return _form(translated_fields(error)), _UNPROCESSABLE
+    name = (file.filename or "") if file else ""
+    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles())
+
+
+@bp.get("/pki/root.pem")
+@public
+def root_certificate() -> Response:
+    """The root of our own authority."""
+    return Response(deps().pki.root_pem, mimetype="application/x-pem-file")
+
+
+@bp.get("/pki/issuing.crl")
+@public
+@limited("120 per minute")
+def revocation_list() -> Response:
+    """The current revocation list of our issuing authority (RFC 5280)."""
+    return Response(credentials.current_crl(deps()), mimetype="application/pkix-crl")
+
+
+def _form(errors: dict[str, str]) -> str:
+    return render_template("verify/upload.html", errors=errors, max_mb=deps().settings.max_upload_mb + 1)
+
+
+def _kind_titles() -> dict[str, str]:
+    return {kind.id: _(kind.title) for kind in deps().kinds.all()}

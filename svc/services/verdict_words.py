@@ -1,0 +1,99 @@
+"""The one sentence that a verification says, in one of five colours; never more than what was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from certs.validation import Indication, Report
+
+
+class Tone(StrEnum):
+    """Colours as the ``verdict`` class of the pages names them."""
+
+    GREEN = "green"
+    BLUE = "blue"
+    AMBER = "amber"
+    GREY = "neutral"
+    RED = "red"
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
+    return text
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """``text`` is an Indonesian msgid whose placeholders ``params`` fill; so is ``more`` (no placeholders)."""
+
+    tone: Tone
+    text: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    more: str = ""
+
+
+GENUINE = Sentence(
+    Tone.GREEN, N_("Asli dan berlaku"),
+    more="Tanda tangan elektroniknya sah, berkasnya tidak berubah, dan naskah ini terdaftar serta berlaku.")
+EXTENDED = Sentence(
+    Tone.AMBER, N_("Asli dengan tambahan: unduh yang asli"),
+    more="Berkas ini memuat naskah yang asli, tetapi setelah ditandatangani ada yang ditambahkan kepadanya.")
+CHANGED = Sentence(
+    Tone.RED, N_("Berubah setelah ditandatangani"),
+    more="Isi berkas ini bukan lagi yang ditandatangani. Jangan dipakai; mintalah naskah yang asli.")
+_GENUINE_FILE = (
+    "Tanda tangan elektroniknya sah dan berkasnya tidak berubah, tetapi isinya tidak berlaku lagi seperti semula.")
+_REVOKED, _REVOKED_BY = N_("Asli, tetapi telah dicabut"), N_("Asli, tetapi telah dicabut oleh %(by)s")
+_AMENDED, _AMENDED_BY = N_("Asli, tetapi telah diubah"), N_("Asli, tetapi telah diubah oleh %(by)s")
+
+NOT_ISSUED = N_("Tidak dapat dibuktikan, karena naskah ini sudah ditandatangani tetapi belum terbit")
+NOT_SIGNED = N_("Tidak dapat dibuktikan, karena naskah ini belum ditandatangani")
+NOT_PURSUED = N_("Tidak dapat dibuktikan, karena naskah ini tidak jadi diterbitkan")
+ON_PAPER = N_("Tidak dapat dibuktikan, karena ditandatangani di atas kertas; tidak ada tanda tangan elektronik")
+STORED_DIFFERS = N_("Tidak dapat dibuktikan, karena berkas yang tersimpan tidak sama dengan yang tercatat")
+NOT_REGISTERED = N_("Tidak dapat dibuktikan, karena berkas ini tidak terdaftar di sini")
+VALID_ELSEWHERE = "Tanda tangan elektronik di dalamnya sah, tetapi naskahnya bukan terbitan layanan ini."
+_BECAUSE: Mapping[str, str] = {
+    "NO_SIGNATURE": N_("Tidak dapat dibuktikan, karena berkas ini tidak memuat tanda tangan elektronik"),
+    "FORMAT_FAILURE": N_("Tidak dapat dibuktikan, karena berkas ini tidak dapat dibaca sebagai PDF yang utuh"),
+    "NO_CERTIFICATE_CHAIN_FOUND": N_("Tidak dapat dibuktikan, karena penerbit sertifikatnya tidak dikenal di sini"),
+    "REVOKED_NO_POE":
+        N_("Tidak dapat dibuktikan, karena sertifikatnya dicabut dan waktu tanda tangannya tidak terbukti"),
+    "REVOKED_CA_NO_POE":
+        N_("Tidak dapat dibuktikan, karena sertifikat penerbitnya dicabut dan waktu tanda tangannya tidak terbukti"),
+    "OUT_OF_BOUNDS_NO_POE":
+        N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir dan masa berlakunya saat itu tidak terbukti"),
+    "EXPIRED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir ketika tanda tangan dibuat"),
+    "REVOKED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah dicabut ketika tanda tangan dibuat"),
+    "NOT_YET_VALID": N_("Tidak dapat dibuktikan, karena sertifikatnya belum berlaku ketika tanda tangan dibuat"),
+    "TRY_LATER": N_("Tidak dapat dibuktikan, karena daftar pencabutan sertifikat yang terbaru belum tersedia"),
+    "SIG_CONSTRAINTS_FAILURE":
+        N_("Tidak dapat dibuktikan, karena berkas memuat bagian yang tidak dicakup tanda tangannya"),
+}
+_BECAUSE_OTHER = N_("Tidak dapat dibuktikan, karena tanda tangannya tidak lolos pemeriksaan")
+# What proves that the signed bytes are others, not merely that a certificate is unfit.
+_PROVES_CHANGE = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
+
+
+def grey(text: str, more: str = "") -> Sentence:
+    return Sentence(Tone.GREY, text, more=more)
+
+
+def of_failure(report: Report) -> Sentence:
+    """The sentence for signatures that did not all pass."""
+    if report.indication is Indication.TOTAL_FAILED and report.sub_indication in _PROVES_CHANGE:
+        return CHANGED
+    return grey(_BECAUSE.get(report.sub_indication or "", _BECAUSE_OTHER))
+
+
+def of_legal_status(status: str, superseded_by: str | None) -> Sentence:
+    """The sentence for a registered, valid file by its legal status."""
+    if status == "in_force":
+        return GENUINE
+    if status not in {"revoked", "amended"}:
+        return grey(NOT_ISSUED)
+    plain, named = (_REVOKED, _REVOKED_BY) if status == "revoked" else (_AMENDED, _AMENDED_BY)
+    if superseded_by:
+        return Sentence(Tone.BLUE, named, {"by": superseded_by}, _GENUINE_FILE)
+    return Sentence(Tone.BLUE, plain, more=_GENUINE_FILE)

@@ -1,0 +1,351 @@
+"""Verification for everybody: by the code in the QR, by upload, and for auditors by files.
+
+A verdict is computed at the moment of asking, from the stored or uploaded bytes, the register and today's
+revocation lists. Nothing is said to be genuine because a row says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from certs.validation import Indication, Report, SignatureReport, validate_pdf
+from svc.deps import Deps
+from svc.errors import IntegrityViolation, InvalidInput, NotFound
+from svc.models import (
+    Credential,
+    Decree,
+    DecreeVersion,
+    Signature,
+    SigningAttempt,
+    StoredFile,
+    Unit,
+)
+from svc.services import verdict_words as words
+from svc.services.files import read_file
+from svc.services.page_image import first_page
+from svc.services.trust import trust_store
+from svc.services.verdict_words import Sentence
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{22}")
+_SECRET = frozenset({"R", "SR"})
+_END_OF_REVISION = re.compile(rb"%%EOF[ \t]*(?:\r\n|\n|\r)?")
+_MAX_REVISIONS = 64
+_ROOM_FOR_SIGNATURE = 1024 * 1024  # what was uploaded within the limit grew when it was signed
+
+
+@dataclass(frozen=True)
+class SignerLine:
+    """Who signed, in which capacity, when; and the state of the certificate then and now.
+
+    ``certificate_then`` and ``certificate_now`` are valid, expired, not_yet_valid, revoked or unknown.
+    """
+
+    name: str
+    position_title: str
+    signed_at: datetime
+    level: str
+    certificate_serial: str
+    certificate_issuer: str
+    certificate_then: str
+    certificate_now: str
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class PublicVerdict:
+    """What the public page shows. Before the signature nothing of the decree is told, only the sentence.
+
+    ``subject`` is empty for secret decrees (R, SR). ``has_image`` and ``has_download`` say what may be fetched.
+    """
+
+    code: str
+    sentence: Sentence
+    checked_at: datetime
+    is_told: bool = False
+    number: str = ""
+    subject: str = ""
+    is_secret: bool = False
+    kind: str = ""
+    unit_name: str = ""
+    issued_on: date | None = None
+    medium: str = "electronic"
+    paper_signer: str = ""
+    legal_status: str = "none"
+    legal_note: str = ""
+    superseded_by: str = ""
+    sha256: str = ""
+    size: int = 0
+    signers: tuple[SignerLine, ...] = ()
+    indication: str = ""
+    sub_indication: str = ""
+    signatures: tuple[SignatureReport, ...] = ()
+    has_image: bool = False
+    has_download: bool = False
+
+
+@dataclass(frozen=True)
+class UploadVerdict:
+    """About an uploaded file. ``registry`` is identical, extends or unknown; ``registered`` is the page of the
+    decree that it is or contains."""
+
+    sentence: Sentence
+    registry: str
+    sha256: str
+    size: int
+    indication: str
+    sub_indication: str
+    signatures: tuple[SignatureReport, ...]
+    registered: PublicVerdict | None
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """About one file on the command line; plain values only, so that it can be written as JSON."""
+
+    file: str
+    registry: str
+    indication: str
+    sub_indication: str | None
+    legal_status: str | None
+    number: str | None
+    sha256: str
+    signatures: tuple[SignatureReport, ...]
+    explanation: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A decree with the file that counts for the public."""
+
+    decree: Decree
+    unit_name: str
+    superseded_by: str
+    file: StoredFile | None
+    paper_signer: str
+
+
+def by_code(deps: Deps, code: str) -> PublicVerdict:
+    """Judge the decree behind a QR code. :raises NotFound: no such code. :raises StorageUnavailable: no answer"""
+    with deps.db.read_session() as session:
+        found = _find(session, Decree.verify_code == _ensure_code(code))
+        signers = _signers(session, deps, found)
+    if found.decree.medium == "paper":
+        return _told(deps, found, words.grey(words.ON_PAPER), (), None)
+    if found.file is None or found.decree.signed_sha256 is None:
+        is_over = found.decree.status in {"rejected", "discarded"}
+        sentence = words.grey(words.NOT_PURSUED if is_over else words.NOT_SIGNED)
+        return PublicVerdict(code, sentence, deps.clock.now())
+    try:
+        pdf = read_file(deps, found.file.object_key, found.file.sha256)
+    except IntegrityViolation:
+        return _told(deps, found, words.grey(words.STORED_DIFFERS), signers, None)
+    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    return _told(deps, found, _sentence(report, found), signers, report)
+
+
+def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
+    """Judge an uploaded file; nothing of it is kept.
+
+    :raises InvalidInput: empty or too large
+    """
+    if not pdf:
+        raise InvalidInput(fields={"file": "Pilih berkas PDF terlebih dahulu."})
+    if len(pdf) > deps.settings.max_upload_bytes + _ROOM_FOR_SIGNATURE:
+        raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
+                           fields={"file": "Berkas ini terlalu besar."})
+    registry, found = _look_up(deps, pdf)
+    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    registered = by_code(deps, found.decree.verify_code) if found else None
+    return UploadVerdict(
+        sentence=_upload_sentence(registry, report, found, registered), registry=registry,
+        sha256=hashlib.sha256(pdf).hexdigest(), size=len(pdf), indication=report.indication.value,
+        sub_indication=report.sub_indication or "", signatures=report.signatures, registered=registered)
+
+
+def verify_files(deps: Deps, paths: Iterable[Path]) -> tuple[FileVerdict, ...]:
+    """Judge files for auditors. What cannot be read is INDETERMINATE/FORMAT_FAILURE, never an exception."""
+    return tuple(_verify_file(deps, Path(path)) for path in paths)
+
+
+def signed_file(deps: Deps, code: str) -> tuple[bytes, str]:
+    """The signed PDF and a name for it; only of ordinary (B) electronic decrees.
+
+    :raises NotFound: not to be had. :raises StorageUnavailable: :raises IntegrityViolation: not readable
+    """
+    found = _public_file(deps, code, {"signed"})
+    return _read(deps, found), f"{(found.decree.number or code).replace('/', '-')}.pdf"
+
+
+def first_page_image(deps: Deps, code: str) -> bytes:
+    """The first page of the signed file (or of the scan) as PNG; only of ordinary (B) decrees.
+
+    :raises NotFound: not to be had. :raises StorageUnavailable: :raises IntegrityViolation: not readable
+    """
+    return first_page(_read(deps, _public_file(deps, code, {"signed", "scan"})))
+
+
+# ---- finding
+
+
+def _ensure_code(code: str) -> str:
+    if not _CODE.fullmatch(code):
+        raise NotFound
+    return code
+
+
+def _statement() -> Select[Decree, str, str | None]:
+    later = aliased(Decree)
+    return (select(Decree, Unit.name, later.number).join(Unit, Unit.id == Decree.agency_id)
+            .outerjoin(later, later.id == Decree.superseded_by_id))
+
+
+def _find(session: Session, which: object) -> _Found:
+    row = session.execute(_statement().where(which)).one_or_none()  # type: ignore[arg-type]
+    if row is None:
+        raise NotFound
+    return _complete(session, row[0], row[1], row[2])
+
+
+def _complete(session: Session, decree: Decree, unit_name: str, superseded_by: str | None) -> _Found:
+    is_paper = decree.medium == "paper"
+    file = session.scalars(
+        select(StoredFile).where(
+            StoredFile.decree_id == decree.id, StoredFile.purpose == ("scan" if is_paper else "signed"),
+            *(() if is_paper else (StoredFile.sha256 == (decree.signed_sha256 or ""),)))
+        .order_by(StoredFile.id.desc()).limit(1)).one_or_none()
+    signer = ""
+    if is_paper:
+        data = session.scalar(select(DecreeVersion.data).where(DecreeVersion.decree_id == decree.id).limit(1))
+        signer = str((data or {}).get("penandatangan", ""))
+    return _Found(decree, unit_name, superseded_by or "", file, signer)
+
+
+def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
+    """Whether the register has this very file, or one that this file begins with."""
+    digests = list(_prefix_digests(pdf))
+    with deps.db.read_session() as session:
+        rows = session.execute(
+            select(StoredFile.sha256, StoredFile.decree_id)
+            .where(StoredFile.sha256.in_(digests), StoredFile.purpose.in_(("signed", "scan")))).all()
+        known = {row.sha256: row.decree_id for row in rows}
+        whole = digests[-1]
+        match = next((digest for digest in reversed(digests) if digest in known), None)
+        if match is None:
+            return "unknown", None
+        found = _find(session, Decree.id == known[match])
+    if found.file is None or found.file.sha256 != match:
+        return "unknown", None
+    return ("identical" if match == whole else "extends"), found
+
+
+def _prefix_digests(pdf: bytes) -> Iterator[str]:
+    """SHA-256 of each revision of the file (up to each ``%%EOF``), the whole last; each byte is hashed once."""
+    running, position = hashlib.sha256(), 0
+    ends = [match.end() for match in _END_OF_REVISION.finditer(pdf)]
+    starts = [match.start() + len(b"%%EOF") for match in _END_OF_REVISION.finditer(pdf)]
+    for end in sorted({*ends[:_MAX_REVISIONS], *starts[:_MAX_REVISIONS]}):
+        running.update(pdf[position:end])
+        position = end
+        yield running.copy().hexdigest()
+    running.update(pdf[position:])
+    yield running.hexdigest()
+
+
+def _public_file(deps: Deps, code: str, purposes: set[str]) -> _Found:
+    with deps.db.read_session() as session:
+        found = _find(session, Decree.verify_code == _ensure_code(code))
+    if found.file is None or found.file.purpose not in purposes or found.decree.security != "B":
+        raise NotFound
+    return found
+
+
+def _read(deps: Deps, found: _Found) -> bytes:
+    if found.file is None:
+        raise NotFound
+    return read_file(deps, found.file.object_key, found.file.sha256)
+
+
+# ---- judging
+
+
+def _sentence(report: Report, found: _Found) -> Sentence:
+    if not report.passed:
+        return words.of_failure(report)
+    return words.of_legal_status(found.decree.legal_status, found.superseded_by or None)
+
+
+def _upload_sentence(registry: str, report: Report, found: _Found | None,
+                     registered: PublicVerdict | None) -> Sentence:
+    if found is not None and found.decree.medium == "paper":
+        return words.grey(words.ON_PAPER)
+    if registry == "extends" and registered is not None:
+        # "Asli" is only said of an original that still verifies.
+        is_genuine = registered.sentence.tone in {words.Tone.GREEN, words.Tone.BLUE}
+        return words.EXTENDED if is_genuine else registered.sentence
+    if registry == "identical" and found is not None:
+        return _sentence(report, found)
+    if report.passed:
+        return words.grey(words.NOT_REGISTERED, words.VALID_ELSEWHERE)
+    return words.of_failure(report)
+
+
+def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLine, ...],
+          report: Report | None) -> PublicVerdict:
+    decree, file = found.decree, found.file
+    is_secret = decree.security in _SECRET
+    is_open = decree.security == "B" and file is not None
+    return PublicVerdict(
+        code=decree.verify_code, sentence=sentence, checked_at=deps.clock.now(), is_told=True,
+        number=decree.number or "", subject="" if is_secret else decree.subject, is_secret=is_secret,
+        kind=decree.kind, unit_name=found.unit_name, issued_on=decree.issued_on, medium=decree.medium,
+        paper_signer=found.paper_signer, legal_status=decree.legal_status,
+        legal_note="" if is_secret else decree.legal_note or "", superseded_by=found.superseded_by,
+        sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers,
+        indication=report.indication.value if report else "",
+        sub_indication=(report.sub_indication or "") if report else "",
+        signatures=report.signatures if report else (), has_image=is_open,
+        has_download=is_open and decree.medium == "electronic")
+
+
+def _signers(session: Session, deps: Deps, found: _Found) -> tuple[SignerLine, ...]:
+    now = deps.clock.now()
+    rows = session.execute(
+        select(Signature, Credential).join(SigningAttempt, SigningAttempt.id == Signature.attempt_id)
+        .join(Credential, Credential.id == SigningAttempt.credential_id)
+        .where(Signature.decree_id == found.decree.id).order_by(Signature.id))
+    return tuple(
+        SignerLine(
+            signature.signer_name, signature.position_title, signature.signed_at, signature.level,
+            signature.certificate_serial, credential.issuer, _certificate_state(credential, signature.signed_at),
+            _certificate_state(credential, now), credential.revoked_at)
+        for signature, credential in rows)
+
+
+def _certificate_state(credential: Credential, at: datetime) -> str:
+    if credential.revoked_at is not None and credential.revoked_at <= at:
+        return "revoked"
+    if at < credential.valid_from:
+        return "not_yet_valid"
+    return "expired" if at > credential.valid_to else "valid"
+
+
+def _verify_file(deps: Deps, path: Path) -> FileVerdict:
+    try:
+        pdf = path.read_bytes()
+    except OSError as error:
+        return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
+                           f"The file cannot be opened: {error.strerror}.")
+    registry, found = _look_up(deps, pdf)
+    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    return FileVerdict(
+        file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
+        legal_status=found.decree.legal_status if found else None, number=found.decree.number if found else None,
+        sha256=hashlib.sha256(pdf).hexdigest(), signatures=report.signatures, explanation=report.explanation)

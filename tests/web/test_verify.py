@@ -1,0 +1,108 @@
+"""The public pages: what a citizen sees who scanned a code or has a file, and what is not shown to him."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from cryptography import x509
+
+from svc.services import decree_page
+from tests.support.signers import give_certificates
+from tests.support.world import World
+from tests.web.conftest import Visitor
+
+
+@pytest.fixture
+def issued(world: World) -> tuple[World, str]:
+    give_certificates(world, "kepala")
+    return world, world.walk("issued")
+
+
+def upload(visitor: Visitor, data: bytes, name: str = "naskah.pdf") -> str:
+    answer = visitor.post("/verify", {"file": (io.BytesIO(data), name)}, content_type="multipart/form-data")
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def test_a_citizen_sees_the_sentence_first_and_the_proof_below(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    view = world.view(decree_id)
+    page = visitor.get(f"/v/{view.verify_code}").get_data(as_text=True)
+    for text in ("Asli dan berlaku", view.number or "?", view.subject, "Fajar Contoh Nugraha", "TOTAL-PASSED",
+                 "KEPALA BADAN KEPEGAWAIAN DAERAH a.n. GUBERNUR NUSA MANDALA", view.pdf_sha256 or "?"):
+        assert text in page
+    assert page.index("Asli dan berlaku") < page.index(view.subject)
+
+
+def test_image_and_file_are_served_for_an_ordinary_decree(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    code = world.view(decree_id).verify_code
+    image = visitor.get(f"/v/{code}/page.png")
+    assert (image.status_code, image.mimetype) == (200, "image/png")
+    file = visitor.get(f"/v/{code}/file.pdf")
+    assert file.data == decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data
+    assert file.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_a_decree_that_is_not_signed_tells_nothing(visitor: Visitor, world: World) -> None:
+    give_certificates(world, "kepala")
+    view = world.view(world.walk("ready_to_sign"))
+    page = visitor.get(f"/v/{view.verify_code}").get_data(as_text=True)
+    assert "belum ditandatangani" in page
+    assert view.subject not in page
+    assert (view.number or "?") not in page
+    for path in ("page.png", "file.pdf"):
+        assert visitor.get(f"/v/{view.verify_code}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("code", ["tidak-ada", "A" * 22])
+def test_an_unknown_code_is_a_calm_404(visitor: Visitor, code: str) -> None:
+    assert visitor.get(f"/v/{code}").status_code == 404
+
+
+def test_an_uploaded_file_is_judged(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    pdf = decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data
+    page = upload(visitor, pdf)
+    assert "Asli dan berlaku" in page
+    assert "sama persis dengan yang tercatat" in page
+    assert "Asli dengan tambahan: unduh yang asli" in upload(visitor, pdf + b"\n%x\n")
+    assert "Tidak dapat dibuktikan, karena berkas ini tidak dapat dibaca" in upload(visitor, b"teks")
+
+
+def test_a_hostile_file_name_is_only_text(visitor: Visitor, world: World) -> None:
+    page = upload(visitor, b"teks", "<script>alert(1)</script>.pdf")
+    assert "<script>alert(1)" not in page
+
+
+def test_no_file_is_told_at_the_field(visitor: Visitor, world: World) -> None:
+    answer = visitor.post("/verify", {}, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Pilih berkas PDF terlebih dahulu." in answer.get_data(as_text=True)
+
+
+def test_the_page_speaks_english_too(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    assert visitor.get("/verify").status_code == 200
+    assert visitor.get(f"/v/{world.view(decree_id).verify_code}?lang=en").status_code in {200, 302}
+
+
+def test_others_find_our_root_and_revocation_list(visitor: Visitor, world: World) -> None:
+    root = x509.load_pem_x509_certificate(visitor.get("/pki/root.pem").data)
+    crl = x509.load_der_x509_crl(visitor.get("/pki/issuing.crl").data)
+    assert root.subject == root.issuer
+    assert crl.issuer == world.deps.pki.issuing.certificate.subject
+
+
+def test_guessing_codes_is_slowed_down(visitor: Visitor, world: World) -> None:
+    answers = [visitor.get(f"/v/{number:022d}").status_code for number in range(62)]
+    assert answers[0] == 404
+    assert answers[-1] == 429
+
+
+def test_signed_in_people_see_the_same_page(log_in: Callable[[str], Visitor], issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    page = log_in("analis").get(f"/v/{world.view(decree_id).verify_code}").get_data(as_text=True)
+    assert "Asli dan berlaku" in page
