@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.listing import csv_response, filter_from, link_with
 from svc.blueprints.view import decree_context
+from svc.error_pages import translated_fields, wants_json
 from svc.errors import InvalidInput, NotFound
 from svc.schema_form import build_form, parse_form
 from svc.security import current_actor, deps, form_version, requires
@@ -77,9 +78,15 @@ def create(kind_id: str) -> WerkzeugResponse | tuple[str, int]:
 @bp.post("/decrees/preview/<kind_id>")
 @requires("decree.draft")
 def preview(kind_id: str) -> Response:
-    """The PDF of what is typed so far; nothing is kept."""
+    """The PDF of what is typed so far, or for a page that asks for JSON what is missing; nothing is kept."""
     data = parse_form(_kind(kind_id).schema, request.form.items(multi=True))
-    return _pdf(drafting.preview(deps(), current_actor(), kind_id, data), "konsep.pdf", cache=False)
+    try:
+        return _pdf(drafting.preview(deps(), current_actor(), kind_id, data), "konsep.pdf", cache=False)
+    except InvalidInput as error:
+        if not wants_json():
+            raise
+        # Unfinished is the usual state of a draft and no fault: browsers would log any 4xx as an error.
+        return jsonify(code="unfinished", fields=translated_fields(error))
 
 
 @bp.get("/decrees/upload")
@@ -99,7 +106,7 @@ def upload() -> WerkzeugResponse | tuple[str, int]:
                                           _uploaded_bytes())
     except InvalidInput as error:
         return render_template("decrees/upload.html", kinds=deps().kinds.all(), values=values,
-                               errors=error.fields), _UNPROCESSABLE
+                               errors=translated_fields(error)), _UNPROCESSABLE
     flash(_("Berkas diterima sebagai konsep. Periksa, lalu ajukan."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
 
@@ -124,7 +131,7 @@ def register_paper() -> WerkzeugResponse | tuple[str, int]:
             scan_pdf=_uploaded_bytes())
     except InvalidInput as error:
         return render_template("decrees/paper.html", kinds=deps().kinds.all(), values=values,
-                               errors=error.fields), _UNPROCESSABLE
+                               errors=translated_fields(error)), _UNPROCESSABLE
     flash(_("Naskah bertanda tangan basah sudah diregistrasi."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
 
@@ -227,8 +234,8 @@ def set_legal_status(decree_id: str) -> WerkzeugResponse:
 def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = None,
           decree: decree_page.DecreeView | None = None) -> str:
     kind = _kind(kind_id)
-    errors = dict(error.fields) if error else {}
-    return render_template("decrees/form.html", kind=kind, fields=build_form(kind.schema, data, errors),
+    errors = translated_fields(error) if error else {}
+    return render_template("decrees/form.html", kind=kind, fields=build_form(kind.schema, data, errors, say=_),
                            errors=errors, decree=decree)
 
 

@@ -25,7 +25,8 @@ function start(form) {
       if (answer.ok && answer.headers.get("Content-Type")?.startsWith("application/pdf")) {
         viewer.dispatchEvent(new CustomEvent("pdf:show", { detail: { data: await answer.arrayBuffer() } }));
       } else {
-        say(idle); // incomplete data is the usual state of a draft, not a fault
+        await answer.text();
+        say(idle); // unfinished data is the usual state of a draft, not a fault
       }
     } catch (error) {
       if (error.name !== "AbortError") say(document.body.dataset.textOffline, true);
