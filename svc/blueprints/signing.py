@@ -6,8 +6,17 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from svc.error_pages import translate
-from svc.errors import AppError, CredentialLocked, CredentialUnusable, SigningFailed, StepUpFailed, TooManyAttempts
+from svc.error_pages import translate, translated_fields
+from svc.errors import (
+    AppError,
+    CredentialLocked,
+    CredentialUnusable,
+    InvalidInput,
+    SigningFailed,
+    StepUpFailed,
+    StorageUnavailable,
+    TooManyAttempts,
+)
 from svc.limits import limited
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import signing
@@ -31,7 +40,10 @@ def sign(task_id: str) -> Response | tuple[str, int]:
         outcome = signing.sign(
             deps(), current_actor(), task_id, form_version(), request.form.get("frozen_sha256", ""),
             request.form.get("passphrase", ""), request.form.get("totp", "").strip() or None)
-    except (StepUpFailed, TooManyAttempts, CredentialLocked, CredentialUnusable, SigningFailed) as error:
+    except signing.SigningUnfinished:
+        raise  # there is no sheet to go back to: the signature exists
+    except (StepUpFailed, TooManyAttempts, CredentialLocked, CredentialUnusable, SigningFailed, StorageUnavailable,
+            InvalidInput) as error:
         return _page(task_id, error), error.status
     flash(_("Naskah %(number)s sudah ditandatangani.", number=outcome.number), "success")
     return redirect(url_for("decrees.show", decree_id=outcome.decree_id))
@@ -39,4 +51,6 @@ def sign(task_id: str) -> Response | tuple[str, int]:
 
 def _page(task_id: str, error: AppError | None = None) -> str:
     shown = signing.prepare(deps(), current_actor(), task_id)
-    return render_template("signing/sheet.html", sheet=shown, error=translate(error) if error else "")
+    fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
+    return render_template("signing/sheet.html", sheet=shown, fields=fields,
+                           error=translate(error) if error and not fields else "")

@@ -7,7 +7,7 @@ owner and credential; nobody but the owner can open it, administrators included.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,7 +58,8 @@ _MAX_PKCS12 = 256 * 1024
 
 @dataclass(frozen=True)
 class CredentialView:
-    """A credential as lists show it. ``problem`` (a msgid with ``problem_params``) is empty when it can sign."""
+    """A credential as lists show it. ``problem`` is empty when it can sign, else a code;
+    ``problem_text`` says it (a msgid that ``problem_params`` fill)."""
 
     public_id: str
     owner_id: str
@@ -76,6 +77,7 @@ class CredentialView:
     revocation_reason: str | None
     problem: str
     problem_text: str
+    problem_params: Mapping[str, object]
 
     @property
     def can_sign(self) -> bool:
@@ -196,18 +198,20 @@ def _views(deps: Deps, statement: Select[Credential, str, str]) -> tuple[Credent
 
 def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustStore, now: datetime) -> CredentialView:
     problem, text = "", ""
+    params: Mapping[str, object] = {}
     certificate = certificate_of(row)
     if row.status in {"active", "locked"}:
         try:
             checks.ensure_can_sign(certificate, None, with_intermediates(trust, chain_of(row)), now)
         except CannotSign as error:
-            problem, text = error.code, str(unusable(error, deps.settings.tzinfo))
+            refusal = unusable(error, deps.settings.tzinfo)
+            problem, text, params = error.code, refusal.text, refusal.params
     return CredentialView(
         public_id=row.public_id, owner_id=owner_id, owner_name=name, label=row.label,
         subject=certificate.subject.rfc4514_string(), issuer=row.issuer, serial=row.serial,
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
-        problem=problem, problem_text=text)
+        problem=problem, problem_text=text, problem_params=params)
 
 
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,

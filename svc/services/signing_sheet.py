@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -49,7 +49,8 @@ class ParafLine:
 
 @dataclass(frozen=True)
 class CredentialState:
-    """The viewer's certificate: ``problem`` is empty when it can sign, else says why not and what to do."""
+    """The viewer's certificate: ``problem`` is empty when it can sign, else says why not and what to do (a msgid
+    that ``problem_params`` fill)."""
 
     state: str  # usable | locked | waiting | unusable | missing
     subject: str
@@ -58,6 +59,7 @@ class CredentialState:
     tries_left: int
     next_try_at: datetime | None
     problem: str
+    problem_params: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def can_sign(self) -> bool:
@@ -201,14 +203,17 @@ def _credential(session: Session, deps: Deps, actor: Actor) -> CredentialState:
     now, certificate = deps.clock.now(), certificate_of(row)
     left = max(0, deps.settings.passphrase_attempts - row.failures)
     state, problem = "usable", ""
+    params: Mapping[str, object] = {}
     try:
         checks.ensure_can_sign(certificate, None, with_intermediates(trust_store(deps), chain_of(row)), now)
     except CannotSign as error:
-        state, problem = "unusable", str(unusable(error, deps.settings.tzinfo))
+        refusal = unusable(error, deps.settings.tzinfo)
+        state, problem, params = "unusable", refusal.text, refusal.params
     if row.status == "locked" or left == 0:
         state = "locked"
+        params = {}
         problem = "Sertifikat terkunci karena kata sandi TTE salah berulang kali. Hubungi administrator."
     elif not problem and row.next_try_at is not None and row.next_try_at > now:
         state = "waiting"
     return CredentialState(state, certificate.subject.rfc4514_string(), row.issuer, row.valid_to, left,
-                           row.next_try_at if state == "waiting" else None, problem)
+                           row.next_try_at if state == "waiting" else None, problem, params)

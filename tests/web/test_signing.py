@@ -99,3 +99,11 @@ def test_who_is_no_signer_gets_no_sheet(log_in: LogIn, world: World, ready: str)
     assert log_in("sekretaris").get(path).status_code == 403
     assert log_in("kadis").get(path).status_code == 404
     assert log_in("kadis").post(path, form).status_code in {403, 404}
+
+
+def test_a_missing_passphrase_is_told_at_its_field_and_not_counted(log_in: LogIn, world: World, ready: str) -> None:
+    signer = log_in("kepala")
+    answer = signer.post(*form_for(world, ready, ""))
+    assert answer.status_code == 422
+    assert "Ketik kata sandi TTE Anda." in answer.get_data(as_text=True)
+    assert signer.post(*form_for(world, ready)).status_code == 302
