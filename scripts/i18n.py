@@ -16,9 +16,10 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -29,6 +30,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT: Final = Path(__file__).parents[1]
 CATALOGUE: Final = ROOT / "svc" / "translations" / "en" / "LC_MESSAGES" / "messages.po"
 KEYWORDS: Final = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "_count": (1, 2)}
+_BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that a run without news changes nothing
 MsgId = str | tuple[str, str]
 Found = tuple[MsgId, str]  # the id and the file it stands in
 
@@ -40,7 +42,7 @@ _CARRIERS: Final = frozenset({"FieldError", "notify"})
 
 def collect() -> Catalog:
     """Every message id of the service, without translations."""
-    catalog = Catalog(locale="en", project="Paraf", charset="utf-8")
+    catalog = _empty()
     for msgid, place in sorted(chain(_marked(), _spoken(), _of_definitions()), key=_order):
         catalog.add(msgid, locations=[(place, 0)])
     return catalog
@@ -49,19 +51,40 @@ def collect() -> Catalog:
 def load() -> Catalog:
     """The English catalogue as it stands."""
     with CATALOGUE.open("rb") as file:
-        return read_po(file, locale="en")
+        return read(file)
+
+
+def read(file: IO[bytes]) -> Catalog:
+    """A catalogue from its text."""
+    return read_po(file, locale="en")
+
+
+def _empty() -> Catalog:
+    return Catalog(locale="en", project="Paraf", version="1", header_comment="# The English of Paraf.",
+                   creation_date=_BEGAN, revision_date=_BEGAN, last_translator="Paraf", language_team="English",
+                   msgid_bugs_address="-", charset="utf-8", fuzzy=False)
 
 
 def updated(present: Catalog, template: Catalog) -> Catalog:
-    """``present`` with exactly the ids of ``template``; what is translated stays."""
-    present.update(template, no_fuzzy_matching=True, update_creation_date=False)
-    present.obsolete.clear()
-    return present
+    """Exactly the ids of ``template``, with what ``present`` says of them."""
+    catalog = _empty()
+    for message in template:
+        if message.id:
+            known = present.get(message.id)
+            same = known is not None and known.id == message.id  # a plural is found by its first form alone
+            catalog.add(message.id, known.string if same else "", locations=message.locations)
+    return catalog
 
 
 def untranslated(catalog: Catalog) -> list[str]:
     """The ids without English, each form of a plural included."""
-    return [str(message.id) for message in catalog if message.id and not _is_translated(message)]
+    return [str(message.id) for message in catalog if message.id and not is_translated(message)]
+
+
+def is_translated(message: Message) -> bool:
+    """Whether every form has its English."""
+    strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+    return bool(strings) and all(strings) and not message.fuzzy
 
 
 def as_po(catalog: Catalog) -> bytes:
@@ -80,11 +103,6 @@ def as_mo(catalog: Catalog) -> bytes:
 
 def _order(found: Found) -> tuple[str, str]:
     return str(found[0]), found[1]
-
-
-def _is_translated(message: Message) -> bool:
-    strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
-    return bool(strings) and all(strings) and not message.fuzzy
 
 
 # ---- marked: _(), gettext(), ngettext(), N_()
@@ -201,7 +219,7 @@ def _of_schema(schema: Any) -> Iterator[str]:
 def main() -> int:
     """Update and compile. Exit code 1 while something has no English."""
     template = collect()
-    catalog = updated(load() if CATALOGUE.exists() else Catalog(locale="en", project="Paraf"), template)
+    catalog = updated(load() if CATALOGUE.exists() else _empty(), template)
     CATALOGUE.parent.mkdir(parents=True, exist_ok=True)
     CATALOGUE.write_bytes(as_po(catalog))
     CATALOGUE.with_suffix(".mo").write_bytes(as_mo(catalog))

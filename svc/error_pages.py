@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.view import event_titles
 from svc.errors import AppError, InvalidInput, StaleTask
+from svc.kinds import InvalidDecreeData
 from svc.limits import seconds_to_wait
 from svc.logs import request_id
 
@@ -51,6 +52,9 @@ def translate(error: AppError) -> str:
 
 def translated_fields(error: InvalidInput) -> dict[str, str]:
     """The messages of the fields in the reader's language."""
+    if isinstance(error, InvalidDecreeData):  # each of its messages has parameters of its own
+        return {f"data.{one.path}": str(_(one.message) % one.params if one.params else _(one.message))
+                for one in reversed(error.errors)}
     return {path: str(_(message) % error.params if error.params else _(message))
             for path, message in error.fields.items()}
 

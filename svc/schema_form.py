@@ -14,7 +14,7 @@ the screen stand under ``x-ui``: ``widget`` (textarea, radio, money, hidden), ``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -83,6 +83,11 @@ class Field:
 class _Builder:
     root: Schema
     errors: Mapping[str, str]
+    say: Callable[[str], str] = str
+
+    def words(self, text: str) -> str:
+        """The text in the language of the form."""
+        return self.say(text) if text else ""
 
     def resolve(self, schema: Schema) -> Schema:
         ref = schema.get("$ref")
@@ -125,8 +130,8 @@ class _Builder:
         return Field(
             kind="group",
             name=name,
-            label=title,
-            hint=_help(schema),
+            label=self.words(title),
+            hint=self.words(_help(schema)),
             error=self.errors.get(name, ""),
             fields=self.members(schema, name, value, depth),
         )
@@ -152,15 +157,15 @@ class _Builder:
         return Field(
             kind="rows" if rows else "strings",
             name=name,
-            label=title,
-            hint=_help(schema),
+            label=self.words(title),
+            hint=self.words(_help(schema)),
             error=self.errors.get(name, ""),
             required=required or minimum > 0,
             items=tuple(make(index, member) for index, member in enumerate(values)),
             blank=make(placeholder, None),
             placeholder_index=placeholder,
-            item_label=item_label,
-            add_label=str(hints.get("add_label", "")),
+            item_label=self.words(item_label),
+            add_label=self.words(str(hints.get("add_label", ""))),
             min_items=minimum,
             max_items=schema.get("maxItems"),
         )
@@ -173,13 +178,13 @@ class _Builder:
         return Field(
             kind=kind,
             name=name,
-            label=title,
+            label=self.words(title),
             value=text,
-            hint=_help(schema),
+            hint=self.words(_help(schema)),
             error=self.errors.get(name, ""),
             required=required,
             read_only=bool(schema.get("readOnly", False)),
-            placeholder=str(hints.get("placeholder", "")),
+            placeholder=self.words(str(hints.get("placeholder", ""))),
             pattern=str(schema.get("pattern", "")) if kind == "text" else "",
             input_mode=_input_mode(schema, kind),
             input_type={"email": "email", "uri": "url", "time": "time"}.get(schema.get("format", ""), "text"),
@@ -188,23 +193,29 @@ class _Builder:
             max_length=schema.get("maxLength"),
             text_rows=int(hints.get("rows", 4)),
             width=str(hints.get("width", "full")),
-            unit=str(hints.get("unit", "Rp" if kind == "money" else "")),
-            choices=_choices(schema, text) if kind in ("select", "radio") else (),
+            unit=self.words(str(hints.get("unit", "Rp" if kind == "money" else ""))),
+            choices=self.choices(schema, text) if kind in ("select", "radio") else (),
         )
 
 
+    def choices(self, schema: Schema, selected: str) -> tuple[Choice, ...]:
+        return tuple(Choice(one.value, self.words(one.label), one.selected) for one in _choices(schema, selected))
+
+
 def build_form(
-    schema: Schema, data: Mapping[str, Any], errors: Mapping[str, str] | None = None, prefix: str = "data"
+    schema: Schema, data: Mapping[str, Any], errors: Mapping[str, str] | None = None, prefix: str = "data",
+    say: Callable[[str], str] = str,
 ) -> tuple[Field, ...]:
     """The fields of a whole form, filled with ``data`` and marked with ``errors``.
 
     ``errors`` maps a path to its message; the path may be written with or without ``prefix``.
+    ``say`` turns the words of the schema (Indonesian message ids) into the language of the form.
     """
     found = {
         path if path.startswith((f"{prefix}.", f"{prefix}[")) else f"{prefix}.{path}": message
         for path, message in (errors or {}).items()
     }
-    builder = _Builder(schema, found)
+    builder = _Builder(schema, found, say)
     return builder.members(builder.resolve(schema), prefix, data, 0)
 
 

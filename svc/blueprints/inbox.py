@@ -107,4 +107,4 @@ def _go_next(after: str | None) -> Response:
 
 
 def _kind_titles() -> dict[str, str]:
-    return {kind.id: kind.short_title for kind in deps().kinds.all()}
+    return {kind.id: _(kind.short_title) for kind in deps().kinds.all()}
