@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.world import World
 from tests.web.conftest import Visitor
+from tests.web.test_screens import example_form
 
 LogIn = Callable[[str], Visitor]
 
@@ -44,3 +45,13 @@ def test_refusals_speak_the_chosen_language_too(visitor: Visitor, world: World) 
     visitor.get("/locale/en")
     assert "Wrong user name or password" in visitor.log_in("analis", "salah sama sekali").get_data(as_text=True)
     assert "Log in" in visitor.get("/login").get_data(as_text=True)
+
+
+def test_a_form_and_its_faults_are_said_in_english(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    clerk.get("/locale/en")
+    wrong = {**example_form(world), "data.kenaikan.gaji_pokok": "2000000", "then": "submit"}
+    page = clerk.post("/decrees/new/kgb", wrong).get_data(as_text=True)
+    assert "1 field needs correction" in page
+    assert "The basic salary for grade III/b under PP Nomor 5 Tahun 2024 should be Rp3.390.500,00." in page
+    assert "Gaji pokok" not in page
