@@ -31,7 +31,7 @@ ROOT: Final = Path(__file__).parents[1]
 CATALOGUE: Final = ROOT / "svc" / "translations" / "en" / "LC_MESSAGES" / "messages.po"
 KEYWORDS: Final = {**DEFAULT_KEYWORDS, "lazy_gettext": None, "lazy_ngettext": (1, 2), "_count": (1, 2)}
 _BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)  # fixed, so that a run without news changes nothing
-MsgId = str | tuple[str, str]
+MsgId = str | tuple[str, ...]
 Found = tuple[MsgId, str]  # the id and the file it stands in
 
 # Programmers and operators read the texts of these in English; they are no message ids.
@@ -71,8 +71,9 @@ def updated(present: Catalog, template: Catalog) -> Catalog:
     for message in template:
         if message.id:
             known = present.get(message.id)
-            same = known is not None and known.id == message.id  # a plural is found by its first form alone
-            catalog.add(message.id, known.string if same else "", locations=message.locations)
+            # A plural is found by its first form alone, so both must be the same.
+            english = known.string if known is not None and known.id == message.id else ""
+            catalog.add(message.id, english, locations=message.locations)
     return catalog
 
 
