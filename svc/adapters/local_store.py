@@ -58,7 +58,8 @@ class LocalStore:
         return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        for path in sorted(self._root.rglob("*")):
+        folder = self._root / prefix.rpartition("/")[0]  # a store may hold millions of files
+        for path in sorted(folder.rglob("*")):
             key = path.relative_to(self._root).as_posix()
             if path.is_file() and not path.name.startswith(".put-") and key.startswith(prefix):
                 yield self.stat(key)
