@@ -14,10 +14,11 @@ import pytest
 COUNT = 3
 
 
-def paraf(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def paraf(var: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with these settings alone, whatever the tests' own environment says."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     return subprocess.run([sys.executable, "-m", "svc.cli", *arguments], capture_output=True, text=True, timeout=110,
-                          env=env | {"PARAF_VAR_DIR": str(var), "COLUMNS": "200"}, check=False)
+                          env=env | {"PARAF_VAR_DIR": str(var), "COLUMNS": "200"} | settings, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +82,7 @@ def test_qpdf_finds_nothing_wrong(demo: tuple[Path, Path]) -> None:
 
 
 def test_a_wrong_setting_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
-    env = {**os.environ, "PARAF_VAR_DIR": str(tmp_path), "PARAF_WEB_WORKERS": "many"}
-    done = subprocess.run([sys.executable, "-m", "svc.cli", "health"], capture_output=True, text=True, env=env, check=False)
+    done = paraf(tmp_path, "health", PARAF_WEB_WORKERS="many")
     assert done.returncode == 2
     assert "PARAF_WEB_WORKERS" in done.stderr
     assert "Traceback" not in done.stderr
