@@ -77,7 +77,7 @@ PACKAGES = (
         "@tabler/core",
         "1.6.1",
         "MIT",
-        (("dist/css/tabler.min.css", "."), ("dist/js/tabler.min.js", ".")),
+        (("dist/css/tabler.min.css", "."),),
         licence_text=MIT.format(
             holders="Copyright (c) 2018-2026 The Tabler Authors\n"
             "Copyright (c) 2018-2026 codecalm.net Paweł Kuna\n"

@@ -32,6 +32,13 @@ def health() -> tuple[Response, int]:
     return jsonify(asdict(report)), 200 if report.is_healthy else 503
 
 
+@bp.get("/favicon.ico")
+@public
+def favicon() -> WerkzeugResponse:
+    """Browsers ask for it on pages that name no icon (JSON, PDF)."""
+    return redirect(url_for("home.static", filename="favicon.svg"))
+
+
 @bp.get("/static/<path:filename>")
 @public
 def static(filename: str) -> Response:

@@ -32,7 +32,7 @@ def generate() -> None:
 
 
 @keys.command()
-@click.option("--new-key", envvar="PARAF_NEW_SERVER_KEY", prompt="New server key (base64)", hide_input=True,
+@click.option("--new-key", envvar="NEW_PARAF_SERVER_KEY", prompt="New server key (base64)", hide_input=True,
               help="Better given by the prompt or the environment than on the command line.")
 def rotate(new_key: str) -> None:
     """Wrap everything anew under another server key. No passphrase is needed; a broken run can be repeated."""

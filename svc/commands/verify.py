@@ -37,7 +37,7 @@ def verify(files: tuple[Path, ...], *, as_json: bool) -> None:
     else:
         table = Table()
         for heading in ("file", "registry", "indication", "sub-indication", "legal status", "signers"):
-            table.add_column(heading)
+            table.add_column(heading, overflow="fold", no_wrap=heading == "file")
         for verdict in verdicts:
             signers = ", ".join(signature.signer_name for signature in verdict.signatures) or "–"
             table.add_row(Path(verdict.file).name, verdict.registry, verdict.indication,

@@ -17,7 +17,7 @@ LogIn = Callable[[str], Visitor]
 
 # What anybody on the network may call. A new line here is a decision.
 PUBLIC = {
-    "home.index", "home.health", "home.static", "auth.login", "auth.enter", "auth.set_locale",
+    "home.index", "home.health", "home.static", "home.favicon", "auth.login", "auth.enter", "auth.set_locale",
     "account.activate", "account.set_first_password",
     "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check",
     "verify.root_certificate", "verify.revocation_list",
