@@ -14,7 +14,10 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
+from sqlalchemy import update
+
 from svc.deps import Deps
+from svc.models import Notice, OutboxMessage
 from svc.rendering import Letterhead, RenderRequest, SignatureBlock
 from svc.seed.walk import KGB_CAST, PTSP_CAST, walk_decree
 from svc.services import paper
@@ -51,6 +54,7 @@ def seed_history(deps: Deps, now: datetime) -> None:
         day = _working_day(deps, now - timedelta(days=_FIRST_DAY - 3 - number * 21))
         clock = PastClock(datetime.combine(day, time(14), deps.settings.tzinfo).astimezone(UTC))
         _register_paper(replace(deps, clock=clock), number, rows[-1 - number])
+    _lay_to_rest(deps, now)
 
 
 def seed_open_work(deps: Deps) -> None:
@@ -90,3 +94,10 @@ def _register_paper(deps: Deps, number: int, data: Mapping[str, Any]) -> None:
         deps, KGB_CAST.drafter(deps), kind_id=kind.id, subject=f"Kenaikan Gaji Berkala a.n. {data['pegawai']['nama']}",
         number=f"800.1.11.13/{101 + number}/BKD/{today.year}", signed_on=today, signer_name="Kepala Badan (contoh)",
         scan_pdf=scan.pdf)
+
+
+def _lay_to_rest(deps: Deps, now: datetime) -> None:
+    """What was told in the past was read in the past, and no mail about it goes out today."""
+    with deps.db.unit_of_work() as session:
+        session.execute(update(Notice).values(read_at=Notice.created_at))
+        session.execute(update(OutboxMessage).values(state="done", done_at=now))
