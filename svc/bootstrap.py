@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,6 +34,7 @@ def prepare(settings: Settings) -> Ready:
     """
     settings.var_dir.mkdir(parents=True, exist_ok=True)
     settings.var_dir.chmod(_PRIVATE)
+    os.umask(0o077)  # the database and its journals are nobody else's to read
     upgrade(settings.effective_database_url)
     if not settings.is_production:
         _ensure_old_enough_pki(settings)

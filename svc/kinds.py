@@ -79,9 +79,15 @@ class Kind:
     forbidden_capacities: frozenset[str]
     retention: Retention
     routes: Mapping[str, str]
+    valid_until: str  # path of the field that ends its validity; empty: none
     schema: Schema
     example: Mapping[str, Any]
     folder: Path
+
+    def last_day_of(self, data: Mapping[str, Any]) -> date | None:
+        """The last day on which the document is valid, where its kind has such a field."""
+        text = next(iter(kind_fields.values_at(data, self.valid_until)), "") if self.valid_until else ""
+        return date.fromisoformat(text) if text else None
 
     def route_of(self, data: Mapping[str, Any]) -> str:
         """The route, which ``[routes]`` in kind.toml may choose by a field: ``"pejabat=GUBERNUR" = "…"``."""
@@ -174,6 +180,14 @@ def format_number(number_format: str, *, seq: int, unit_code: str, issued_on: da
     return _PLACEHOLDER.sub(lambda match: tokens[match[1]], number_format)
 
 
+def read_seq(number_format: str, number: str, *, unit_code: str, issued_on: date) -> int | None:
+    """The sequence in a number of this very form; ``None`` where it is of another form."""
+    before, after = (format_number(part, seq=0, unit_code=unit_code, issued_on=issued_on)
+                     for part in number_format.split("{seq}", 1))
+    found = re.fullmatch(re.escape(before) + r"0*(\d{1,9})" + re.escape(after), number)
+    return int(found[1]) if found and int(found[1]) > 0 else None
+
+
 def draft_number(number_format: str, *, unit_code: str, year: int) -> str:
     """The number while it is not taken yet, with ``…`` for what is not known."""
     tokens = {"seq": "…", "unit": unit_code, "year": str(year), "month_roman": "…"}
@@ -220,6 +234,7 @@ def _build_kind(folder: Path, raw: Mapping[str, Any], schema: Schema, example: M
         forbidden_capacities=frozenset(raw["forbidden_capacities"]),
         retention=Retention(**raw["retention"]),
         routes=MappingProxyType(dict(raw.get("routes", {}))),
+        valid_until=raw.get("valid_until", ""),
         schema=schema,
         example=example,
         folder=folder,

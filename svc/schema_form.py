@@ -219,6 +219,16 @@ def build_form(
     return builder.members(builder.resolve(schema), prefix, data, 0)
 
 
+def labels_of(fields: Iterable[Field]) -> dict[str, str]:
+    """Every field's label by its name, groups and rows included: for a list of what is to be mended."""
+    found: dict[str, str] = {}
+    for one in fields:
+        found[one.name] = one.label
+        for members in (one.fields, *one.items):
+            found |= labels_of(members)
+    return found
+
+
 def parse_form(schema: Schema, pairs: Iterable[tuple[str, str]], prefix: str = "data") -> dict[str, Any]:
     """The data that a browser sent as ``pairs`` of name and text (``request.form.items(multi=True)``).
 

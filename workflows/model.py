@@ -72,6 +72,12 @@ class Definition:
     sha256: str
 
     @property
+    def minutes_to_signature(self) -> int:
+        """Working time from the submission to the signature: what comes after it does not count."""
+        last = next(index for index, step in enumerate(self.steps) if step.kind is StepKind.SIGN)
+        return sum(step.norm_minutes for step in self.steps[:last + 1])
+
+    @property
     def norm_minutes(self) -> int:
         """Working time that the whole route should take."""
         return sum(step.norm_minutes for step in self.steps)

@@ -12,7 +12,7 @@ from svc.blueprints.listing import csv_response, filter_from, link_with
 from svc.blueprints.view import decree_context
 from svc.error_pages import translated_fields, wants_json
 from svc.errors import InvalidInput, NotFound
-from svc.schema_form import build_form, parse_form
+from svc.schema_form import build_form, labels_of, parse_form
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import decree_page, drafting, legal, paper, routing, tracking
 
@@ -235,8 +235,9 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
           decree: decree_page.DecreeView | None = None) -> str:
     kind = _kind(kind_id)
     errors = translated_fields(error) if error else {}
-    return render_template("decrees/form.html", kind=kind, fields=build_form(kind.schema, data, errors, say=_),
-                           errors=errors, decree=decree)
+    fields = build_form(kind.schema, data, errors, say=_)
+    return render_template("decrees/form.html", kind=kind, fields=fields, errors=errors, decree=decree,
+                           labels=labels_of(fields))
 
 
 def _saved(decree_id: str) -> WerkzeugResponse:

@@ -14,6 +14,13 @@ from werkzeug.datastructures import MultiDict
 from svc.services.tracking import TrackingFilter, TrackingItem
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The file has Indonesian headings whatever the language of the screen, so its values are Indonesian too.
+_WORDS = {
+    "draft": "konsep", "in_review": "dalam paraf", "ready_to_sign": "menunggu TTE",
+    "signing": "sedang ditandatangani", "signed": "ditandatangani", "issued": "terbit", "rejected": "ditolak",
+    "discarded": "dibuang", "none": "", "in_force": "berlaku", "amended": "diubah", "revoked": "dicabut",
+    "electronic": "elektronik", "paper": "kertas",
+}
 _COLUMNS = ("nomor", "perihal", "jenis", "status", "status_hukum", "media", "unit", "penyusun", "versi", "dibuat",
             "ditandatangani", "menunggu", "tenggat")
 
@@ -43,8 +50,9 @@ def csv_response(rows: Iterable[TrackingItem], kinds: Mapping[str, str], zone: Z
         yield "\ufeff" + _line(_COLUMNS)
         for row in rows:
             yield _line((
-                row.number or "", row.subject, kinds.get(row.kind, row.kind), row.status, row.legal_status,
-                row.medium, row.unit_name, row.drafter_name, str(row.version_no), _moment(row.created_at, zone),
+                row.number or "", row.subject, kinds.get(row.kind, row.kind), _WORDS.get(row.status, row.status),
+                _WORDS.get(row.legal_status, row.legal_status), _WORDS.get(row.medium, row.medium),
+                row.unit_name, row.drafter_name, str(row.version_no), _moment(row.created_at, zone),
                 _moment(row.signed_at, zone), row.waits_for or "", _moment(row.due_at, zone)))
 
     response = Response(stream_with_context(lines()), mimetype="text/csv; charset=utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.error_pages import translated_fields
 from svc.errors import InvalidInput
@@ -44,6 +45,15 @@ def download(code: str) -> Response:
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@bp.get("/verify/code")
+@public
+@limited("60 per minute")
+def find() -> WerkzeugResponse:
+    """From a code typed by hand (or a whole address pasted) to its page."""
+    typed = request.args.get("code", "").strip().rstrip("/").rsplit("/", 1)[-1]
+    return redirect(url_for("verify.by_code", code=typed or "-"))
 
 
 @bp.get("/verify")

@@ -51,16 +51,16 @@ def demo(count: int, folder: Path, source: Path | None) -> None:
     settings = Settings.from_env()
     if settings.is_production:
         raise click.ClickException("the demo writes fictional decrees and does not run in production")
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     deps = prepare(settings).deps
     folder.mkdir(parents=True, exist_ok=True)
     done = _issue_all(deps, _rows(source, count), folder, console, count)
     verdicts = verification.verify_files(deps, [item.file for item in done])
     table = Table()
-    table.add_column("number", no_wrap=True, overflow="fold")
+    table.add_column("number", no_wrap=True, min_width=24)
     table.add_column("subject", no_wrap=True, overflow="ellipsis")
-    table.add_column("registry")
-    table.add_column("indication")
+    table.add_column("registry", min_width=9)
+    table.add_column("indication", min_width=12)
     for item, verdict in zip(done, verdicts, strict=True):
         table.add_row(item.number, item.subject, verdict.registry,
                       verdict.indication + (f" / {verdict.sub_indication}" if verdict.sub_indication else ""))

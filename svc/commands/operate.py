@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 import threading
 from dataclasses import asdict
@@ -32,6 +33,7 @@ def register(group: click.Group) -> None:
 def run() -> None:
     """Prepare var/, then serve: web server and worker together, until Ctrl-C."""
     settings = Settings.from_env()
+    _ensure_port_free(settings.bind)
     ready = prepare(settings)
     ready.deps.db.dispose()  # the children open their own connections
     _print_welcome(settings, ready)
@@ -72,6 +74,19 @@ def health() -> None:
     report = check(build_deps(Settings.from_env()))
     click.echo(json.dumps(asdict(report), indent=2, default=str))
     sys.exit(0 if report.is_healthy else 1)
+
+
+def _ensure_port_free(bind: str) -> None:
+    """Say so before anything is started when the address is taken. :raises click.ClickException: it is"""
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise click.ClickException(
+                f"{bind} cannot be used ({error.strerror}); choose another by PARAF_BIND and PARAF_BASE_URL") from error
 
 
 def _print_welcome(settings: Settings, ready: Ready) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -23,6 +24,11 @@ def register(group: click.Group) -> None:
     group.add_command(verify)
 
 
+def _plain(value: object) -> str:
+    """Instants in ISO 8601; everything else as it prints."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
@@ -33,7 +39,7 @@ def verify(files: tuple[Path, ...], *, as_json: bool) -> None:
     """
     verdicts = verification.verify_files(build_deps(Settings.from_env()), files)
     if as_json:
-        click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=str))
+        click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=_plain))
     else:
         table = Table()
         for heading in ("file", "registry", "indication", "sub-indication", "legal status", "signers"):

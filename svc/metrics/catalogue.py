@@ -71,8 +71,8 @@ FIGURES: tuple[Figure, ...] = (
            N_("Naskah dengan tanda tangan elektronik dibagi semua naskah yang ditandatangani; "
               "naskah di atas kertas yang diregistrasi dengan pindaiannya ikut dihitung."), "up"),
     Figure("share_within_norm", N_("Bagian selesai dalam norma waktu"), "share",
-           N_("Naskah yang waktu kerjanya sejak pertama diajukan sampai ditandatangani tidak melebihi "
-              "jumlah norma waktu alurnya, dibagi semua naskah elektronik yang ditandatangani."), "up"),
+           N_("Naskah yang waktu kerjanya sejak pertama diajukan sampai ditandatangani tidak melebihi jumlah "
+              "norma waktu alurnya sampai tanda tangan, dibagi semua naskah elektronik yang ditandatangani."), "up"),
     Figure("median_minutes", N_("Median waktu kerja"), "working_minutes",
            N_("Nilai tengah menit kerja sejak pertama diajukan sampai ditandatangani; "
               "jam kerja dan hari libur menurut kalender kerja."), "down"),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from svc.deps import Deps
 from svc.models import AuditEvent, CycleFact, DayFact, Decree, JobRun, RouteVersion
-from workflows.loader import load_definition
+from svc.services.pinned_routes import read_pinned
 
 CREATED = ("decree_drafted", "decree_uploaded", "decree_duplicated")
 SUBMITTED = "submitted"
@@ -92,11 +92,17 @@ def day_bounds(deps: Deps, day: date) -> tuple[datetime, datetime]:
 
 
 def _touched_days(session: Session, deps: Deps, watermark: datetime | None) -> list[date]:
-    query = select(AuditEvent.at).where(AuditEvent.type.in_(_COUNTED))
+    query = (select(AuditEvent.at, AuditEvent.type, Decree.issued_on)
+             .join(Decree, Decree.id == AuditEvent.decree_id).where(AuditEvent.type.in_(_COUNTED)))
     if watermark is not None:
         query = query.where(AuditEvent.at >= watermark - _OVERLAP)
     zone = deps.settings.tzinfo
-    return sorted({at.astimezone(zone).date() for at in session.scalars(query.execution_options(yield_per=5000))})
+    days = set()
+    for at, event_type, issued_on in session.execute(query.execution_options(yield_per=5000)):
+        days.add(at.astimezone(zone).date())
+        if event_type == PAPER_REGISTERED and issued_on is not None:
+            days.add(issued_on)
+    return sorted(days)
 
 
 def _count_day(session: Session, deps: Deps, day: date) -> tuple[dict[Cell, dict[str, int]], list[_Signed]]:
@@ -108,7 +114,7 @@ def _count_day(session: Session, deps: Deps, day: date) -> tuple[dict[Cell, dict
         counts[unit_id, kind][names.get(event_type, "created")] += count
     for unit_id, kind in session.execute(_first_submissions(start, end)):
         counts[unit_id, kind]["submitted"] += 1
-    signed = _signed_on(session, deps, start, end)
+    signed = _signed_on(session, deps, day, start, end)
     for item in signed:
         _count_signed(counts[item.unit_id, item.kind], item)
     return counts, signed
@@ -142,13 +148,18 @@ def _first_submissions(start: datetime, end: datetime) -> Select[*tuple[Any, ...
         .having(first >= start, first < end))
 
 
-def _signed_on(session: Session, deps: Deps, start: datetime, end: datetime) -> list[_Signed]:
+def _is_signed_on(day: date, start: datetime, end: datetime) -> ColumnElement[bool]:
+    """Signed electronically within the day; on paper, the day that stands on it, whenever it was registered."""
+    electronic = and_(AuditEvent.type == SIGNED, AuditEvent.at >= start, AuditEvent.at < end)
+    return or_(electronic, and_(AuditEvent.type == PAPER_REGISTERED, Decree.issued_on == day))
+
+
+def _signed_on(session: Session, deps: Deps, day: date, start: datetime, end: datetime) -> list[_Signed]:
     rows = session.execute(
         select(AuditEvent.decree_id, AuditEvent.at, Decree.unit_id, Decree.kind, Decree.medium,
                Decree.route_sha256)
         .join(Decree, Decree.id == AuditEvent.decree_id)
-        .where(AuditEvent.type.in_((SIGNED, PAPER_REGISTERED)), AuditEvent.at >= start, AuditEvent.at < end)
-    ).all()
+        .where(_is_signed_on(day, start, end))).all()
     ids = [row.decree_id for row in rows]
     submitted = _first_submission_of(session, ids)
     norms = _norms(session, {row.route_sha256 for row in rows if row.route_sha256})
@@ -169,7 +180,6 @@ def _first_submission_of(session: Session, decree_ids: list[int]) -> dict[int, d
 
 
 def _norms(session: Session, hashes: set[str]) -> dict[str, int]:
-    """Sum of the norm times of each pinned route, by the hash of its source."""
+    """Norm time from submission to signature of each pinned route, by the hash of its source."""
     query = select(RouteVersion.sha256, RouteVersion.source).where(RouteVersion.sha256.in_(hashes))
-    return {sha256: sum(step.norm_minutes for step in load_definition(source.encode()).steps)
-            for sha256, source in session.execute(query)}
+    return {sha256: read_pinned(source, sha256).minutes_to_signature for sha256, source in session.execute(query)}

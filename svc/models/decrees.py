@@ -58,6 +58,7 @@ class Decree(HasPublicId, Base):
     signer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     signer_capacity: Mapped[str | None] = mapped_column(String(12))
     signed_sha256: Mapped[str | None] = mapped_column(Sha256, index=True)
+    valid_until: Mapped[date | None]  # last day of a permit; empty: no end
     legal_status: Mapped[str] = mapped_column(String(12), default="none")
     legal_note: Mapped[str | None] = mapped_column(String(500))
     superseded_by_id: Mapped[int | None] = mapped_column(ForeignKey("decree.id"))

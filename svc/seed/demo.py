@@ -18,7 +18,7 @@ from svc.services.passwords import hash_password
 
 DEMO_PASSWORD = "paraf-contoh-2026"  # noqa: S105 - of fictional people, printed at start-up
 _SHOWN = ("analis", "kasubbid", "kabid", "sekretaris", "kepala", "loket", "verifikator", "kasi.izin", "kabid.izin",
-          "kadis", "biro", "admin")
+          "kadis", "sekda", "gubernur", "biro", "admin")
 
 
 @dataclass(frozen=True)

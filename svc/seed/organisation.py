@@ -112,7 +112,8 @@ def build_demo_organisation(session: Session, now: datetime,
         position = Position(code=entry.code, title=entry.title, unit_id=units[entry.unit], roles=entry.roles,
                             superior_id=positions.get(entry.superior or ""), on_behalf_of=entry.on_behalf_of)
         person = Person(
-            nip=f"1900010119800310{number:02d}", name=entry.person, rank=entry.rank or None,
+            # The head of the region is no civil servant: no NIP and no rank stand under the name.
+            nip=f"1900010119800310{number:02d}" if entry.rank else None, name=entry.person, rank=entry.rank or None,
             email=f"{entry.username}@nusamandala.example", username=entry.username,
             password_hash=hash_password(entry.username), created_at=now)
         session.add_all((position, person))

@@ -28,8 +28,8 @@ from svc.models import (
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.files import read_file
+from svc.services.pinned_routes import read_pinned
 from svc.services.versions import current_version
-from workflows.loader import load_definition
 from workflows.model import Definition, StepKind
 
 HISTORY_LIMIT = 200
@@ -199,7 +199,8 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         raise NotFound
     decree: Decree = row[0]
     ensure_can_view(actor, decree)
-    definition = load_definition(row[3].encode()) if row[3] else deps.routes.get(decree.route_id)
+    is_pinned = row[3] is not None and decree.route_sha256 is not None
+    definition = read_pinned(row[3], decree.route_sha256 or "") if is_pinned else deps.routes.get(decree.route_id)
     tasks = _tasks(session, decree.id)
     files = session.scalars(
         select(StoredFile).where(StoredFile.decree_id == decree.id).order_by(StoredFile.id)).all()
@@ -221,7 +222,7 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
                        for v, name in reversed(versions)),
         history=_history(session, decree.id), signatures=_signatures(session, decree.id),
         actions=_actions(decree, actor, open_task),
-        last_return=next((item for item in reversed(timeline) if item.state == "returned"), None))
+        last_return=_last_return(timeline, tasks))
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:
@@ -283,6 +284,13 @@ def _timeline(deps: Deps, decree: Decree, drafter: str, definition: Definition |
             items.append(TimelineItem(step.title, "done" if is_done else "upcoming",
                                       norm_minutes=step.norm_minutes))
     return tuple(items)
+
+
+def _last_return(timeline: Sequence[TimelineItem], tasks: Sequence[Row[*tuple[Any, ...]]]) -> TimelineItem | None:
+    """The return that the drafter still has to answer: nothing happened to a task after it."""
+    if not tasks or tasks[-1][0].outcome != "returned":
+        return None
+    return next(item for item in reversed(timeline) if item.state == "returned")
 
 
 def _task_item(deps: Deps, task: Task, title: str, person: str | None, *, is_mine: bool) -> TimelineItem:

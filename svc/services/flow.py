@@ -20,6 +20,7 @@ from svc.models import AuditEvent, Decree, DecreeVersion, Paraf, RouteVersion, T
 from svc.services import numbering, rendition
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
+from svc.services.pinned_routes import read_pinned
 from svc.services.versions import current_version
 from workflows import model as m
 from workflows.engine import decide, evolve
@@ -34,7 +35,6 @@ from workflows.errors import (
     StaleTask,
     UnknownAssignee,
 )
-from workflows.loader import load_definition
 
 _VOID_OUTCOMES = {"withdrawn", "reassigned"}
 _SIMPLE = {
@@ -185,10 +185,7 @@ def _definition_of(session: Session, deps: Deps, decree: Decree) -> m.Definition
     source = session.scalar(select(RouteVersion.source).where(RouteVersion.sha256 == decree.route_sha256))
     if source is None:
         raise errors.RouteUnusable
-    try:
-        return load_definition(source.encode())
-    except InvalidDefinition as error:
-        raise errors.RouteUnusable from error
+    return read_pinned(source, decree.route_sha256)
 
 
 def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Sequence[m.Event]:
@@ -225,6 +222,8 @@ def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer,
         case m.TaskReassigned():
             step = flow.snapshot.open_task.step_index if flow.snapshot.open_task else -1
             decree.assignments = [[i, event.to_position_id if i == step else p] for i, p in decree.assignments]
+            # Whoever is to sign now is not the one whom a frozen document names: it is frozen anew for him.
+            decree.signer_id = decree.signer_capacity = None
         case _:
             _end(session, flow, event, doer, now)
     return 0

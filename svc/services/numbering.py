@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.kinds import Kind, format_number
+from svc.errors import InvalidInput
+from svc.kinds import Kind, format_number, read_seq
 from svc.models import Decree, Register, RegisterEntry, Unit
 from svc.services.access import visible_condition
 from svc.services.audit_log import AuditActor, record_decree
@@ -25,6 +26,15 @@ PAGE_SIZE = 100
 _SAYS_MONTH = "{month_roman}"
 # Longer texts of digits are nobody's row, and too long for the database's integers.
 _LONGEST_KEY = 15
+
+
+class NumberTaken(InvalidInput):
+    """The number book has given this number to another decree."""
+
+    code = "number_taken"
+
+    def __init__(self) -> None:
+        super().__init__(fields={"number": "Nomor ini sudah dipakai dalam buku register."})
 
 
 @dataclass(frozen=True)
@@ -74,13 +84,45 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
             return held
         void_number(session, decree, "Tahun berganti sebelum naskah ditandatangani.", AuditActor.system(), now)
     register = _lock_register(session, kind.register, decree.agency_id, today.year)
-    entry = RegisterEntry(
-        register_id=register.id, seq=register.next_seq, decree_id=decree.id, state="held", taken_at=now,
-        formatted=_write(session, decree, kind, register.next_seq, today))
-    register.next_seq += 1
+    seq = _next_free(session, register)
+    entry = RegisterEntry(register_id=register.id, seq=seq, decree_id=decree.id, state="held", taken_at=now,
+                          formatted=_write(session, decree, kind, seq, today))
+    register.next_seq = seq + 1
     session.add(entry)
     session.flush()
     return entry
+
+
+def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: datetime) -> None:
+    """Enter a typed number of the book's own form as used, so that the book never gives it out again.
+
+    A number of another form belongs to another book and is left alone.
+    :raises NumberTaken: the book has given it to another decree already
+    """
+    if decree.number is None or decree.issued_on is None:
+        return
+    agency = session.get_one(Unit, decree.agency_id)
+    seq = read_seq(kind.number_format, decree.number, unit_code=agency.letter_code or agency.code,
+                   issued_on=decree.issued_on)
+    if seq is None:
+        return
+    register = _lock_register(session, kind.register, decree.agency_id, decree.issued_on.year)
+    if session.scalar(select(RegisterEntry.id).where(
+            RegisterEntry.register_id == register.id, RegisterEntry.seq == seq)) is not None:
+        raise NumberTaken
+    session.add(RegisterEntry(register_id=register.id, seq=seq, decree_id=decree.id, state="used", taken_at=now,
+                              formatted=decree.number))
+    session.flush()
+
+
+def _next_free(session: Session, register: Register) -> int:
+    """The next number that no paper decree of this book carries."""
+    taken = set(session.scalars(select(RegisterEntry.seq).where(
+        RegisterEntry.register_id == register.id, RegisterEntry.seq >= register.next_seq)))
+    seq = register.next_seq
+    while seq in taken:
+        seq += 1
+    return seq
 
 
 def live_entry(session: Session, decree: Decree) -> RegisterEntry | None:

@@ -18,6 +18,7 @@ from svc.services.draft_content import inspect
 from svc.services.drafting import drafting_position, find_kind
 from svc.services.files import store_pdf
 from svc.services.flow import doer_of
+from svc.services.numbering import enter_paper_number
 from svc.services.plain_text import clean_line
 
 _MAX_SUBJECT = 300
@@ -50,6 +51,7 @@ def register_paper(deps: Deps, actor: Actor, *, kind_id: str, subject: str, numb
             signed_at=min(signed_at, now), issued_at=now, created_at=now, updated_at=now)
         session.add(decree)
         session.flush()
+        enter_paper_number(session, decree, kind, now)
         store_pdf(session, deps, decree, "scan", scan_pdf, now, pages=facts.pages)
         session.add(DecreeVersion(
             decree_id=decree.id, version_no=1, data={"penandatangan": signer_name}, content_sha256=sha256,

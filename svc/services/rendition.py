@@ -88,7 +88,7 @@ def freeze(session: Session, deps: Deps, decree: Decree, version: DecreeVersion,
     box = rendered.signature_box
     store_pdf(session, deps, decree, "frozen", rendered.pdf, now, pages=rendered.pages,
               signature_box=[box.page, box.llx, box.lly, box.urx, box.ury])
-    decree.issued_on = today
+    decree.issued_on, decree.valid_until = today, kind.last_day_of(version.data)
     decree.signer_id = place.signer.person_id if place.signer else None
     decree.signer_capacity = place.signer.capacity if place.signer else None
     return rendered.sha256

@@ -45,6 +45,8 @@ CHANGED = Sentence(
 _GENUINE_FILE = (
     "Tanda tangan elektroniknya sah dan berkasnya tidak berubah, tetapi isinya tidak berlaku lagi seperti semula.")
 _REVOKED, _REVOKED_BY = N_("Asli, tetapi telah dicabut"), N_("Asli, tetapi telah dicabut oleh %(by)s")
+_NOT_IN_FORCE = "Tanda tangan elektroniknya sah dan berkasnya tidak berubah, tetapi naskah ini tidak berlaku lagi."
+_ENDED = N_("Asli, tetapi masa berlakunya sudah berakhir")
 _AMENDED, _AMENDED_BY = N_("Asli, tetapi telah diubah"), N_("Asli, tetapi telah diubah oleh %(by)s")
 
 NOT_ISSUED = N_("Tidak dapat dibuktikan, karena naskah ini sudah ditandatangani tetapi belum terbit")
@@ -91,9 +93,12 @@ def of_legal_status(status: str, superseded_by: str | None) -> Sentence:
     """The sentence for a registered, valid file by its legal status."""
     if status == "in_force":
         return GENUINE
+    if status == "expired":
+        return Sentence(Tone.BLUE, _ENDED, more=_NOT_IN_FORCE)
     if status not in {"revoked", "amended"}:
         return grey(NOT_ISSUED)
     plain, named = (_REVOKED, _REVOKED_BY) if status == "revoked" else (_AMENDED, _AMENDED_BY)
+    more = _NOT_IN_FORCE if status == "revoked" else _GENUINE_FILE
     if superseded_by:
-        return Sentence(Tone.BLUE, named, {"by": superseded_by}, _GENUINE_FILE)
-    return Sentence(Tone.BLUE, plain, more=_GENUINE_FILE)
+        return Sentence(Tone.BLUE, named, {"by": superseded_by}, more)
+    return Sentence(Tone.BLUE, plain, more=more)

@@ -130,12 +130,19 @@ class _Found:
     superseded_by: str
     file: StoredFile | None
     paper_signer: str
+    is_past_its_end: bool
+
+    @property
+    def legal_status(self) -> str:
+        """The recorded status, or ``expired`` for one in force whose last day has gone by."""
+        recorded = self.decree.legal_status
+        return "expired" if recorded == "in_force" and self.is_past_its_end else recorded
 
 
 def by_code(deps: Deps, code: str) -> PublicVerdict:
     """Judge the decree behind a QR code. :raises NotFound: no such code. :raises StorageUnavailable: no answer"""
     with deps.db.read_session() as session:
-        found = _find(session, Decree.verify_code == _ensure_code(code))
+        found = _find(session, deps, Decree.verify_code == _ensure_code(code))
         signers = _signers(session, deps, found)
     if found.decree.medium == "paper":
         return _told(deps, found, words.grey(words.ON_PAPER), (), None)
@@ -207,14 +214,14 @@ def _statement() -> Select[Decree, str, str | None]:
             .outerjoin(later, later.id == Decree.superseded_by_id))
 
 
-def _find(session: Session, which: object) -> _Found:
+def _find(session: Session, deps: Deps, which: object) -> _Found:
     row = session.execute(_statement().where(which)).one_or_none()  # type: ignore[arg-type]
     if row is None:
         raise NotFound
-    return _complete(session, row[0], row[1], row[2])
+    return _complete(session, deps, row[0], row[1], row[2])
 
 
-def _complete(session: Session, decree: Decree, unit_name: str, superseded_by: str | None) -> _Found:
+def _complete(session: Session, deps: Deps, decree: Decree, unit_name: str, superseded_by: str | None) -> _Found:
     is_paper = decree.medium == "paper"
     file = session.scalars(
         select(StoredFile).where(
@@ -225,7 +232,9 @@ def _complete(session: Session, decree: Decree, unit_name: str, superseded_by: s
     if is_paper:
         data = session.scalar(select(DecreeVersion.data).where(DecreeVersion.decree_id == decree.id).limit(1))
         signer = str((data or {}).get("penandatangan", ""))
-    return _Found(decree, unit_name, superseded_by or "", file, signer)
+    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
+    is_past = decree.valid_until is not None and decree.valid_until < today
+    return _Found(decree, unit_name, superseded_by or "", file, signer, is_past)
 
 
 def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
@@ -240,7 +249,7 @@ def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
         match = next((digest for digest in reversed(digests) if digest in known), None)
         if match is None:
             return "unknown", None
-        found = _find(session, Decree.id == known[match])
+        found = _find(session, deps, Decree.id == known[match])
     if found.file is None or found.file.sha256 != match:
         return "unknown", None
     return ("identical" if match == whole else "extends"), found
@@ -261,7 +270,7 @@ def _prefix_digests(pdf: bytes) -> Iterator[str]:
 
 def _public_file(deps: Deps, code: str, purposes: set[str]) -> _Found:
     with deps.db.read_session() as session:
-        found = _find(session, Decree.verify_code == _ensure_code(code))
+        found = _find(session, deps, Decree.verify_code == _ensure_code(code))
     if found.file is None or found.file.purpose not in purposes or found.decree.security != "B":
         raise NotFound
     return found
@@ -279,7 +288,7 @@ def _read(deps: Deps, found: _Found) -> bytes:
 def _sentence(report: Report, found: _Found) -> Sentence:
     if not report.passed:
         return words.of_failure(report)
-    return words.of_legal_status(found.decree.legal_status, found.superseded_by or None)
+    return words.of_legal_status(found.legal_status, found.superseded_by or None)
 
 
 def _upload_sentence(registry: str, report: Report, found: _Found | None,
@@ -306,7 +315,7 @@ def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLi
         code=decree.verify_code, sentence=sentence, checked_at=deps.clock.now(), is_told=True,
         number=decree.number or "", subject="" if is_secret else decree.subject, is_secret=is_secret,
         kind=decree.kind, unit_name=found.unit_name, issued_on=decree.issued_on, medium=decree.medium,
-        paper_signer=found.paper_signer, legal_status=decree.legal_status,
+        paper_signer=found.paper_signer, legal_status=found.legal_status,
         legal_note="" if is_secret else decree.legal_note or "", superseded_by=found.superseded_by,
         sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers,
         indication=report.indication.value if report else "",
@@ -347,5 +356,5 @@ def _verify_file(deps: Deps, path: Path) -> FileVerdict:
     report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
-        legal_status=found.decree.legal_status if found else None, number=found.decree.number if found else None,
+        legal_status=found.legal_status if found else None, number=found.decree.number if found else None,
         sha256=hashlib.sha256(pdf).hexdigest(), signatures=report.signatures, explanation=report.explanation)

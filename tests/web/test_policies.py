@@ -19,7 +19,7 @@ LogIn = Callable[[str], Visitor]
 PUBLIC = {
     "home.index", "home.health", "home.static", "home.favicon", "auth.login", "auth.enter", "auth.set_locale",
     "account.activate", "account.set_first_password",
-    "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check",
+    "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check", "verify.find",
     "verify.root_certificate", "verify.revocation_list",
 }
 # A person for each role alone, by user name in the demo province.

@@ -256,6 +256,7 @@ def upgrade() -> None:
         sa.Column("signer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("signer_capacity", sa.String(length=12), nullable=True),
         sa.Column("signed_sha256", sa.String(length=64), nullable=True),
+        sa.Column("valid_until", sa.Date(), nullable=True),
         sa.Column("legal_status", sa.String(length=12), nullable=False),
         sa.Column("legal_note", sa.String(length=500), nullable=True),
         sa.Column("superseded_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),

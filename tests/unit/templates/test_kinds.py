@@ -148,9 +148,9 @@ def test_what_is_missing_is_named_where_it_is_missing() -> None:
 
 
 def test_dates_must_be_in_order() -> None:
-    data = {**KINDS.get("surat-izin").example, "berlaku_sampai": "2026-02-01"}
-    assert faults("surat-izin", data) == {"berlaku_sampai": "Tidak boleh sebelum 2 Februari 2026."}
-    data["berlaku_sampai"] = "2026-02-30"
+    data = {**KINDS.get("surat-izin").example, "berlaku_sampai": "2027-02-01"}
+    assert faults("surat-izin", data) == {"berlaku_sampai": "Tidak boleh sebelum 2 Februari 2027."}
+    data["berlaku_sampai"] = "2027-02-30"
     assert faults("surat-izin", data) == {"berlaku_sampai": "Tanggal tidak sah."}
 
 
