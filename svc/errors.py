@@ -105,11 +105,6 @@ class InvalidInput(AppError):
         self.fields: Mapping[str, str] = dict(fields or {})
 
 
-class UploadRefusedError(AppError):
-    code, status = "upload_refused", 422
-    message = "Berkas PDF ditolak."
-
-
 class TooManyAttempts(AppError):
     code, status = "too_many_attempts", 429
     message = "Terlalu banyak percobaan. Tunggu sebentar, lalu coba lagi."

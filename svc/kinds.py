@@ -188,12 +188,6 @@ def read_seq(number_format: str, number: str, *, unit_code: str, issued_on: date
     return int(found[1]) if found and int(found[1]) > 0 else None
 
 
-def draft_number(number_format: str, *, unit_code: str, year: int) -> str:
-    """The number while it is not taken yet, with ``…`` for what is not known."""
-    tokens = {"seq": "…", "unit": unit_code, "year": str(year), "month_roman": "…"}
-    return _PLACEHOLDER.sub(lambda match: tokens[match[1]], number_format)
-
-
 def _values(data: Mapping[str, Any], paths: tuple[str, ...]) -> Iterator[str]:
     for path in paths:
         yield from kind_fields.values_at(data, path)

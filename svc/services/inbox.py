@@ -73,12 +73,6 @@ def load_inbox(deps: Deps, actor: Actor, cursor: str = "") -> Inbox:
         return Inbox(page, _load_returned(session, actor), _count(session, actor, now))
 
 
-def count_open(deps: Deps, actor: Actor) -> InboxCounts:
-    """The number in the menu."""
-    with deps.db.read_session() as session:
-        return _count(session, actor, deps.clock.now())
-
-
 def next_task(deps: Deps, actor: Actor, after_task_id: str | None = None) -> str | None:
     """The public id of the task to do next ("paraf dan berikutnya"); ``None``: the inbox is empty.
 

@@ -6,11 +6,13 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 COUNT_CAP = 1000
+# Beyond it is no row: the database counts them in 64 bits.
+_LAST_ROW_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,10 @@ def decode_cursor(text: str) -> Cursor | None:
     """Read a cursor from a URL; what is no cursor means the first page."""
     try:
         at, row_id, backward = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        parsed = datetime.fromisoformat(at)
-        return Cursor(parsed, int(row_id), bool(backward)) if parsed.tzinfo else None
-    except (ValueError, TypeError, binascii.Error):
+        parsed, number = datetime.fromisoformat(at), int(row_id)
+        if parsed.tzinfo is None or not 0 <= number <= _LAST_ROW_ID:
+            return None
+        # At the first and last day of the calendar there is no such instant in UTC.
+        return Cursor(parsed.astimezone(UTC), number, bool(backward))
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         return None
-
-
-def cap_count(count: int) -> str:
-    """Counts are capped: beyond a thousand nobody reads the digits, and counting on costs."""
-    return f"{COUNT_CAP:,}+".replace(",", ".") if count > COUNT_CAP else str(count)

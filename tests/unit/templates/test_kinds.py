@@ -13,7 +13,6 @@ from svc.kinds import (
     InvalidDecreeData,
     KindCatalogue,
     KindUnknown,
-    draft_number,
     format_number,
     search_terms,
     subject_of,
@@ -171,7 +170,6 @@ def test_numbers() -> None:
     )
     pattern = "{unit}/{month_roman}/{seq}"
     assert format_number(pattern, seq=12, unit_code="BKD", issued_on=day) == "BKD/IX/12"
-    assert draft_number(KGB.number_format, unit_code="BKD", year=2026) == "800.1.11.13/…/BKD/2026"
 
 
 def test_every_row_of_the_example_table_can_become_a_decree() -> None:
