@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 
 from flask import Blueprint, Flask, abort, request
 from jinja2 import PackageLoader
@@ -73,10 +74,9 @@ def create_app(settings: Settings, deps: Deps | None = None) -> Flask:
 
 def _refuse_null_characters() -> None:
     """PostgreSQL takes no U+0000 in a text, and no honest address or form carries one."""
-    texts = [request.path, *request.args.values()]
-    if request.method == "POST":
-        texts += request.form.values()
-    if any("\0" in text for text in texts):
+    sent = [request.args, request.form] if request.method == "POST" else [request.args]
+    pairs = [pair for fields in sent for pair in fields.items(multi=True)]
+    if any("\0" in text for text in (request.path, *chain.from_iterable(pairs))):
         abort(400)
 
 

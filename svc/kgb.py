@@ -33,7 +33,8 @@ class Rise:
 
 def compute_rise(data: Mapping[str, Any], scales: PayScales) -> Rise:
     """Compute the rise from the last decree. :raises PayUnknown: rank at its top, or no table for the day.
-    :raises KeyError, TypeError, ValueError: the data is not complete or not of its schema."""
+    :raises KeyError, TypeError, ValueError, OverflowError: the data is not complete, not of its schema, or
+    leads beyond the calendar."""
     rank, base = data["pegawai"]["golongan"], data["dasar"]
     base_on = date.fromisoformat(base["tmt"])
     base_months = int(base["masa_kerja_tahun"]) * 12 + int(base.get("masa_kerja_bulan", 0))
@@ -61,7 +62,7 @@ def complete_rise(data: Mapping[str, Any], scales: PayScales) -> dict[str, Any]:
     """Fill in what follows from the rest and was left empty; what was given stays as it is."""
     try:
         rise = compute_rise(data, scales)
-    except (PayUnknown, KeyError, TypeError, ValueError, AttributeError):
+    except (PayUnknown, KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return dict(data)  # validation says what is wrong with it
     computed: dict[str, Any] = {
         "tmt": rise.takes_effect_on.isoformat(),
@@ -90,6 +91,11 @@ def check_rise(data: Mapping[str, Any], scales: PayScales) -> Iterator[Fault]:
     except PayUnknown:
         yield ("pegawai.golongan",
                "Tabel gaji tidak memuat kenaikan bagi golongan dan masa kerja ini pada tanggal tersebut.", {})
+        return
+    except (ValueError, OverflowError):
+        # What fits the schema has readable dates and service, so one of the dates is at the end of the calendar.
+        given, base = data.get("kenaikan", {}).get("tmt", ""), data["dasar"]["tmt"]
+        yield ("kenaikan.tmt" if given > base else "dasar.tmt"), "Tanggal tidak sah.", {}
         return
     yield from _check_dates(data, rise)
     yield from _check_figures(data, rise)

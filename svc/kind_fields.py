@@ -202,7 +202,7 @@ def _read_cell(schema: Schema, text: str) -> Any:
         return [part.strip() for part in text.split(";") if part.strip()]
     if kind == "boolean":
         return text.lower() in {"ya", "true", "1"}
-    if kind == "integer" and re.fullmatch(r"-?\d+", text):
+    if kind == "integer" and re.fullmatch(r"-?\d{1,15}", text):
         return int(text)
     return text
 

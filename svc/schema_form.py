@@ -20,6 +20,7 @@ from typing import Any, Final
 
 Schema = Mapping[str, Any]
 PATH_PART: Final = re.compile(r"\[(\w+)\]|\.?([^.\[\]]+)")
+LONGEST_NUMBER: Final = 15  # digits that every reader of JSON keeps exactly; longer ones stay text
 LONG_TEXT: Final = 200  # characters; longer texts get a textarea
 
 
@@ -288,6 +289,8 @@ def _read_scalar(kind: str, raw: Any) -> Any:
     plain = re.sub(r"^Rp\.?|\s", "", text)
     if "," in plain or re.fullmatch(r"-?\d{1,3}(\.\d{3})+", plain):
         plain = plain.replace(".", "").replace(",", ".")
+    if sum(char.isdecimal() for char in plain) > LONGEST_NUMBER:
+        return text
     if re.fullmatch(r"-?\d+", plain):
         return int(plain)
     if kind == "number" and re.fullmatch(r"-?\d+\.\d+", plain):

@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
-from zoneinfo import ZoneInfo
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -86,7 +87,10 @@ class Settings(BaseSettings):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, OSError) as error:  # OSError: a folder of zones, such as "Asia"
+            raise ValueError("is no time zone of the tz database") from error
         return value
 
     @field_validator("base_url")
@@ -94,11 +98,14 @@ class Settings(BaseSettings):
     def _no_trailing_slash(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        if not urlsplit(value).hostname:
+            raise ValueError("must name a host")
         return value.rstrip("/")
 
     @model_validator(mode="after")
     def _refuse_insecure_production(self) -> Self:
-        if self.store == "s3" and not (self.s3_endpoint and self.s3_access_key.get_secret_value()):
+        keys = (self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value())
+        if self.store == "s3" and not (self.s3_endpoint and all(keys)):
             raise ValueError("store=s3 needs s3_endpoint, s3_access_key and s3_secret_key")
         if self.mail == "smtp" and not self.smtp_host:
             raise ValueError("mail=smtp needs smtp_host")

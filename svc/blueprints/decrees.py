@@ -8,8 +8,10 @@ from flask import Blueprint, Response, flash, jsonify, redirect, render_template
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from svc.blueprints.downloads import name_file
 from svc.blueprints.listing import csv_response, filter_from, link_with
 from svc.blueprints.view import decree_context
+from svc.days import parse_day
 from svc.error_pages import translated_fields, wants_json
 from svc.errors import InvalidInput, NotFound
 from svc.schema_form import build_form, labels_of, parse_form
@@ -160,8 +162,7 @@ def edit(decree_id: str) -> str:
     if not view.actions.edit:
         raise NotFound
     if view.source == "upload":
-        return render_template("decrees/upload.html", kinds=deps().kinds.all(), decree=view, errors={},
-                               values={"kind": view.kind, "subject": view.subject})
+        return _replacement_form(view, {})
     return _form(view.kind, view.data, decree=view)
 
 
@@ -171,8 +172,11 @@ def save(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
     """Save a draft, and submit it at once when asked to."""
     view = decree_page.load_decree(deps(), current_actor(), decree_id)
     if view.source == "upload":
-        drafting.replace_upload(deps(), current_actor(), decree_id, form_version(), _uploaded_bytes())
-        return _saved(decree_id)
+        try:
+            drafting.replace_upload(deps(), current_actor(), decree_id, form_version(), _uploaded_bytes())
+            return _saved(decree_id)
+        except InvalidInput as error:
+            return _replacement_form(view, translated_fields(error)), _UNPROCESSABLE
     data = parse_form(_kind(view.kind).schema, request.form.items(multi=True))
     try:
         drafting.save_draft(deps(), current_actor(), decree_id, data, form_version(), is_partial=_is_unfinished())
@@ -240,6 +244,12 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
                            labels=labels_of(fields))
 
 
+def _replacement_form(view: decree_page.DecreeView, errors: dict[str, str]) -> str:
+    """The form that puts another PDF in the place of an uploaded one."""
+    return render_template("decrees/upload.html", kinds=deps().kinds.all(), decree=view, errors=errors,
+                           values={"kind": view.kind, "subject": view.subject})
+
+
 def _saved(decree_id: str) -> WerkzeugResponse:
     if request.form.get("then") == "submit":
         view = decree_page.load_decree(deps(), current_actor(), decree_id)
@@ -256,7 +266,10 @@ def _is_unfinished() -> bool:
 
 
 def _kind(kind_id: str):  # type: ignore[no-untyped-def]
-    return deps().kinds.get(kind_id)
+    try:
+        return drafting.find_kind(deps(), kind_id)
+    except InvalidInput as error:  # here it stands in the address, not in a field
+        raise NotFound from error
 
 
 def _uploaded_bytes() -> bytes:
@@ -267,15 +280,15 @@ def _uploaded_bytes() -> bytes:
 
 
 def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(fields={"signed_on": _("Tanggal tidak dapat dibaca.")}) from error
+    day = parse_day(text)
+    if day is None:
+        raise InvalidInput(fields={"signed_on": _("Tanggal tidak dapat dibaca.")})
+    return day
 
 
 def _pdf(data: bytes, name: str, *, cache: bool) -> Response:
     response = Response(data, mimetype="application/pdf")
-    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    name_file(response, "inline", name)
     response.headers["Cache-Control"] = "private, max-age=0, must-revalidate" if cache else "no-store"
     if cache:
         response.add_etag()

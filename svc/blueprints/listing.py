@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flask import Response, request, stream_with_context, url_for
 from werkzeug.datastructures import MultiDict
 
+from svc.days import parse_day
 from svc.services.tracking import TrackingFilter, TrackingItem
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -30,9 +31,9 @@ def filter_from(args: MultiDict[str, str]) -> TrackingFilter:
     return TrackingFilter(
         text=args.get("q", "").strip()[:200], status=args.get("status", ""), kind=args.get("kind", ""),
         unit_code=args.get("unit", ""), mine=args.get("mine") == "1", overdue=args.get("overdue") == "1",
-        medium=args.get("medium", ""), created_from=_day(args.get("created_from")),
-        created_to=_day(args.get("created_to")), signed_from=_day(args.get("signed_from")),
-        signed_to=_day(args.get("signed_to")),
+        medium=args.get("medium", ""), created_from=parse_day(args.get("created_from", "")),
+        created_to=parse_day(args.get("created_to", "")), signed_from=parse_day(args.get("signed_from", "")),
+        signed_to=parse_day(args.get("signed_to", "")),
         order="oldest" if args.get("order") == "oldest" else "newest")
 
 
@@ -68,10 +69,3 @@ def _line(cells: Iterable[str]) -> str:
 
 def _moment(value: datetime | None, zone: ZoneInfo) -> str:
     return value.astimezone(zone).strftime("%Y-%m-%d %H:%M") if value else ""
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None

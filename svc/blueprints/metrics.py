@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
 from svc.blueprints.listing import link_with
+from svc.days import parse_day
 from svc.errors import InvalidInput
 from svc.metrics import catalogue, export, report, trend
 from svc.security import deps, requires
@@ -95,7 +96,7 @@ def _day(name: str, default: date) -> date:
     text = request.args.get(name, "")
     if not text:
         return default
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInput(fields={name: "Tanggal ditulis seperti 2026-11-24."}) from error
+    day = parse_day(text)
+    if day is None:
+        raise InvalidInput(fields={name: "Tanggal ditulis seperti 2026-11-24."})
+    return day

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from svc.blueprints.downloads import name_file
 from svc.error_pages import translated_fields
 from svc.errors import InvalidInput
 from svc.limits import limited
@@ -42,7 +43,7 @@ def download(code: str) -> Response:
     """The signed file of an ordinary decree."""
     data, name = verification.signed_file(deps(), code)
     response = Response(data, mimetype="application/pdf")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    name_file(response, "attachment", name)
     response.headers["Cache-Control"] = "no-store"
     return response
 

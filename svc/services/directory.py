@@ -18,7 +18,7 @@ from svc.errors import NotFound
 from svc.models import Holding, Person, Position, Unit
 from svc.services.administration import today
 from svc.services.orgchart import CAPACITY_PREFIX, held_on
-from svc.services.paging import Page
+from svc.services.paging import LAST_ROW_ID, Page
 
 PAGE_SIZE = 50
 
@@ -243,6 +243,7 @@ def _decode(text: str) -> tuple[tuple[str, int] | None, bool]:
     """Name and id after which to go on; what is no cursor means the first page."""
     try:
         name, row_id, backward = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return (str(name), int(row_id)), bool(backward)
-    except (ValueError, TypeError, binascii.Error):
+        number = int(row_id)
+        return ((str(name), number), bool(backward)) if 0 <= number <= LAST_ROW_ID else (None, False)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         return None, False

@@ -26,6 +26,7 @@ PAGE_SIZE = 100
 _SAYS_MONTH = "{month_roman}"
 # Longer texts of digits are nobody's row, and too long for the database's integers.
 _LONGEST_KEY = 15
+_LONGEST_SEQ = 9
 
 
 class NumberTaken(InvalidInput):
@@ -168,7 +169,7 @@ def register_book(deps: Deps, actor: Actor, book_key: str, cursor: str = "") -> 
     """A page of a register by falling number; subjects of secret decrees stay hidden."""
     if not _is_key(book_key):
         return BookPage("", (), "", "")
-    below = int(cursor) if _is_key(cursor) else None
+    below = int(cursor) if _is_key(cursor) and len(cursor) <= _LONGEST_SEQ else None
     with deps.db.read_session() as session:
         shown = visible_condition(actor).label("shown")
         statement = (

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 COUNT_CAP = 1000
 # Beyond it is no row: the database counts them in 64 bits.
-_LAST_ROW_ID = 2**63 - 1
+LAST_ROW_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def decode_cursor(text: str) -> Cursor | None:
     try:
         at, row_id, backward = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         parsed, number = datetime.fromisoformat(at), int(row_id)
-        if parsed.tzinfo is None or not 0 <= number <= _LAST_ROW_ID:
+        if parsed.tzinfo is None or not 0 <= number <= LAST_ROW_ID:
             return None
         # At the first and last day of the calendar there is no such instant in UTC.
         return Cursor(parsed.astimezone(UTC), number, bool(backward))

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from svc.days import parse_day
 from svc.security import may, requires
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -34,10 +35,7 @@ def is_checked(name: str) -> bool:
 
 def day(name: str) -> date | None:
     """A date field; what cannot be read is none."""
-    try:
-        return date.fromisoformat(text(name))
-    except ValueError:
-        return None
+    return parse_day(text(name))
 
 
 def role_words() -> dict[str, str]:

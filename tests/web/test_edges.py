@@ -1,0 +1,117 @@
+"""What addresses and forms may carry that no page of ours writes: it is refused or left out, never a fault."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from werkzeug.http import parse_options_header
+
+from svc.services import numbering
+from tests.support.acts import blank_pdf, set_row
+from tests.support.world import World
+from tests.web.conftest import Visitor
+
+LogIn = Callable[[str], Visitor]
+
+
+def cursor(*parts: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def test_an_unknown_kind_in_an_address_is_not_found(log_in: LogIn) -> None:
+    clerk = log_in("analis")
+    assert clerk.get("/decrees/new/nosuch").status_code == 404
+    assert clerk.post("/decrees/new/nosuch").status_code == 404
+    assert clerk.post("/decrees/preview/nosuch").status_code == 404
+
+
+@pytest.mark.parametrize("text", [
+    cursor("2026-11-24T00:00:00+00:00", 10**30, 0), cursor("2026-11-24T00:00:00+00:00", float("inf"), 0),
+    cursor("2026-11-24T00:00:00+00:00", -1, 0), cursor("2026-11-24T00:00:00+00:00", 2**63, 1),
+    cursor("0001-01-01T00:00:00+08:00", 1, 0), cursor("9999-12-31T23:59:59-08:00", 1, 1), "W1tb" * 800])
+def test_a_cursor_that_is_no_place_is_the_first_page(log_in: LogIn, text: str) -> None:
+    head, clerk = log_in("admin"), log_in("analis")
+    for path in ("/decrees", "/inbox", "/notices"):
+        assert clerk.get(path, query_string={"cursor": text}).status_code == 200, path
+    assert head.get("/admin/people", query_string={"cursor": text}).status_code == 200
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-W01-1"])
+def test_days_at_the_ends_of_the_calendar_are_no_filter(log_in: LogIn, world: World, day: str) -> None:
+    decree_id = world.walk("issued")
+    clerk = log_in("analis")
+    for name in ("created_from", "created_to", "signed_from", "signed_to"):
+        for path in ("/decrees", "/decrees.csv"):
+            answer = clerk.get(path, query_string={name: day})
+            assert answer.status_code == 200, (path, name)
+            assert world.view(decree_id).subject in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "2026-W01-1"])
+def test_days_at_the_ends_of_the_calendar_are_refused(log_in: LogIn, world: World, day: str) -> None:
+    head = log_in("kepala")
+    for name in ("from", "to"):
+        assert head.get("/metrics", query_string={name: day}).status_code == 422, name
+    form = {"kind": "kgb", "subject": "KGB", "number": "800/7/BKD/2026", "signed_on": day,
+            "signer_name": "Kepala", "file": (io.BytesIO(blank_pdf()), "scan.pdf")}
+    answer = log_in("analis").post("/decrees/paper", form, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Tanggal tidak dapat dibaca." in answer.get_data(as_text=True)
+
+
+def test_a_number_of_thousands_of_digits_is_a_fault_of_its_field(log_in: LogIn) -> None:
+    clerk = log_in("analis")
+    for digits in ("9" * 5000, "9" * 30, "1" * 500 + ",5"):
+        form = {"data.dasar.masa_kerja_tahun": digits, "data.dasar.tmt": "2025-01-01",
+                "data.pegawai.golongan": "III/b", "then": "submit"}
+        answer = clerk.post("/decrees/new/kgb", form)
+        assert answer.status_code == 422
+        assert digits in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("number", ['800/"7"; x=y', "800/é/漢", "800\\7", "800/7/BKD"])
+def test_any_number_names_its_file(log_in: LogIn, world: World, number: str) -> None:
+    decree_id = world.walk("issued")
+    set_row(world, decree_id, number=number)
+    answer = log_in("analis").get(f"/decrees/{decree_id}/pdf")
+    assert answer.status_code == 200
+    name = answer.headers["Content-Disposition"]
+    assert name.startswith("inline; filename")
+    assert name.isascii()
+    said = parse_options_header(name)[1]["filename"]
+    assert said == number.replace("/", "-") + ".pdf"
+
+
+def test_a_null_character_is_refused_wherever_it_stands(log_in: LogIn) -> None:
+    clerk = log_in("analis")
+    for query in ("q=a&q=%00", "%00=a", "q=%00"):
+        assert clerk.get(f"/decrees?{query}").status_code == 400, query
+    for form in ({"q": ["a", "\0"]}, {"\0": "a"}, {"q": "\0"}):
+        assert clerk.post("/decrees/new/kgb", form).status_code == 400, form
+
+
+def test_a_page_of_the_register_beyond_its_numbers_is_its_first(log_in: LogIn, world: World) -> None:
+    world.walk("ready_to_sign")
+    key = numbering.list_books(world.deps, world.actor("analis"))[0].key
+    for text in ("9" * 9, "9" * 10, "9" * 15):
+        assert log_in("analis").get(f"/registers?book={key}&cursor={text}").status_code == 200
+
+
+def test_a_bad_replacement_of_an_uploaded_pdf_shows_its_form_again(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    form = {"kind": "surat-dinas", "subject": "Undangan", "file": (io.BytesIO(blank_pdf()), "a.pdf")}
+    page = clerk.post("/decrees/upload", form, content_type="multipart/form-data").headers["Location"]
+    version = str(world.view(page.rsplit("/", 1)[1]).lock_version)
+    for sent in ({"file": (io.BytesIO(b"MZ..."), "a.pdf")}, {}):
+        answer = clerk.post(f"{page}/edit", {"seen_version": version, **sent}, content_type="multipart/form-data")
+        text = answer.get_data(as_text=True)
+        assert answer.status_code == 422
+        assert 'name="file"' in text
+        assert f'action="{page}/edit"' in text
+        assert ("bukan PDF" if sent else "Pilih berkas PDF") in text
+    good = {"seen_version": version, "file": (io.BytesIO(blank_pdf(2)), "b.pdf")}
+    assert clerk.post(f"{page}/edit", good, content_type="multipart/form-data").status_code == 302
