@@ -3,7 +3,8 @@
 What it finds: an event edited, removed or moved (its hash, its predecessor's, its place); a tail cut off (the
 head on the decree's row, or in an earlier checkpoint, says there was more); a history rewritten as a whole (a
 checkpoint names another hash at that place); a decree that vanished with all its events (a checkpoint names
-it); a checkpoint altered, unsigned, re-dated or removed.
+it); a checkpoint altered, unsigned, re-dated or removed; an event linked to another decree than its chain's; a
+decree's row whose number, signature or status is not what its events say.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from svc.errors import StorageUnavailable
 from svc.models import AuditCheckpoint, AuditEvent, AuditStream, Decree
 from svc.ports import ObjectMissing, StoreUnavailable
 from svc.services.audit_log import event_hash
+from svc.services.audit_rows import Story, differences
 from svc.services.checkpoints import (
     CheckpointDocument,
     Head,
@@ -122,16 +124,17 @@ def _in_order() -> Select[AuditEvent]:
 def _check_chains(session: Session, findings: _Findings) -> tuple[int, int]:
     """Each event against its own hash and its predecessor; each chain's end against the head on its row."""
     events = streams = 0
-    ends: list[Head] = []
+    ends: list[tuple[Head, Story]] = []
     for stream, chain in groupby(session.scalars(_in_order()), key=lambda event: event.stream):
         streams += 1
-        seq, previous = 0, None
+        seq, previous, story = 0, None, Story(stream)
         for event in chain:
             events += 1
             _check_event(event, seq, previous, findings)
+            story.hear(event)
             seq, previous = event.seq, event.hash
             session.expunge(event)
-        ends.append(Head(stream, seq, previous or ""))
+        ends.append((Head(stream, seq, previous or ""), story))
         if len(ends) == _BATCH:
             _check_ends(session, ends, findings)
             ends = []
@@ -149,9 +152,9 @@ def _check_event(event: AuditEvent, seq: int, previous: str | None, findings: _F
         findings.add("altered_event", event.stream, where)
 
 
-def _check_ends(session: Session, ends: Sequence[Head], findings: _Findings) -> None:
-    heads = _heads_on_rows(session, [end.stream for end in ends])
-    for end in ends:
+def _check_ends(session: Session, ends: Sequence[tuple[Head, Story]], findings: _Findings) -> None:
+    heads = _heads_on_rows(session, [end.stream for end, _ in ends])
+    for end, _ in ends:
         head = heads.get(end.stream)
         if head is None:
             findings.add("vanished", end.stream, "events without the row they belong to")
@@ -159,6 +162,8 @@ def _check_ends(session: Session, ends: Sequence[Head], findings: _Findings) -> 
             findings.add("cut_tail", end.stream, f"#{end.seq + 1} to #{head.seq}")
         elif (head.seq, head.hash) != (end.seq, end.hash):
             findings.add("head_differs", end.stream, f"#{end.seq}")
+    for found in differences(session, [story for _, story in ends]):
+        findings.add(found.kind, found.stream, found.detail)
 
 
 def _heads_on_rows(session: Session, streams: Sequence[str]) -> dict[str, Head]:

@@ -22,10 +22,12 @@ from svc.deps import Deps
 from svc.errors import IntegrityViolation, InvalidInput, StorageUnavailable
 from svc.models import AuditCheckpoint, AuditEvent, AuditStream, Decree
 from svc.ports import ObjectConflict, StoreUnavailable
+from svc.services.upsert import insert_missing
 
 FORMAT = "paraf-audit-checkpoint/1"
 KINDS = ("hour", "day")
 PREFIX = "audit/checkpoints/"
+_QUEUE = "checkpoints"  # a row to lock; no chain
 _DOCUMENT, _SIGNATURE, _TOKEN = ".jsonl", ".p7s", ".tsr"
 # A transaction that was open when the last one was written must be in the next: none lasts this long.
 _OVERLAP = timedelta(hours=1)
@@ -67,8 +69,8 @@ def write_checkpoint(deps: Deps, kind: str) -> int:
             select(AuditCheckpoint.at).where(AuditCheckpoint.kind == kind).order_by(AuditCheckpoint.id.desc()).limit(1))
         heads = sorted(_heads(session, since), key=lambda head: head.stream)
     with deps.db.unit_of_work() as session:
-        previous = session.scalar(
-            select(AuditCheckpoint.sha256).order_by(AuditCheckpoint.id.desc()).limit(1).with_for_update())
+        _queue_up(session)
+        previous = session.scalar(select(AuditCheckpoint.sha256).order_by(AuditCheckpoint.id.desc()).limit(1))
         document = _document(kind, now, previous, heads)
         sha256 = hashlib.sha256(document).hexdigest()
         signature = statement.sign_detached(document, _signer(deps))
@@ -102,6 +104,12 @@ def signatures_in_store(deps: Deps) -> Iterator[str]:
     for found in deps.store.list(PREFIX):
         if found.key.endswith(_SIGNATURE):
             yield found.key.removesuffix(_SIGNATURE).rsplit("-", 1)[1]
+
+
+def _queue_up(session: Session) -> None:
+    """One writer at a time: locking the newest checkpoint does not show the one that another is just adding."""
+    insert_missing(session, AuditStream, ("name",), {"name": _QUEUE, "seq": 0})
+    session.execute(select(AuditStream.id).where(AuditStream.name == _QUEUE).with_for_update())
 
 
 def _heads(session: Session, since: datetime | None) -> Iterator[Head]:

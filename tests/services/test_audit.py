@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from sqlalchemy import text
 from svc.deps import Deps
 from svc.errors import InvalidInput
 from svc.models import AuditEvent
-from svc.services import audit, checkpoints
+from svc.services import accounts, audit, checkpoints, issuance, legal
 from svc.services.audit_log import event_hash
+from tests.support.acts import task_of
 from tests.support.clock import FrozenClock
 from tests.support.world import World
 
@@ -150,6 +153,47 @@ def test_a_deleted_decree_whose_events_stay_is_found(trail: tuple[World, str]) -
     assert "vanished" in kinds(world.deps)
 
 
+@pytest.mark.parametrize("other", ["(SELECT max(id) FROM decree)", "NULL"])
+def test_an_event_linked_to_another_decree_is_found(trail: tuple[World, str], other: str) -> None:
+    world, stream = trail
+    world.walk("draft")
+    run_sql(world.deps, f"UPDATE audit_event SET decree_id = {other} WHERE stream = '{stream}' AND seq = 3")
+    assert [(one.kind, one.stream, one.detail[:7]) for one in audit.verify(world.deps).findings] == [
+        ("foreign_event", stream, "from #3")]
+
+
+def test_an_account_event_linked_to_a_decree_is_found(trail: tuple[World, str]) -> None:
+    world, _ = trail
+    accounts.end_all_sessions(world.deps, world.actor("analis"))
+    run_sql(world.deps, "UPDATE audit_event SET decree_id = (SELECT max(id) FROM decree) WHERE stream = 'accounts'")
+    assert kinds(world.deps) == {"foreign_event"}
+
+
+@pytest.fixture
+def issued(world: World) -> tuple[World, str]:
+    """A decree through its whole life."""
+    world.give_certificates("kepala")
+    decree_id = world.walk("ready_to_sign")
+    world.sign(decree_id)
+    task_id, version = task_of(world, decree_id)
+    issuance.distribute(world.deps, world.actor("analis"), task_id, version)
+    legal.set_status(world.deps, world.actor("kepala"), decree_id, "revoked", "Keliru golongan")
+    return world, f"decree:{decree_id}"
+
+
+@pytest.mark.parametrize("change", [
+    "number = '800.1.11.13/999/BKD/2026'", "number = NULL", f"signed_sha256 = '{'0' * 64}'",
+    "legal_status = 'in_force'", "status = 'signed'", "status = 'rejected'",
+])
+def test_a_row_that_says_something_else_than_its_events_is_found(issued: tuple[World, str], change: str) -> None:
+    world, stream = issued
+    assert audit.verify(world.deps).is_intact
+    run_sql(world.deps, f"UPDATE decree SET {change} WHERE public_id = '{stream.removeprefix('decree:')}'")
+    (finding,) = audit.verify(world.deps).findings
+    assert (finding.kind, finding.stream) == ("row_differs", stream)
+    assert finding.detail.startswith(change.split(maxsplit=1)[0])
+
+
 # ---- checkpoints
 
 
@@ -240,6 +284,19 @@ def test_a_later_document_holds_what_changed_and_a_day_all_of_its_day(trail: tup
     assert f"decree:{other}" in hours[2]
     assert {stream, f"decree:{other}"} <= days[0]
     assert audit.verify(world.deps).is_intact
+
+
+def test_checkpoints_written_at_once_each_name_another_before_them(trail: tuple[World, str]) -> None:
+    deps, at_once = trail[0].deps, 4
+    barrier = threading.Barrier(at_once)
+
+    def write(kind: str) -> int:
+        barrier.wait(20)
+        return audit.write_checkpoint(deps, kind)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        assert len(set(pool.map(write, ["hour", "day"] * (at_once // 2)))) == at_once
+    assert audit.verify(deps).findings == ()
 
 
 def test_checkpoints_have_two_kinds(world: World) -> None:
