@@ -157,8 +157,10 @@ def renew_session(session_id: str) -> None:
 
 
 def end_session() -> None:
-    """Log out and forget everything but the language."""
+    """Log out, here and on the server, and forget everything but the language."""
     locale = session.get("locale")
+    if is_signed_in():
+        accounts.log_out(deps(), current_actor())
     logout_user()
     session.clear()
     if locale:

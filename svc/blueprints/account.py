@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from svc.error_pages import translated_fields
-from svc.errors import InvalidInput
+from svc.errors import InvalidInput, NotFound
 from svc.limits import limited
 from svc.security import begin_session, current_actor, current_sign_in, deps, public, renew_session, signed_in
 from svc.services import accounts, second_factor
@@ -82,12 +82,13 @@ def totp() -> str:
 @limited("10 per minute")
 def enrol_totp() -> Response | Page:
     """Keep the second factor once its first code is right."""
-    secret = session.get(_SECRET, "")
-    if not secret:
+    try:
+        begun = second_factor.resume_enrolment(deps(), current_sign_in().username, session.get(_SECRET, ""))
+    except NotFound:
         return redirect(url_for("account.totp"))
     try:
         session_id = second_factor.confirm_enrolment(
-            deps(), current_actor(), secret, request.form.get("code", ""))
+            deps(), current_actor(), begun.secret, request.form.get("code", ""))
     except InvalidInput as error:
         return _totp_page(translated_fields(error)), _UNPROCESSABLE
     renew_session(session_id)
@@ -128,10 +129,11 @@ def _totp_page(fields: dict[str, str]) -> str:
     me = current_sign_in()
     if me.has_totp:
         return render_template("auth/totp.html", enrolment=None, qr="", fields={})
-    secret = session.get(_SECRET)
-    enrolment = (second_factor.describe(deps(), me.username, secret) if secret
-                 else second_factor.begin_enrolment(deps(), me.username))
-    session[_SECRET] = enrolment.secret
+    try:
+        enrolment = second_factor.resume_enrolment(deps(), me.username, session.get(_SECRET, ""))
+    except NotFound:
+        enrolment = second_factor.begin_enrolment(deps(), me.username)
+    session[_SECRET] = enrolment.sealed  # a cookie is signed, yet anybody who has it can read it
     out = io.BytesIO()
     segno.make(enrolment.uri, error="m").save(out, kind="svg", scale=5, border=2, xmldecl=False)
     return render_template("auth/totp.html", enrolment=enrolment, qr=_data_uri(out.getvalue()), fields=fields)

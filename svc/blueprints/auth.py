@@ -63,9 +63,9 @@ def enter() -> Response | tuple[str, int]:
 @bp.post("/logout")
 @signed_in
 def logout() -> Response:
-    """End this session."""
+    """End this session and, since the server counts them together, the person's others."""
     end_session()
-    flash(_("Anda sudah keluar."), "success")
+    flash(_("Anda sudah keluar, di semua perangkat."), "success")
     return redirect(url_for("auth.login"))
 
 

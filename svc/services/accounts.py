@@ -18,7 +18,7 @@ from svc.deps import Deps
 from svc.errors import AppError, InvalidInput, NotAuthenticated, NotFound
 from svc.models import Person
 from svc.roles import Role
-from svc.services import activation, second_factor
+from svc.services import activation, mail_address, second_factor
 from svc.services.actor_query import load_person_with_positions
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.outbox import notify
@@ -179,14 +179,12 @@ def set_locale(deps: Deps, actor: Actor, locale: str) -> None:
 def change_email(deps: Deps, actor: Actor, email: str) -> None:
     """Change one's own address for notices. :raises InvalidInput: no address, or somebody else's"""
     cleaned = email.strip()
-    if "@" not in cleaned[1:-1] or len(cleaned) > 200 or " " in cleaned:
-        raise InvalidInput(fields={"email": "Alamat surel tidak dapat dibaca."})
+    if fault := mail_address.address_fault(cleaned):
+        raise InvalidInput(fields={"email": fault})
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
-        other = session.scalar(
-            select(Person.id).where(Person.email == cleaned, Person.id != actor.person_id))
-        if other is not None:
-            raise InvalidInput(fields={"email": "Alamat surel ini sudah dipakai akun lain."})
+        if mail_address.is_taken(session, cleaned, actor.person_id):
+            raise InvalidInput(fields={"email": mail_address.TAKEN})
         _person(session, actor.person_public_id).email = cleaned
         record_stream(session, _STREAM, "email_changed", AuditActor.of(actor), now,
                       {"person": actor.person_public_id})
@@ -194,16 +192,25 @@ def change_email(deps: Deps, actor: Actor, email: str) -> None:
 
 def end_all_sessions(deps: Deps, actor: Actor) -> str:
     """Log out everywhere; returns the session id to go on with here."""
+    return _next_epoch(deps, actor, "sessions_ended")
+
+
+def log_out(deps: Deps, actor: Actor) -> None:
+    """End the person's sessions, on all devices: a copied cookie must open nothing after a logout, and only
+    the person's epoch tells the server which cookies still hold."""
+    _next_epoch(deps, actor, "logged_out")
+
+
+# ---- within
+
+
+def _next_epoch(deps: Deps, actor: Actor, event: str) -> str:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         person = _locked(session, actor.person_public_id)
         person.session_epoch += 1
-        record_stream(session, _STREAM, "sessions_ended", AuditActor.of(actor), now,
-                      {"person": person.public_id})
+        record_stream(session, _STREAM, event, AuditActor.of(actor), now, {"person": person.public_id})
         return _session_id(person)
-
-
-# ---- within
 
 
 def _is_named(typed: str) -> ColumnElement[bool]:

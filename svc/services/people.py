@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -24,10 +24,10 @@ from svc.services.administration import (
     today,
 )
 from svc.services.audit_log import AuditActor, record_stream
+from svc.services.mail_address import TAKEN, address_fault, is_taken
 from svc.services.passwords import ensure_good, hash_password, unknown_hash
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,79}")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+|[^@\s]{1,64}@localhost")
 _NIP = re.compile(r"\d{18}")
 
 
@@ -171,13 +171,11 @@ def _ensure_fit(session: Session, wanted: PersonInput, own_id: int | None) -> No
         name=text_fault(wanted.name, 200),
         username="" if _USERNAME.fullmatch(wanted.username) and not _NIP.fullmatch(wanted.username)
         else "Huruf kecil, angka, titik, garis; paling sedikit 3 karakter, bukan 18 angka.",
-        email="" if _EMAIL.fullmatch(wanted.email) and len(wanted.email) <= 200
-        else "Alamat surel tidak dapat dibaca.",
+        email=address_fault(wanted.email),
         nip="" if not wanted.nip or _NIP.fullmatch(wanted.nip) else "NIP terdiri atas 18 angka.",
         rank=text_fault(wanted.rank, 80, is_required=False))
     taken = {
         "username": (Person.username == wanted.username, "Nama pengguna ini sudah dipakai."),
-        "email": (func.lower(Person.email) == wanted.email.casefold(), "Alamat surel ini sudah dipakai akun lain."),
         "nip": (Person.nip == wanted.nip, "NIP ini sudah terdaftar pada orang lain."),
     }
     for field, (condition, message) in taken.items():
@@ -186,4 +184,6 @@ def _ensure_fit(session: Session, wanted: PersonInput, own_id: int | None) -> No
         other = session.scalar(select(Person.id).where(condition, Person.id != (own_id or 0)).limit(1))
         if other is not None:
             faults[field] = message
+    if "email" not in faults and is_taken(session, wanted.email, own_id):
+        faults["email"] = TAKEN
     refuse_if(faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ import pyotp
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from certs.errors import VaultError
 from certs.vault import open_secret, seal_secret
 from svc.actors import Actor
 from svc.deps import Deps
@@ -23,10 +25,14 @@ _WINDOW = 1  # steps before and after: clocks of phones differ, people type slow
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What an authenticator app needs: the secret in base32 and the ``otpauth://`` address for the QR code."""
+    """What an authenticator app needs: the secret in base32 and the ``otpauth://`` address for the QR code.
+
+    ``sealed`` is the secret as a browser may keep it until the first code is typed: only this service reads it.
+    """
 
     secret: str
     uri: str
+    sealed: str
 
 
 def totp_purpose(person_public_id: str) -> str:
@@ -36,13 +42,30 @@ def totp_purpose(person_public_id: str) -> str:
 
 def begin_enrolment(deps: Deps, username: str) -> Enrolment:
     """A fresh secret to show; nothing is stored until :func:`confirm_enrolment`."""
-    return describe(deps, username, pyotp.random_base32())
+    secret = pyotp.random_base32()
+    sealed = seal_secret(secret.encode(), deps.server_key, _enrolment_purpose(username))
+    return _enrolment(deps, username, secret, base64.urlsafe_b64encode(sealed).decode())
 
 
-def describe(deps: Deps, username: str, secret: str) -> Enrolment:
-    """The enrolment of a secret that was shown before."""
+def resume_enrolment(deps: Deps, username: str, sealed: str) -> Enrolment:
+    """The enrolment that was begun before, from its sealed secret.
+
+    :raises NotFound: not this person's, altered, or of an earlier server key; begin anew
+    """
+    try:
+        secret = open_secret(base64.urlsafe_b64decode(sealed), deps.server_key, _enrolment_purpose(username))
+    except (ValueError, VaultError) as error:
+        raise NotFound from error
+    return _enrolment(deps, username, secret.decode(), sealed)
+
+
+def _enrolment_purpose(username: str) -> str:
+    return f"totp-enrolment:{username}"
+
+
+def _enrolment(deps: Deps, username: str, secret: str, sealed: str) -> Enrolment:
     issuer = f"Paraf {deps.settings.province}"
-    return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=issuer))
+    return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=username, issuer_name=issuer), sealed)
 
 
 def confirm_enrolment(deps: Deps, actor: Actor, secret: str, code: str) -> str:

@@ -195,3 +195,15 @@ def test_an_address_of_somebody_else_is_refused(world: World, deps: Deps) -> Non
         accounts.change_email(deps, world.actor("analis"), "kepala@nusamandala.example")
     accounts.change_email(deps, world.actor("analis"), "joko@nusamandala.example")
     assert stored(deps, "analis").email == "joko@nusamandala.example"
+
+
+@pytest.mark.parametrize("address", [
+    "KEPALA@NusaMandala.example", "a@b", "a\x00b@nusamandala.example", "a@nusa\u202emandala.example", "@x.example",
+    "joko sari@nusamandala.example", f"{'j' * 65}@nusamandala.example",
+])
+def test_ones_own_address_is_checked_as_the_administrators_entry_is(world: World, deps: Deps, address: str) -> None:
+    before = stored(deps, "analis").email
+    with pytest.raises(InvalidInput) as caught:
+        accounts.change_email(deps, world.actor("analis"), address)
+    assert "email" in caught.value.fields
+    assert stored(deps, "analis").email == before

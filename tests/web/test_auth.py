@@ -23,9 +23,14 @@ LogIn = Callable[[str], Visitor]
 
 def enrol(person: Visitor) -> pyotp.TOTP:
     """Set up a second factor by the pages."""
-    person.get("/account/second-factor")
-    with person.client.session_transaction() as session:
-        return pyotp.TOTP(session["totp_enrolment"])
+    return pyotp.TOTP(shown_secret(person))
+
+
+def shown_secret(person: Visitor) -> str:
+    """The secret in letters, for an app that cannot read the QR code."""
+    found = re.search(r'data-copy="([A-Z2-7]{32})"', person.get("/account/second-factor").get_data(as_text=True))
+    assert found
+    return found.group(1)
 
 
 def code(totp: pyotp.TOTP, clock: FrozenClock) -> str:
@@ -38,6 +43,21 @@ def test_a_login_leads_to_the_inbox_and_logging_out_ends_it(log_in: LogIn) -> No
 
     assert person.post("/logout").status_code == 302
     assert person.get("/inbox").headers["Location"].startswith("/login?next=")
+
+
+def test_a_copied_cookie_opens_nothing_after_the_logout(log_in: LogIn, app: Flask) -> None:
+    person, thief = log_in("kasubbid"), Visitor(app.test_client())
+    cookie = person.client.get_cookie("paraf")
+    assert cookie is not None
+    thief.client.set_cookie(cookie.key, cookie.value, path=cookie.path, secure=cookie.secure)
+    assert thief.get("/inbox").status_code == 200
+
+    answer = person.post("/logout", follow_redirects=True)
+    assert "Anda sudah keluar, di semua perangkat." in answer.get_data(as_text=True)
+    thief.client.set_cookie(cookie.key, cookie.value, path=cookie.path, secure=cookie.secure)
+    assert thief.get("/inbox").status_code == 302
+    assert person.log_in("kasubbid").status_code == 302
+    assert person.get("/inbox").status_code == 200
 
 
 def test_the_page_one_wanted_comes_after_the_login(visitor: Visitor, world: World) -> None:
@@ -160,6 +180,20 @@ def test_a_second_factor_is_set_up_asked_for_and_taken_once(
     thief = Visitor(app.test_client())
     thief.log_in("kepala")
     assert thief.post("/login", {"totp": typed}).status_code == 401, "a code is accepted once"
+
+
+def test_the_secret_being_set_up_cannot_be_read_from_the_cookie(log_in: LogIn) -> None:
+    person = log_in("kepala")
+    secret = shown_secret(person)
+    assert shown_secret(person) == secret, "a reloaded page shows the same"
+    with person.client.session_transaction() as session:
+        assert secret not in repr(dict(session))
+        sealed = session["totp_enrolment"]
+
+    other = log_in("kabid")  # what was sealed for one opens for nobody else
+    with other.client.session_transaction() as session:
+        session["totp_enrolment"] = sealed
+    assert shown_secret(other) != secret
 
 
 def test_the_second_step_without_the_first_is_refused(visitor: Visitor, world: World) -> None:
