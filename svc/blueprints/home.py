@@ -25,10 +25,10 @@ def index() -> WerkzeugResponse:
 @bp.get("/health")
 @public
 def health() -> tuple[Response, int]:
-    """Whether database, store, queue and TSA answer (503 if one does not)."""
-    from svc.health import check
+    """Whether database, store, queue and TSA answer (503 if one does not), at most two seconds ago."""
+    from svc.health import check_recent
 
-    report = check(deps())
+    report = check_recent(deps())
     return jsonify(asdict(report)), 200 if report.is_healthy else 503
 
 

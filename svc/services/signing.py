@@ -56,7 +56,8 @@ class SignOutcome:
 
 @dataclass(frozen=True)
 class RecoveryReport:
-    """Decrees (public ids) whose signing was finished, given back, or left because storage did not answer."""
+    """Decrees (public ids) whose signing was finished, given back, or left for the next run because storage did not
+    answer or something unexpected happened."""
 
     finished: tuple[str, ...]
     released: tuple[str, ...]
@@ -113,7 +114,7 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
             .order_by(SigningAttempt.id)).all()
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
-        results[_recover_one(deps, row.public_id)].append(row.decree_id)
+        results[_recover_apart(deps, row.public_id)].append(row.decree_id)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
 
 
@@ -131,6 +132,15 @@ def _outcome(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> Sign
         return SignOutcome(
             decree.public_id, decree.number or "", decree.status, decree.verify_code, produced.sha256,
             produced.signed_at or deps.clock.now(), produced.signature.level)
+
+
+def _recover_apart(deps: Deps, attempt_id: str) -> str:
+    try:
+        return _recover_one(deps, attempt_id)
+    except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
+        # Texts of unexpected errors may carry personal data.
+        logger.error("recovery failed: attempt=%s error=%s", attempt_id, type(error).__name__)  # noqa: TRY400
+        return "waiting"
 
 
 def _recover_one(deps: Deps, attempt_id: str) -> str:

@@ -524,6 +524,27 @@ def test_a_crash_after_the_bytes_were_stored_is_finished(ready: World, clock: Fr
     assert signing.recover(ready.deps, timedelta(0)) == signing.RecoveryReport((), (), ())
 
 
+@dataclass
+class BrokenStore(FaultyStore):
+    """A real store whose client breaks, in a way that nobody foresaw, when it lists what ``refuses`` names."""
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        if self.refuses in prefix:
+            raise RuntimeError("nobody foresaw this")
+        return self.inner.list(prefix)
+
+
+def test_an_unexpected_error_in_one_recovery_does_not_stop_the_others(
+        ready: World, clock: FrozenClock, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = crash_after(ready, "keep"), crash_after(ready, "keep")
+    clock.advance(minutes=6)
+    broken = replace(ready.deps, store=BrokenStore(ready.deps.store, first.decree_id))
+    assert signing.recover(broken) == signing.RecoveryReport((second.decree_id,), (), (first.decree_id,))
+    assert "error=RuntimeError" in caplog.text
+    assert "nobody foresaw this" not in caplog.text
+    assert signing.recover(ready.deps).finished == (first.decree_id,)
+
+
 def test_an_act_that_is_under_way_is_left_alone(ready: World) -> None:
     crashed = crash_after(ready, "keep")
     assert signing.recover(ready.deps) == signing.RecoveryReport((), (), ())

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from svc import worker
 from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.deps import Deps
-from svc.health import check
+from svc.health import check, check_recent
 from svc.models import JobRun, Notice, OutboxMessage, Person
 from svc.ports import Mail, MailFailed, StoreUnavailable
 from svc.services.outbox import enqueue
@@ -259,6 +259,17 @@ def test_the_loop_ends_when_told(world: World) -> None:
     stop.set()
     thread.join(20)
     assert not thread.is_alive()
+
+
+def test_health_is_asked_once_in_two_seconds_however_many_ask(world: World, deps: Deps, clock: FrozenClock) -> None:
+    first = check_recent(deps)
+    run_once(deps)
+    assert check_recent(deps) is first
+    clock.advance(seconds=2)
+    again = check_recent(deps)
+    assert again.is_healthy
+    assert not first.is_healthy
+    assert check_recent(replace(deps)) is not again, "another service's answer is not ours"
 
 
 def test_health_says_what_does_not_answer(world: World, clock: FrozenClock) -> None:
