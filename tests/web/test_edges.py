@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from werkzeug.http import parse_options_header
 
-from svc.services import numbering
+from svc.services import directory, numbering
 from tests.support.acts import blank_pdf, set_row
 from tests.support.world import World
 from tests.web.conftest import Visitor
@@ -61,6 +61,14 @@ def test_days_at_the_ends_of_the_calendar_are_refused(log_in: LogIn, world: Worl
     answer = log_in("analis").post("/decrees/paper", form, content_type="multipart/form-data")
     assert answer.status_code == 422
     assert "Tanggal tidak dapat dibaca." in answer.get_data(as_text=True)
+
+
+def test_the_last_day_of_the_calendar_ends_no_holding(log_in: LogIn, world: World) -> None:
+    admin = log_in("admin")
+    me = directory.load_person(world.deps, world.actor("admin").person_public_id)
+    for day in ("9999-12-31", "2026-W50-1"):
+        answer = admin.post(f"/admin/holdings/{me.holdings[0].public_id}/end", {"valid_to": day})
+        assert answer.status_code == 422
 
 
 def test_a_number_of_thousands_of_digits_is_a_fault_of_its_field(log_in: LogIn) -> None:
