@@ -25,12 +25,13 @@ def register(world: World, number: str = "800.1.11.13/77/BKD/2026", username: st
         scan_pdf=scan or blank_pdf())
 
 
-def test_paper_is_in_force_at_once_and_takes_no_number_of_the_register(world: World) -> None:
+def test_paper_is_in_force_at_once_and_its_number_stands_in_the_register(world: World) -> None:
     row = row_of(world, register(world))
     assert (row.status, row.legal_status, row.medium, row.source) == ("issued", "in_force", "paper", "scan")
     assert row.issued_on == date(2026, 11, 20)
     with world.deps.db.read_session() as session:
-        assert session.scalars(select(RegisterEntry)).all() == []
+        entry = session.scalars(select(RegisterEntry)).one()
+        assert (entry.seq, entry.state, entry.formatted) == (77, "used", row.number)
         scan = session.scalars(select(StoredFile)).one()
     assert world.deps.store.stat(scan.object_key).sha256 == scan.sha256
     found = load_page(world.deps, world.actor("analis"), TrackingFilter(text="77/bkd")).items
