@@ -97,7 +97,7 @@ def _print_welcome(settings: Settings, ready: Ready) -> None:
         return
     table = Table(title=f"Demo accounts of the fictional province {settings.province}", title_justify="left")
     for heading in ("role", "user name", "password", "signing passphrase", "position"):
-        table.add_column(heading, no_wrap=heading != "position")
+        table.add_column(heading, no_wrap=heading != "position", overflow="fold")
     for account in ready.accounts:
         table.add_row(account.role, account.username, account.password, account.passphrase or "–",
                       account.position)
