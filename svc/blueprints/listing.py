@@ -12,7 +12,7 @@ from flask import Response, request, stream_with_context, url_for
 from werkzeug.datastructures import MultiDict
 
 from svc.days import parse_day
-from svc.services.tracking import TrackingFilter, TrackingItem
+from svc.services.tracking import ORDERS, TrackingFilter, TrackingItem
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # The file has Indonesian headings whatever the language of the screen, so its values are Indonesian too.
@@ -34,7 +34,7 @@ def filter_from(args: MultiDict[str, str]) -> TrackingFilter:
         medium=args.get("medium", ""), created_from=parse_day(args.get("created_from", "")),
         created_to=parse_day(args.get("created_to", "")), signed_from=parse_day(args.get("signed_from", "")),
         signed_to=parse_day(args.get("signed_to", "")),
-        order="oldest" if args.get("order") == "oldest" else "newest")
+        order=next((order for order in ORDERS if order == args.get("order")), "newest"))
 
 
 def link_with(endpoint: str, **changes: str) -> str:

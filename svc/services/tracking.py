@@ -21,7 +21,7 @@ EXPORT_LIMIT = 10_000
 _MAX_WORDS = 6
 STATUSES = ("draft", "in_review", "ready_to_sign", "signing", "signed", "issued", "rejected", "discarded")
 
-Order = Literal["newest", "oldest"]
+Order = Literal["newest", "oldest", "due", "signed"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def export_rows(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Iterator[Tr
     """Up to 10,000 rows of the same list, for the CSV file."""
     with deps.db.read_session() as session:
         statement = _filtered(deps, actor, wanted)
-        order = _order(wanted.order)
+        order = _KEYS[wanted.order].clauses(backward=False)
         rows = session.execute(statement.order_by(*order).limit(EXPORT_LIMIT).execution_options(yield_per=500))
         for row in rows:
             yield TrackingItem(*row[1:])
@@ -105,56 +105,75 @@ def quick_search(deps: Deps, actor: Actor, text: str) -> tuple[TrackingItem, ...
         return ()
     with deps.db.read_session() as session:
         statement = _filtered(deps, actor, TrackingFilter(text=text))
-        rows = session.execute(statement.order_by(*_order("newest")).limit(8))
+        rows = session.execute(statement.order_by(*_KEYS["newest"].clauses(backward=False)).limit(8))
         return tuple(TrackingItem(*row[1:]) for row in rows)
 
 
 def _page(session: Session, statement: Select[*tuple[Any, ...]], order: Order,
           cursor: Cursor | None) -> Page[TrackingItem]:
     backward = cursor is not None and cursor.is_backward
+    key = _KEYS[order]
     if cursor is not None:
-        statement = statement.where(_beyond(cursor, newer=(order == "newest") == backward))
-    effective: Order = order if not backward else ("oldest" if order == "newest" else "newest")
-    rows = list(session.execute(statement.order_by(*_order(effective)).limit(PAGE_SIZE + 1)))
+        statement = statement.where(key.beyond(cursor, backward=backward))
+    rows = list(session.execute(statement.order_by(*key.clauses(backward=backward)).limit(PAGE_SIZE + 1)))
     has_more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     if backward:
         rows.reverse()
     has_next = backward or has_more
     has_prev = cursor is not None and (not backward or has_more)
-    last = Cursor(rows[-1].created_at, rows[-1].id) if rows else None
-    first = Cursor(rows[0].created_at, rows[0].id) if rows else None
+    last = Cursor(getattr(rows[-1], key.name), rows[-1].id) if rows else None
+    first = Cursor(getattr(rows[0], key.name), rows[0].id) if rows else None
     return Page(
         items=tuple(TrackingItem(*row[1:]) for row in rows),
         next_cursor=last.encode() if last and has_next else "",
         prev_cursor=replace(first, is_backward=True).encode() if first and has_prev else "")
 
 
-def _order(order: Order) -> tuple[Any, Any]:
-    if order == "oldest":
-        return Decree.created_at.asc(), Decree.id.asc()
-    return Decree.created_at.desc(), Decree.id.desc()
+@dataclass(frozen=True)
+class _Key:
+    """What a list is ordered by: an instant, then the id. Rows without the instant are not in the list."""
+
+    name: str
+    column: Any
+    is_falling: bool
+
+    def clauses(self, *, backward: bool) -> tuple[Any, Any]:
+        if self.is_falling != backward:
+            return self.column.desc(), Decree.id.desc()
+        return self.column.asc(), Decree.id.asc()
+
+    def beyond(self, cursor: Cursor, *, backward: bool) -> ColumnElement[bool]:
+        """The rows behind the cursor, or before it when going back."""
+        same = self.column == cursor.at
+        if self.is_falling != backward:
+            return or_(self.column < cursor.at, and_(same, Decree.id < cursor.row_id))
+        return or_(self.column > cursor.at, and_(same, Decree.id > cursor.row_id))
 
 
-def _beyond(cursor: Cursor, *, newer: bool) -> ColumnElement[bool]:
-    if newer:
-        return or_(Decree.created_at > cursor.at,
-                   and_(Decree.created_at == cursor.at, Decree.id > cursor.row_id))
-    return or_(Decree.created_at < cursor.at, and_(Decree.created_at == cursor.at, Decree.id < cursor.row_id))
+_OPEN_TASK = aliased(Task)
+_KEYS: dict[Order, _Key] = {
+    "newest": _Key("created_at", Decree.created_at, is_falling=True),
+    "oldest": _Key("created_at", Decree.created_at, is_falling=False),
+    "due": _Key("due_at", _OPEN_TASK.due_at, is_falling=False),
+    "signed": _Key("signed_at", Decree.signed_at, is_falling=True),
+}
+ORDERS: tuple[Order, ...] = ("newest", "oldest", "due", "signed")
 
 
 def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[*tuple[Any, ...]]:
-    open_task = aliased(Task)
     statement = (
         select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
                Decree.legal_status, Decree.medium, Unit.name, Person.name, Decree.version_no,
-               Decree.created_at, Decree.signed_at, Position.title, open_task.due_at)
+               Decree.created_at, Decree.signed_at, Position.title, _OPEN_TASK.due_at)
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
-        .outerjoin(open_task, and_(open_task.decree_id == Decree.id, open_task.status == "open"))
-        .outerjoin(Position, Position.id == open_task.assignee_id)
+        .outerjoin(_OPEN_TASK, and_(_OPEN_TASK.decree_id == Decree.id, _OPEN_TASK.status == "open"))
+        .outerjoin(Position, Position.id == _OPEN_TASK.assignee_id)
         .where(visible_condition(actor), *_conditions(deps, actor, wanted)))
+    if wanted.order in {"due", "signed"}:
+        statement = statement.where(_KEYS[wanted.order].column.is_not(None))
     if wanted.overdue:
-        statement = statement.where(open_task.due_at < deps.clock.now())
+        statement = statement.where(_OPEN_TASK.due_at < deps.clock.now())
     if wanted.unit_code:
         statement = statement.where(Decree.unit_id.in_(_unit_and_below(wanted.unit_code)))
     return statement

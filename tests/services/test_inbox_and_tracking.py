@@ -111,6 +111,28 @@ def test_filters_and_orders(world: World, clock: FrozenClock) -> None:
     assert find(world, "analis", overdue=True) == [waiting]
 
 
+def test_by_deadline_and_by_signature(world: World, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "PAGE_SIZE", 1)
+    world.walk("draft")
+    later = world.walk("ready_to_sign")  # a signer has longer than an official
+    sooner = world.walk("in_review")
+    first = world.walk("issued")
+    clock.advance(hours=1)
+    second = world.walk("issued")
+    assert walk_pages(world, "due") == [sooner, later]
+    assert walk_pages(world, "signed") == [second, first]
+
+
+def walk_pages(world: World, order: tracking.Order) -> list[str]:
+    """Every page forwards; going back from the last one must show the one before it again."""
+    actor, wanted = world.actor("analis"), TrackingFilter(order=order)
+    pages = [tracking.load_page(world.deps, actor, wanted)]
+    while pages[-1].next_cursor:
+        pages.append(tracking.load_page(world.deps, actor, wanted, pages[-1].next_cursor))
+    assert tracking.load_page(world.deps, actor, wanted, pages[-1].prev_cursor).items == pages[-2].items
+    return [item.decree_id for page in pages for item in page.items]
+
+
 def test_agencies_do_not_see_each_other_but_the_bureau_sees_all(world: World) -> None:
     ours, theirs = world.walk("draft"), world.walk("draft", "surat-izin")
     assert find(world, "kasubbid") == [ours]
