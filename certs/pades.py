@@ -21,6 +21,7 @@ from pyhanko.sign.validation import read_certification_data
 from certs import errors
 from certs._aio import run_sync
 from certs.signer import LocalSigner, ServiceTimeStamper, encode_container
+from certs.signers.port import DocumentSigner, HashSigner
 from certs.tsa import TimeStampService
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "SignRequest",
     "SignatureBox",
     "SignedDocument",
+    "lift",
     "sign_pdf",
 ]
 
@@ -113,7 +115,7 @@ class _ContainerTooSmall(Exception):
 
 
 def sign_pdf(
-    pdf: bytes, request: SignRequest, signer: LocalSigner, tsa: TimeStampService | None
+    pdf: bytes, request: SignRequest, signer: HashSigner, tsa: TimeStampService | None
 ) -> SignedDocument:
     """Sign a PDF as ``/ETSI.CAdES.detached`` in an incremental update: ``pdf`` is a prefix of the result.
 
@@ -141,6 +143,20 @@ def sign_pdf(
             )
 
 
+@dataclass(frozen=True)
+class _LiftedSigner:
+    signer: HashSigner
+    tsa: TimeStampService | None
+
+    def sign(self, pdf: bytes, request: SignRequest) -> SignedDocument:
+        return sign_pdf(pdf, request, self.signer, self.tsa)
+
+
+def lift(signer: HashSigner, tsa: TimeStampService | None) -> DocumentSigner:
+    """A document signer of a hash signer; errors as for :func:`sign_pdf` and those of the hash signer."""
+    return _LiftedSigner(signer, tsa)
+
+
 def _time_stamper(request: SignRequest, tsa: TimeStampService | None) -> TimeStamper | None:
     if request.level is Level.B_B:
         return None
@@ -152,7 +168,7 @@ def _time_stamper(request: SignRequest, tsa: TimeStampService | None) -> TimeSta
 
 
 def _sign_once(
-    pdf: bytes, request: SignRequest, signer: LocalSigner, stamper: TimeStamper | None, reserved: int
+    pdf: bytes, request: SignRequest, signer: HashSigner, stamper: TimeStamper | None, reserved: int
 ) -> bytes:
     try:
         writer = _open_writer(pdf, request)
@@ -207,7 +223,7 @@ def _append_field(writer: IncrementalPdfFileWriter, request: SignRequest) -> Non
 def _embed(
     writer: IncrementalPdfFileWriter,
     request: SignRequest,
-    signer: LocalSigner,
+    signer: HashSigner,
     stamper: TimeStamper | None,
     reserved: int,
 ) -> bytes:

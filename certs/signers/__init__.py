@@ -1,0 +1,1 @@
+"""Where keys live: one port (:mod:`certs.signers.port`), one module a kind of backend."""
