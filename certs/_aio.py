@@ -12,12 +12,18 @@ T = TypeVar("T")
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; works whether or not the calling thread has a running event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:  # the usual case: no loop runs here
+    if not _has_running_loop():
         return _run(work)
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(_run, work).result()
+
+
+def _has_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -8,7 +8,7 @@ its bytes at once, and so stops both.
 
 from __future__ import annotations
 
-from asn1crypto import cms
+from asn1crypto import cms, crl, ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -35,6 +35,14 @@ class FrozenSignerInfo(_Frozen, cms.SignerInfo):  # type: ignore[misc]
     """A CMS SignerInfo that is never encoded again."""
 
 
+class FrozenList(_Frozen, crl.CertificateList):  # type: ignore[misc]
+    """A CRL that is never encoded again."""
+
+
+class FrozenResponse(_Frozen, ocsp.OCSPResponse):  # type: ignore[misc]
+    """An OCSP response that is never encoded again."""
+
+
 def to_asn1(certificate: x509.Certificate) -> FrozenCertificate:
     """The same certificate as asn1crypto's type."""
     encoded = certificate.public_bytes(Encoding.DER)
@@ -54,5 +62,19 @@ def freeze_signer(signer: cms.SignerInfo) -> FrozenSignerInfo:
     """The same SignerInfo, encoded once."""
     encoded = bytes(signer.dump())
     frozen: FrozenSignerInfo = FrozenSignerInfo.load(encoded)
+    frozen.encoded = encoded
+    return frozen
+
+
+def freeze_crl(encoded: bytes) -> FrozenList:
+    """A CRL of these DER bytes. :raises ValueError: they are none"""
+    frozen: FrozenList = FrozenList.load(encoded, strict=True)
+    frozen.encoded = encoded
+    return frozen
+
+
+def freeze_ocsp(encoded: bytes) -> FrozenResponse:
+    """An OCSP response of these DER bytes. :raises ValueError: they are none"""
+    frozen: FrozenResponse = FrozenResponse.load(encoded, strict=True)
     frozen.encoded = encoded
     return frozen

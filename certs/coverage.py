@@ -55,3 +55,9 @@ def update_is_legitimate(
     if not any(covers_whole_file(pdf, other) for other in others if other is not signature):
         return False
     return difference.modification_level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
+
+
+def signed_end(signature: EmbeddedPdfSignature) -> int:
+    """Where the signed part of the file ends, as the signature's ByteRange has it; 0 if that is odd."""
+    numbers = [int(number) for number in signature.byte_range]
+    return numbers[2] + numbers[3] if len(numbers) == 4 and min(numbers) >= 0 else 0

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from io import BytesIO
 
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
@@ -20,6 +19,7 @@ from pyhanko.sign.validation import read_certification_data
 
 from certs import errors
 from certs._aio import run_sync
+from certs._writer import field_names, open_writer
 from certs.signer import LocalSigner, ServiceTimeStamper, encode_container
 from certs.signers.port import DocumentSigner, HashSigner
 from certs.tsa import TimeStampService
@@ -36,15 +36,32 @@ __all__ = [
 
 _TOKEN_BYTES = 6144  # a token with its chain is 3 to 6 KiB
 _MAX_CONTAINER_BYTES = 256 * 1024
+_LOCK = fields.FieldMDPSpec(fields.FieldMDPAction.ALL)
 
 
 class Level(StrEnum):
-    """Signature levels of ETSI EN 319 142-1."""
+    """Signature levels of ETSI EN 319 142-1, and what plain CMS signatures in PDFs (ISO 32000-1) come to.
+
+    The names of the latter are EU DSS's: the service finds and augments them, and never makes them itself.
+    """
 
     B_B = "B-B"
     B_T = "B-T"
     B_LT = "B-LT"
     B_LTA = "B-LTA"
+    PKCS7_B = "PKCS7-B"
+    PKCS7_T = "PKCS7-T"
+    PKCS7_LT = "PKCS7-LT"
+    PKCS7_LTA = "PKCS7-LTA"
+
+    @property
+    def is_pades(self) -> bool:
+        return self.value.startswith("B-")
+
+    @property
+    def rank(self) -> int:
+        """0 for B, 1 for T, 2 for LT, 3 for LTA."""
+        return ("B", "T", "LT", "LTA").index(self.value.rsplit("-", 1)[1])
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,10 @@ class SignRequest:
     """What a signature states and where its widget lies; ``box`` None is an invisible field.
 
     ``signed_at`` (aware) is the claimed time, and the time at which the time stamp is asked for.
-    ``certify`` makes it a certifying signature that allows no changes (DocMDP P=1); only the first may be.
+    ``certify`` makes it a certifying signature (DocMDP); only the first may be. It allows no changes (P=1), or
+    with ``expects_more`` further signatures (P=2). ``locks`` closes all fields with this signature (FieldMDP)
+    and allows no changes from then on: for the last of several. ``level`` is B-B or B-T here; higher ones are
+    reached by :func:`certs.augment.augment`.
 
     :raises ValueError: ``signed_at`` is naive, the field's name is empty or has a full stop, or the box has
         no area
@@ -77,6 +97,8 @@ class SignRequest:
     contact: str = ""
     box: SignatureBox | None = None
     certify: bool = True
+    expects_more: bool = False
+    locks: bool = False
     level: Level = Level.B_T
 
     def __post_init__(self) -> None:
@@ -99,17 +121,6 @@ class SignedDocument:
     field_name: str
 
 
-class _PlainWriter(IncrementalPdfFileWriter):
-    """Leaves document information and XMP alone.
-
-    pyHanko would rewrite both with its own name and the machine's clock, which PDF/A validators are touchy
-    about (the two must agree) and which a signature has no business to change.
-    """
-
-    def _update_meta(self) -> None:
-        pass
-
-
 class _ContainerTooSmall(Exception):
     """The space kept for the signature was too small for it."""
 
@@ -121,7 +132,7 @@ def sign_pdf(
 
     The widget's appearance is empty, since the visible block is part of the page (and so PDF/A stays PDF/A).
 
-    :raises LevelUnsupported: B-LT and B-LTA are not made here
+    :raises LevelUnsupported: neither B-B nor B-T
     :raises TimestampUnavailable: B-T without a time-stamp service, or it refused
     :raises DocumentUnsignable: broken, encrypted, certified against changes, or lacks the box's page
     :raises FieldNameTaken: the document has a form field of that name
@@ -183,28 +194,18 @@ def _sign_once(
 
 
 def _open_writer(pdf: bytes, request: SignRequest) -> IncrementalPdfFileWriter:
-    """Strict reading throughout: what a strict reader refuses now would not be validated later either."""
-    writer = _PlainWriter(BytesIO(pdf), strict=True)
+    writer = open_writer(pdf)
     reader = writer.prev
-    if reader.encrypted:
-        raise errors.DocumentUnsignable("the document is encrypted")
     certification = read_certification_data(reader)
     if certification is not None and certification.permission is fields.MDPPerm.NO_CHANGES:
         raise errors.DocumentUnsignable("the document is certified against changes")
     if request.certify and next(iter(reader.embedded_signatures), None) is not None:
         raise errors.AlreadySigned("only the first signature can certify")
-    if request.field_name in _field_names(writer):
+    if request.field_name in field_names(writer):
         raise errors.FieldNameTaken(f"the document has a field {request.field_name}")
     if request.box is not None and request.box.page >= int(writer.root["/Pages"]["/Count"]):
         raise errors.DocumentUnsignable("the document lacks the page of the signature box")
     return writer
-
-
-def _field_names(writer: IncrementalPdfFileWriter) -> set[str]:
-    if "/AcroForm" not in writer.root:
-        return set()
-    form_fields = writer.root["/AcroForm"].get("/Fields", ())
-    return {str(field.get_object().get("/T", "")) for field in form_fields}
 
 
 def _append_field(writer: IncrementalPdfFileWriter, request: SignRequest) -> None:
@@ -216,6 +217,8 @@ def _append_field(writer: IncrementalPdfFileWriter, request: SignRequest) -> Non
         box=(box.llx, box.lly, box.urx, box.ury) if box else None,  # type: ignore[arg-type]
         empty_field_appearance=False,
         readable_field_name=f"Tanda tangan elektronik {request.signer_name}".strip(),
+        field_mdp_spec=_LOCK if request.locks else None,
+        doc_mdp_update_value=fields.MDPPerm.NO_CHANGES if request.locks else None,
     )
     fields.append_signature_field(writer, spec)
 
@@ -237,7 +240,8 @@ def _embed(
             mdp_setup=SigMDPSetup(
                 md_algorithm=digest_algorithm,
                 certify=request.certify,
-                docmdp_perms=fields.MDPPerm.NO_CHANGES if request.certify else None,
+                docmdp_perms=_permission(request),
+                field_lock=_LOCK if request.locks else None,
             ),
             appearance_setup=None,
         )
@@ -256,6 +260,14 @@ def _embed(
         raise _ContainerTooSmall
     embedding.send(container)
     return bytes(output.getvalue())
+
+
+def _permission(request: SignRequest) -> fields.MDPPerm | None:
+    if request.locks:
+        return fields.MDPPerm.NO_CHANGES
+    if not request.certify:
+        return None
+    return fields.MDPPerm.FILL_FORMS if request.expects_more else fields.MDPPerm.NO_CHANGES
 
 
 def _signature_dictionary(request: SignRequest, reserved: int) -> SignatureObject:

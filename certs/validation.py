@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Any
 
-from asn1crypto import crl as asn1_crl
-from asn1crypto import ocsp as asn1_ocsp
-from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.validation import ades, generic_cms
+from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
-from pyhanko.sign.validation.policy_decl import (
-    CertificateFetchingRule,
-    LocalKnowledge,
-    PdfSignatureValidationSpec,
-    RevinfoOnlineFetchingRule,
-    RevocationInfoGatheringSpec,
-    SignatureValidationSpec,
-)
-from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko.sign.validation.status import PdfSignatureStatus
-from pyhanko_certvalidator.context import CertValidationPolicySpec
-from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
-from pyhanko_certvalidator.policy_decl import NO_REVOCATION, REQUIRE_REVINFO, CertRevTrustPolicy
-from pyhanko_certvalidator.registry import SimpleTrustManager
-from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs import verdicts
 from certs._aio import run_sync
-from certs._asn1 import to_asn1
-from certs.coverage import covers_whole_file, update_is_legitimate
+from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
+from certs.knowledge import ensure_readable, gather_knowledge, state_of
+from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
 from certs.trust import TrustStore
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
 
@@ -44,8 +25,10 @@ __all__ = [
     "MAX_BYTES",
     "NO_SIGNATURE",
     "Indication",
+    "Proof",
     "Report",
     "SignatureReport",
+    "TimestampReport",
     "is_extension",
     "validate_pdf",
 ]
@@ -55,7 +38,7 @@ MAX_SIGNATURES = 50
 
 logger = logging.getLogger(__name__)
 # pyHanko logs a traceback with the signer's name for every signature that does not pass; the report says it.
-for _noisy in ("pyhanko.sign.validation", "pyhanko.sign.diff_analysis"):
+for _noisy in ("pyhanko.sign.validation", "pyhanko.sign.diff_analysis", "pyhanko_certvalidator"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 
@@ -67,6 +50,11 @@ class SignatureReport:
     or it proves nothing). ``serial`` is lower-case hexadecimal. ``level`` is as found in the file ("B-B",
     "B-T", "B-LT", "B-LTA", or "" where it is no PAdES). ``message`` is a sentence in English for logs and
     command line; screens word the sub-indication themselves.
+
+    ``proven_at`` is the earliest moment at which the signature is proven to have existed (None: only now), by
+    its own ``timestamp``, an ``archive`` time stamp or a ``register`` (``proven_by``). The certificate's state
+    at that moment and now is valid, revoked, expired, not_yet_valid or unknown (no revocation data).
+    ``covered_bytes`` is where the signed part of the file ends.
     """
 
     field_name: str
@@ -83,16 +71,42 @@ class SignatureReport:
     certifies: bool
     digest_algorithm: str
     message: str
+    proven_at: datetime | None = None
+    proven_by: str = ""
+    certificate_then: str = "unknown"
+    certificate_now: str = "unknown"
+    revoked_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    covered_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class TimestampReport:
+    """A document time stamp: what it says, whether it is believed, and until when its certificate lasts."""
+
+    field_name: str
+    at: datetime
+    authority: str
+    indication: Indication
+    sub_indication: str | None
+    covers_whole_file: bool
+    valid_to: datetime
 
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict over a file: its worst signature's, and never better than INDETERMINATE without one."""
+    """The verdict over a file: its worst signature's, and never better than INDETERMINATE without one.
+
+    ``is_covered`` says that the last signature or document time stamp covers the file to its last byte.
+    """
 
     indication: Indication
     sub_indication: str | None
     signatures: tuple[SignatureReport, ...]
     explanation: str
+    timestamps: tuple[TimestampReport, ...] = ()
+    is_covered: bool = False
 
     @property
     def passed(self) -> bool:
@@ -100,7 +114,7 @@ class Report:
         return self.indication is Indication.TOTAL_PASSED
 
 
-def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime) -> Report:
+def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[Proof] = ()) -> Report:
     """Validate every signature of a file; whatever the bytes are, a report comes back and nothing is raised.
 
     TOTAL-PASSED needs a chain to an anchor, current revocation data for every certificate below it, and a file
@@ -108,17 +122,20 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime) -> Report:
     reads (garbage, truncated, encrypted, larger than ``MAX_BYTES``) is INDETERMINATE/FORMAT_FAILURE. Nothing is
     fetched from the network: what is not in the file or in ``trust`` is missing.
 
+    :param now: the moment of validation; moved ahead it tells what will be provable then
+    :param proofs: what a register that the caller trusts says to have seen, and when
+
     :raises ValueError: ``now`` is naive, or a list in ``trust`` is not DER (a fault of ours, not of the file)
     """
     if now.tzinfo is None:
         raise ValueError("now must be aware")
-    specification = _specification(trust)
+    ensure_readable(trust)
     if len(pdf) > MAX_BYTES:
         return _unreadable(f"The file is larger than {MAX_BYTES // (1024 * 1024)} MiB.")
     if b"%PDF-" not in pdf[:1024]:
         return _unreadable("The file is not a PDF.")
     try:
-        return _validate(pdf, specification, now)
+        return _validate(pdf, trust, now, tuple(proofs))
     # The one place where everything is caught: parsers meet hostile bytes here, fail in ways that nobody can
     # list, and a file that breaks them must get a verdict, not an error page.
     except Exception as error:  # noqa: BLE001
@@ -135,7 +152,7 @@ def _unreadable(explanation: str) -> Report:
     return Report(Indication.INDETERMINATE, verdicts.FORMAT_FAILURE, (), explanation)
 
 
-def _validate(pdf: bytes, specification: SignatureValidationSpec, now: datetime) -> Report:
+def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof, ...]) -> Report:
     reader = PdfFileReader(BytesIO(pdf), strict=True)
     if reader.xrefs.hybrid_xrefs_present:
         # Word writes these, and pyHanko's strict mode judges none of them, for one reader may see other
@@ -143,41 +160,47 @@ def _validate(pdf: bytes, specification: SignatureValidationSpec, now: datetime)
         reader = PdfFileReader(BytesIO(pdf), strict=False)
     if reader.encrypted:
         return _unreadable("The file is encrypted.")
-    embedded = list(reader.embedded_signatures)
-    if len(embedded) > MAX_SIGNATURES:
+    if len(reader.embedded_signatures) > MAX_SIGNATURES:
         return _unreadable(f"The file has more than {MAX_SIGNATURES} signatures.")
-    reports = tuple(
-        _judge(pdf, signature, embedded, specification, now)
-        for signature in embedded
-        if signature.sig_object_type != "/DocTimeStamp"
-    )
+    return run_sync(_judge_all(pdf, reader, trust, proofs, now))
+
+
+async def _judge_all(
+    pdf: bytes, reader: PdfFileReader, trust: TrustStore, proofs: tuple[Proof, ...], now: datetime
+) -> Report:
+    embedded = list(reader.embedded_signatures)
+    signatures = [one for one in embedded if one.sig_object_type != "/DocTimeStamp"]
+    stamps = [one for one in embedded if one.sig_object_type == "/DocTimeStamp"]
+    for one in embedded:
+        one.compute_integrity_info()
+    archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader), proofs, now)
+    reports = tuple([_report(pdf, one, embedded, await judge_signature(one, archive, now), archive, now)
+                     for one in signatures])
     overall = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
-    return Report(overall.indication, overall.sub_indication, reports, overall.message)
+    return Report(
+        overall.indication, overall.sub_indication, reports, overall.message,
+        tuple(_stamp_report(pdf, one) for one in archive.stamps),
+        is_covered=any(covers_whole_file(pdf, one) for one in embedded))
 
 
-def _judge(
+def _report(
     pdf: bytes,
     signature: EmbeddedPdfSignature,
     embedded: list[EmbeddedPdfSignature],
-    specification: SignatureValidationSpec,
+    outcome: Outcome,
+    archive: Archive,
     now: datetime,
 ) -> SignatureReport:
-    signature.compute_integrity_info()  # type: ignore[no-untyped-call]
-    level = _level(signature)
-    result = run_sync(_ades_result(signature, level, specification, now))
-    verdict = verdicts.from_ades(result.ades_subindic, result.failure_msg)
-    if verdict.sub_indication == verdicts.CERTIFICATE_CHAIN_GENERAL_FAILURE:
-        verdict = run_sync(_without_revocation(signature, specification, now, verdict))
-    stamped_at = _proven_time(result)
+    verdict = outcome.verdict
     whole = covers_whole_file(pdf, signature)
-    if verdict.passed:
-        verdict = _check_dates(signature, stamped_at, level, now)
     if verdict.passed and not whole and not update_is_legitimate(pdf, signature, embedded):
         verdict = verdicts.indeterminate(
             verdicts.SIG_CONSTRAINTS_FAILURE,
             "The signed part is intact, but the file has bytes or changes that the signature does not cover.",
         )
     certificate = signature.signer_cert
+    then, _ = state_of(certificate, archive.knowledge, outcome.proven_at or now)
+    current, revoked_at = state_of(certificate, archive.knowledge, now)
     return SignatureReport(
         field_name=str(signature.field_name),
         indication=verdict.indication,
@@ -187,138 +210,49 @@ def _judge(
         serial=f"{certificate.serial_number:x}",
         issuer=str(certificate.issuer.human_friendly),
         claimed_at=_aware(signature.self_reported_timestamp),
-        timestamp_at=stamped_at,
-        level=level,
+        timestamp_at=outcome.stamped_at,
+        level=_level(signature),
         covers_whole_file=whole,
         certifies=_certifies(signature),
         digest_algorithm=str(signature.md_algorithm),
         message=verdict.message,
+        proven_at=outcome.proven_at,
+        proven_by=outcome.proven_by,
+        certificate_then=then,
+        certificate_now=current,
+        revoked_at=revoked_at,
+        valid_from=certificate.not_valid_before,
+        valid_to=certificate.not_valid_after,
+        covered_bytes=signed_end(signature),
     )
 
 
-async def _ades_result(
-    signature: EmbeddedPdfSignature, level: str, specification: SignatureValidationSpec, now: datetime
-) -> ades.AdESBasicValidationResult[Any]:
-    """The process of ETSI EN 319 102-1 that fits: 5.3 (basic), 5.5 (with time) or 5.6 (long term)."""
-    timing = ValidationTimingInfo(now, best_signature_time=now, point_in_time_validation=False)
-    if level in {"B-LT", "B-LTA"}:
-        return await ades.ades_lta_validation(
-            signature, PdfSignatureValidationSpec(specification), timing_info=timing
-        )
-    if not _has_time_stamp(signature):
-        return await ades.ades_basic_validation(
-            signature.signed_data, specification, timing_info=timing, raw_digest=signature.compute_digest()
-        )
-    return await ades.ades_with_time_validation(
-        signature.signed_data,
-        specification,
-        timing_info=timing,
-        raw_digest=signature.compute_digest(),
-        extra_status_kwargs=signature.summarise_integrity_info(),
-        status_cls=PdfSignatureStatus,
-    )
-
-
-async def _without_revocation(
-    signature: EmbeddedPdfSignature, specification: SignatureValidationSpec, now: datetime, verdict: Verdict
-) -> Verdict:
-    """TRY_LATER where only revocation data is missing, which pyHanko does not tell from a broken chain.
-
-    That is the case if the chain holds once nobody asks for revocation data.
-    """
-    lenient = replace(
-        specification,
-        cert_validation_policy=replace(
-            specification.cert_validation_policy, revinfo_policy=CertRevTrustPolicy(NO_REVOCATION)
-        ),
-    )
-    result = await ades.ades_basic_validation(
-        signature.signed_data,
-        lenient,
-        timing_info=ValidationTimingInfo(now, best_signature_time=now, point_in_time_validation=False),
-        raw_digest=signature.compute_digest(),
-    )
-    if isinstance(result.ades_subindic, AdESPassed):
-        return verdicts.indeterminate(verdicts.TRY_LATER)
-    return verdict
-
-
-def _specification(trust: TrustStore) -> SignatureValidationSpec:
-    return SignatureValidationSpec(
-        cert_validation_policy=_policy(trust.anchors),
-        ts_cert_validation_policy=_policy(trust.timestamp_anchors),
-        revinfo_gathering_policy=RevocationInfoGatheringSpec(
-            online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY,
-            certificate_fetching_rule=CertificateFetchingRule.NEVER_FETCH,
-        ),
-        local_knowledge=LocalKnowledge(
-            known_crls=[CRLContainer(asn1_crl.CertificateList.load(der, strict=True)) for der in trust.crls],
-            known_ocsps=[
-                container
-                for der in trust.ocsps
-                for container in OCSPContainer.load_multi(asn1_ocsp.OCSPResponse.load(der, strict=True))
-            ],
-            known_certs=[to_asn1(one) for one in trust.intermediates],
-        ),
-        key_usage_settings=KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"}),
-    )
-
-
-def _policy(anchors: Iterable[x509.Certificate]) -> CertValidationPolicySpec:
-    """Revocation data is required for every certificate under the anchor: silence is no proof."""
-    return CertValidationPolicySpec(
-        trust_manager=SimpleTrustManager.build(trust_roots=[to_asn1(one) for one in anchors]),
-        revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO),
-    )
+def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
+    certificate = stamp.signature.signer_cert
+    return TimestampReport(
+        field_name=str(stamp.signature.field_name), at=stamp.at, authority=_common_name(certificate.subject),
+        indication=stamp.verdict.indication, sub_indication=stamp.verdict.sub_indication,
+        covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=certificate.not_valid_after)
 
 
 def _level(signature: EmbeddedPdfSignature) -> str:
-    if signature.sig_object.get("/SubFilter") != SigSeedSubFilter.PADES.value:
+    """The level that the file's structure shows, in EU DSS's words for plain CMS; empty for other formats."""
+    kind = signature.sig_object.get("/SubFilter")
+    if kind not in {SigSeedSubFilter.PADES.value, SigSeedSubFilter.ADOBE_PKCS7_DETACHED.value}:
         return ""
+    family = "B" if kind == SigSeedSubFilter.PADES.value else "PKCS7"
     reader = signature.reader
     if any(stamp.signed_revision > signature.signed_revision for stamp in reader.embedded_timestamp_signatures):
-        return "B-LTA"
-    if not _has_time_stamp(signature):
-        return "B-B"
-    return "B-LT" if "/DSS" in reader.root else "B-T"
-
-
-def _has_time_stamp(signature: EmbeddedPdfSignature) -> bool:
-    tokens = generic_cms.extract_tst_data_iter(signature.signer_info, signed=False)
-    return next(iter(tokens), None) is not None
+        return f"{family}-LTA"
+    if next(iter(generic_cms.extract_tst_data_iter(signature.signer_info, signed=False)), None) is None:
+        return f"{family}-B"
+    return f"{family}-LT" if "/DSS" in reader.root else f"{family}-T"
 
 
 def _certifies(signature: EmbeddedPdfSignature) -> bool:
     permissions = signature.reader.root.get("/Perms", {})
     reference = permissions.raw_get("/DocMDP") if "/DocMDP" in permissions else None
     return reference is not None and reference == signature.sig_field.raw_get("/V")
-
-
-def _proven_time(result: ades.AdESBasicValidationResult[Any]) -> datetime | None:
-    """The time stamp's time, if the stamp itself is intact, trusted and unrevoked."""
-    validity = getattr(result.api_status, "timestamp_validity", None)
-    if validity is None or not (validity.valid and validity.intact and validity.trusted):
-        return None
-    return _aware(validity.timestamp)
-
-
-def _check_dates(
-    signature: EmbeddedPdfSignature, stamped_at: datetime | None, level: str, now: datetime
-) -> Verdict:
-    """Hold the proven time against the certificate's dates.
-
-    pyHanko's process with time lets an expired certificate pass on the strength of any valid time stamp,
-    without its revocation being looked at; ETSI EN 319 102-1 5.5.4 leaves that INDETERMINATE.
-    """
-    certificate = signature.signer_cert
-    moment = stamped_at or now
-    if moment < certificate.not_valid_before:
-        return verdicts.indeterminate(verdicts.NOT_YET_VALID)
-    if moment > certificate.not_valid_after:
-        return verdicts.indeterminate(verdicts.EXPIRED if stamped_at else verdicts.OUT_OF_BOUNDS_NO_POE)
-    if now > certificate.not_valid_after and level not in {"B-LT", "B-LTA"}:
-        return verdicts.indeterminate(verdicts.OUT_OF_BOUNDS_NO_POE)
-    return verdicts.PASSED
 
 
 def _aware(moment: datetime | None) -> datetime | None:

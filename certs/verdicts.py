@@ -25,6 +25,7 @@ NOT_YET_VALID = "NOT_YET_VALID"
 OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
 CERTIFICATE_CHAIN_GENERAL_FAILURE = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
 TRY_LATER = "TRY_LATER"
+TIMESTAMP_ORDER_FAILURE = "TIMESTAMP_ORDER_FAILURE"
 
 _SENTENCES = {
     "HASH_FAILURE": "The signed bytes were changed after signing.",
@@ -43,7 +44,7 @@ _SENTENCES = {
     "CRYPTO_CONSTRAINTS_FAILURE": "An algorithm or key is too weak.",
     "CRYPTO_CONSTRAINTS_FAILURE_NO_POE": "An algorithm or key is too weak by now.",
     TRY_LATER: "Whether the certificate is revoked cannot be told: current revocation data is missing.",
-    "TIMESTAMP_ORDER_FAILURE": "The time stamps contradict each other.",
+    TIMESTAMP_ORDER_FAILURE: "The time stamps contradict each other.",
     SIG_CONSTRAINTS_FAILURE: "The signature does not meet a condition set for it.",
     FORMAT_FAILURE: "The file or the signature in it cannot be read.",
     NO_SIGNATURE: "The file has no electronic signature.",

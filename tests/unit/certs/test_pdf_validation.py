@@ -71,9 +71,13 @@ def test_without_revocation_data_it_is_try_later(world: World, signed: SignedDoc
 
 
 def test_a_list_out_of_date_is_no_revocation_data(world: World, signed: SignedDocument) -> None:
-    report = validate_pdf(signed.pdf, world.trust(), world.later + timedelta(days=3))
-    assert report.indication is Indication.INDETERMINATE
-    assert not report.passed
+    old = build_crl(world.pki.issuing, (), world.now - timedelta(hours=3), world.now - timedelta(hours=1))
+    report = validate_pdf(signed.pdf, world.pki.trust_store([old]), world.later)
+    assert verdict(report) == ("INDETERMINATE", "TRY_LATER")
+
+
+def test_a_list_made_after_the_proven_signing_time_speaks_of_it_for_good(world: World, signed: SignedDocument) -> None:
+    assert validate_pdf(signed.pdf, world.trust(), world.later + timedelta(days=3)).passed
 
 
 def test_an_altered_byte_fails(world: World, signed: SignedDocument) -> None:

@@ -1,0 +1,202 @@
+"""Raise a stored signature's level: validation data (B-LT), archive time stamps (B-LTA), again and again.
+
+ETSI EN 319 142-1, 5.4 and 6.3. Nothing of what is there is touched; the old file is a prefix of the new one.
+For B-LTA the validation data and the document time stamp are one update, so that the time stamp covers the
+file to its last byte; repeated before the last time stamp's certificate ends, it keeps a signature provable
+for as long as somebody does so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+
+from asn1crypto import cms
+from cryptography import x509
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields
+from pyhanko.sign import general as pyhanko_general
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
+from pyhanko.sign.timestamps.common_utils import TimestampRequestError
+from pyhanko.sign.validation import generic_cms
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+
+from certs import errors
+from certs._aio import run_sync
+from certs._asn1 import freeze_crl, freeze_ocsp, to_asn1
+from certs._writer import PlainWriter, field_names, open_writer
+from certs.knowledge import read_store
+from certs.pades import Level
+from certs.revocation import Material, gather
+from certs.signer import ServiceTimeStamper
+from certs.trust import TrustStore
+from certs.tsa import TimeStampService
+
+_TOKEN_BYTES = 8192
+_FIELD = "StempelWaktu"
+_BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError,
+           pyhanko_general.SigningError)
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """A file at a higher level. ``provable_until`` is when the certificate of its last time stamp ends (UTC)."""
+
+    pdf: bytes
+    sha256: str
+    level: Level
+    provable_until: datetime
+
+
+def augment(
+    pdf: bytes,
+    level: Level,
+    tsa: TimeStampService,
+    trust: TrustStore,
+    now: datetime,
+    since: datetime | None = None,
+) -> Augmented:
+    """Append what the level needs; a file that is at B-LTA already gets a further archive time stamp.
+
+    :param level: B-LT or B-LTA, or the PKCS7 levels of that rank; the result tells which it became
+    :param trust: where certificates, lists and responses come from; nothing is fetched here
+    :param since: revocation data of the signers must be issued then or later (normally the proven signing time)
+    :raises RevocationDataMissing: a list or response is missing; each certificate is named with its addresses
+    :raises TimestampUnavailable: no time stamp was to be had; try again later
+    :raises DocumentUnsignable: it cannot be read, has no signature, or a signature without a time stamp
+    """
+    if level.rank < Level.B_LT.rank:
+        raise ValueError("only B-LT and B-LTA are reached by augmentation")
+    try:
+        writer = open_writer(pdf)
+        reader = PdfFileReader(BytesIO(pdf), strict=True)
+        material = _material(reader, _with_store(trust, reader), since)
+        _append_store(writer, material)
+        is_pades = _is_pades(reader)
+        if level.rank == Level.B_LT.rank:
+            output = BytesIO()
+            writer.write(output)  # type: ignore[no-untyped-call]
+            result = output.getvalue()
+        else:
+            result = _append_time_stamp(writer, tsa, now)
+        return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), provable_until(result))
+    except TimestampRequestError as error:
+        raise errors.TimestampUnavailable("the time-stamp authority gave no token") from error
+    except _BROKEN as error:
+        raise errors.DocumentUnsignable(f"the document cannot be read: {type(error).__name__}") from error
+
+
+def provable_until(pdf: bytes) -> datetime:
+    """When the certificate of the file's last time stamp ends (UTC): by then it needs a further one.
+
+    :raises DocumentUnsignable: it has no time stamp
+    """
+    reader = PdfFileReader(BytesIO(pdf), strict=True)
+    tokens = [one.signed_data for one in reader.embedded_timestamp_signatures]
+    if not tokens:
+        tokens = [token for one in reader.embedded_regular_signatures for token in _tokens(one.signer_info)]
+    ends = [_leaf(token).not_valid_after_utc for token in tokens]
+    if not ends:
+        raise errors.DocumentUnsignable("the document has no time stamp")
+    return ends[-1] if reader.embedded_timestamp_signatures else min(ends)
+
+
+def _named(level: Level, is_pades: bool) -> Level:
+    names = (Level.B_LT, Level.B_LTA) if is_pades else (Level.PKCS7_LT, Level.PKCS7_LTA)
+    return names[level.rank - Level.B_LT.rank]
+
+
+def _is_pades(reader: PdfFileReader) -> bool:
+    return all(one.sig_object.get("/SubFilter") == fields.SigSeedSubFilter.PADES.value
+               for one in reader.embedded_regular_signatures)
+
+
+def _material(reader: PdfFileReader, trust: TrustStore, since: datetime | None) -> Material:
+    """Everything for all signers, and for all time stamps so far."""
+    signers: list[x509.Certificate] = []
+    stampers: list[x509.Certificate] = []
+    known: list[x509.Certificate] = []
+    for signature in reader.embedded_regular_signatures:
+        tokens = list(_tokens(signature.signer_info))
+        if not tokens:
+            raise errors.DocumentUnsignable("a signature has no time stamp")
+        signers.append(_leaf(signature.signed_data))
+        known += _certificates(signature.signed_data)
+        for token in tokens:
+            stampers.append(_leaf(token))
+            known += _certificates(token)
+    if not signers:
+        raise errors.DocumentUnsignable("the document has no signature")
+    for stamp in reader.embedded_timestamp_signatures:
+        stampers.append(_leaf(stamp.signed_data))
+        known += _certificates(stamp.signed_data)
+    first = gather(signers, known, trust, since)
+    second = gather(stampers, known, trust)
+    return Material(
+        tuple(dict.fromkeys((*first.certificates, *second.certificates))),
+        tuple(dict.fromkeys((*first.crls, *second.crls))),
+        tuple(dict.fromkeys((*first.ocsps, *second.ocsps))))
+
+
+def _with_store(trust: TrustStore, reader: PdfFileReader) -> TrustStore:
+    """The same trust that also knows what the file's security store holds already."""
+    store = read_store(reader)
+    known = tuple(x509.load_der_x509_certificate(one) for one in store.certificates)
+    return TrustStore(trust.anchors, (*trust.intermediates, *known), trust.tsa_anchors,
+                      (*trust.crls, *store.crls), (*trust.ocsps, *store.ocsps))
+
+
+def _tokens(signer_info: cms.SignerInfo) -> Iterable[cms.SignedData]:
+    return generic_cms.extract_tst_data_iter(signer_info, signed=False)
+
+
+def _certificates(signed_data: cms.SignedData) -> list[x509.Certificate]:
+    return [x509.load_der_x509_certificate(choice.chosen.dump()) for choice in signed_data["certificates"]
+            if choice.name == "certificate"]
+
+
+def _leaf(signed_data: cms.SignedData) -> x509.Certificate:
+    """The signer's certificate of a CMS. :raises DocumentUnsignable: it does not bring it"""
+    identifier = signed_data["signer_infos"][0]["sid"]
+    for certificate in _certificates(signed_data):
+        issuer_and_serial = identifier.chosen
+        if identifier.name != "issuer_and_serial_number":
+            try:
+                own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+            except x509.ExtensionNotFound:
+                continue
+            if own == identifier.chosen.native:
+                return certificate
+        elif certificate.serial_number == issuer_and_serial["serial_number"].native:
+            return certificate
+    raise errors.DocumentUnsignable("a signature does not bring its signer's certificate")
+
+
+def _append_store(writer: PlainWriter, material: Material) -> None:
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        None,
+        certs=[to_asn1(one) for one in material.certificates],
+        crls=[freeze_crl(one) for one in material.crls],
+        ocsps=[freeze_ocsp(one) for one in material.ocsps],
+    )
+
+
+def _append_time_stamp(writer: PlainWriter, tsa: TimeStampService, now: datetime) -> bytes:
+    taken = field_names(writer)
+    name = next(f"{_FIELD}{number}" for number in range(1, 10_000) if f"{_FIELD}{number}" not in taken)
+    spec = fields.SigFieldSpec(name, readable_field_name="Stempel waktu arsip", empty_field_appearance=False)
+    fields.append_signature_field(writer, spec)
+    stamper = ServiceTimeStamper(tsa, now)
+    embedding = PdfCMSEmbedder().write_cms(name, writer, existing_fields_only=True)
+    next(embedding)
+    placeholder = DocumentTimestamp(bytes_reserved=2 * _TOKEN_BYTES)  # type: ignore[no-untyped-call]
+    embedding.send(SigObjSetup(sig_placeholder=placeholder))
+    prepared, output = embedding.send(SigIOSetup(md_algorithm="sha256", in_place=True))
+    embedding.send(run_sync(stamper.async_timestamp(prepared.document_digest, "sha256")).dump())
+    return bytes(output.getvalue())
