@@ -1,5 +1,6 @@
 """Typed tables by subject. Import from here; services alone may."""
 
+from svc.models.authorisation import AuthorisedDocument, Passkey, RemoteCall, SigningAuthorisation
 from svc.models.base import Base
 from svc.models.decrees import Decree, DecreeVersion, Register, RegisterEntry, StoredFile
 from svc.models.facts import CycleFact, DayFact
@@ -14,11 +15,13 @@ from svc.models.ops import (
     OutboxMessage,
 )
 from svc.models.people import Holding, Person, Position, Unit
+from svc.models.preservation import ArchivedDocument, Preservation, RevocationData, TrustAnchor
 from svc.models.signing import Credential, Signature, SigningAttempt
 
 __all__ = [
-    "ApiToken", "AuditCheckpoint", "AuditEvent", "AuditStream", "Base", "Credential", "CycleFact",
-    "DayFact", "Decree", "DecreeVersion", "Holding", "JobRun", "Notice", "OutboxMessage", "Paraf",
-    "Person", "Position", "Register", "RegisterEntry", "RouteVersion", "Signature", "SigningAttempt",
-    "StoredFile", "Task", "Unit",
+    "ApiToken", "ArchivedDocument", "AuditCheckpoint", "AuditEvent", "AuditStream", "AuthorisedDocument", "Base",
+    "Credential", "CycleFact", "DayFact", "Decree", "DecreeVersion", "Holding", "JobRun", "Notice",
+    "OutboxMessage", "Paraf", "Passkey", "Person", "Position", "Preservation", "Register", "RegisterEntry",
+    "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt", "SigningAuthorisation",
+    "StoredFile", "Task", "TrustAnchor", "Unit",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,23 +12,33 @@ from svc.models.base import Base, HasId, HasPublicId, Sha256
 
 
 class Credential(HasPublicId, Base):
-    """A signer's certificate and, for the stored kind, its sealed key (``certs.vault``)."""
+    """A signer's certificate and where its key lies.
+
+    ``key_envelope`` is the sealed key of the stored kind (``certs.vault``), or the sealed identity number by which
+    BSrE knows a signer. ``backend_config`` names the key elsewhere: token and label, or the remote credential; no
+    secret is in it. BSrE tells the certificate only with the first signature: until then ``certificate_pem`` and
+    ``serial`` are empty.
+    """
 
     __tablename__ = "credential"
     __table_args__ = (
         CheckConstraint("status IN ('active','locked','revoked','replaced')", name="status"),
+        CheckConstraint("backend IN ('stored','pkcs12','pkcs11','csc','bsre')", name="backend"),
+        CheckConstraint("second_factor IN ('','totp','passkey','any')", name="second_factor"),
         Index(None, "owner_id", "status"),
     )
 
     owner_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     backend: Mapped[str] = mapped_column(String(16), default="stored")
+    backend_config: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    second_factor: Mapped[str] = mapped_column(String(8), default="")  # what signing with it demands besides
     label: Mapped[str] = mapped_column(String(200))
     certificate_pem: Mapped[str] = mapped_column(Text)
     chain_pem: Mapped[str] = mapped_column(Text, default="")
     serial: Mapped[str] = mapped_column(String(64), index=True)  # hexadecimal
     issuer: Mapped[str] = mapped_column(String(300))
-    valid_from: Mapped[datetime]
-    valid_to: Mapped[datetime]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
     key_envelope: Mapped[bytes | None]
     is_own_issue: Mapped[bool] = mapped_column(default=True)  # from our CA: we publish its revocation
     status: Mapped[str] = mapped_column(String(12), default="active")
@@ -62,6 +73,8 @@ class SigningAttempt(HasPublicId, Base):
     capacity: Mapped[str] = mapped_column(String(12))
     state: Mapped[str] = mapped_column(String(12), default="claimed")
     signed_sha256: Mapped[str | None] = mapped_column(Sha256)
+    authorisation_id: Mapped[int | None] = mapped_column(ForeignKey("signing_authorisation.id"))
+    reference: Mapped[str | None] = mapped_column(String(200))  # what the backend can be asked with
     error_code: Mapped[str | None] = mapped_column(String(60))
     claimed_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -80,7 +93,7 @@ class Signature(HasId, Base):
     position_title: Mapped[str] = mapped_column(String(300))
     capacity: Mapped[str] = mapped_column(String(12))
     certificate_serial: Mapped[str] = mapped_column(String(64))
-    level: Mapped[str] = mapped_column(String(8))
+    level: Mapped[str] = mapped_column(String(9))
     field_name: Mapped[str] = mapped_column(String(80))
     signed_sha256: Mapped[str] = mapped_column(Sha256)
     signed_at: Mapped[datetime]

@@ -68,8 +68,8 @@ class CredentialView:
     subject: str
     issuer: str
     serial: str
-    valid_from: datetime
-    valid_to: datetime
+    valid_from: datetime | None
+    valid_to: datetime | None
     status: str
     is_own_issue: bool
     failures: int

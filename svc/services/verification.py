@@ -341,6 +341,8 @@ def _signers(session: Session, deps: Deps, found: _Found) -> tuple[SignerLine, .
 def _certificate_state(credential: Credential, at: datetime) -> str:
     if credential.revoked_at is not None and credential.revoked_at <= at:
         return "revoked"
+    if credential.valid_from is None or credential.valid_to is None:
+        return "unknown"
     if at < credential.valid_from:
         return "not_yet_valid"
     return "expired" if at > credential.valid_to else "valid"
