@@ -1,0 +1,208 @@
+"""What may be added after a signature: further signatures with their fields, and validation data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pikepdf
+from asn1crypto import crl, ocsp, x509
+
+from certs.anatomy.roles import Key, children, is_dictionary
+
+_FIELD_KEYS = frozenset(
+    {
+        "/FT", "/T", "/TU", "/TM", "/V", "/F", "/Ff", "/Type", "/Subtype", "/Rect", "/P", "/AP",
+        "/AS", "/MK", "/Border", "/BS", "/DA", "/Q", "/Lock", "/SV", "/Kids", "/Parent",
+    }
+)  # fmt: skip
+_VALUE_KEYS = frozenset(
+    {
+        "/Type", "/Filter", "/SubFilter", "/Contents", "/ByteRange", "/Cert", "/Reference",
+        "/Changes", "/Name", "/M", "/Location", "/Reason", "/ContactInfo", "/R", "/V",
+        "/Prop_Build", "/Prop_AuthTime", "/Prop_AuthType",
+    }
+)  # fmt: skip
+_ACTING = frozenset({"/A", "/AA", "/JS", "/JavaScript", "/URI", "/OpenAction", "/EF", "/OC", "/Ref", "/OPI"})
+_DSS_LISTS = {"/Certs": "certificate", "/CRLs": "list", "/OCSPs": "response"}
+_VRI_LISTS = {"/Cert": "certificate", "/CRL": "list", "/OCSP": "response"}
+_STREAM_KEYS = frozenset({"/Length", "/Filter", "/DecodeParms"})
+_FINGERPRINT = re.compile(r"/[0-9A-Fa-f]{40}")
+_MOST_OF_A_PAGE = 0.25
+_A4 = 595.0 * 842.0
+_MOST = 20_000
+
+
+@dataclass
+class Additions:
+    """Objects that only the newer revision has, and those of them that are explained so far."""
+
+    added: frozenset[Key]
+    explained: set[Key] = field(default_factory=set)
+    odd: list[tuple[str, Key, str]] = field(default_factory=list)
+    widgets: set[Key] = field(default_factory=set)
+    signed: int = 0
+
+    def note(self, code: str, value: Any, detail: str = "") -> None:
+        key = value.objgen if isinstance(value, pikepdf.Object) and value.is_indirect else (0, 0)
+        self.odd.append((code, key, detail))
+
+    def explain(self, value: Any) -> None:
+        """The value, if it is an added object of its own."""
+        if isinstance(value, pikepdf.Object) and value.is_indirect and value.objgen in self.added:
+            self.explained.add(value.objgen)
+
+    def explain_tree(self, value: Any) -> None:
+        """The value and all added objects below it; whatever acts or links outside is odd."""
+        waiting, seen = [value], set[Key]()
+        while waiting and len(seen) < _MOST:
+            one = waiting.pop()
+            if not isinstance(one, pikepdf.Object):
+                continue
+            if one.is_indirect:
+                if one.objgen not in self.added or one.objgen in seen:
+                    continue
+                seen.add(one.objgen)
+                self.explained.add(one.objgen)
+            for key, child in children(one):
+                if key in _ACTING:
+                    self.note("widget_odd", one, key)
+                waiting.append(child)
+
+    def signature_field(self, one: Any, locked: bool) -> None:
+        """A field that the older revision does not list."""
+        if not is_dictionary(one) or not one.is_indirect or one.objgen not in self.added:
+            self.note("field_odd", one)
+            return
+        if str(one.get("/FT", "")) != "/Sig":
+            self.note("field_added", one)
+            return
+        self.explain(one)
+        unknown = [key for key in one.keys() if key not in _FIELD_KEYS]  # noqa: SIM118
+        if unknown or "/Parent" in one:
+            self.note("field_odd", one, ", ".join(unknown) or "/Parent")
+        kids = one.get("/Kids", ())
+        if "/Subtype" in one:
+            self._widget(one)
+        for kid in kids:
+            self._kid(kid)
+        self.value(one, locked)
+
+    def _kid(self, kid: Any) -> None:
+        if not is_dictionary(kid) or "/T" in kid or any(key not in _FIELD_KEYS for key in kid.keys()):  # noqa: SIM118
+            self.note("field_odd", kid)
+            return
+        self.explain(kid)
+        self._widget(kid)
+
+    def _widget(self, widget: Any) -> None:
+        if str(widget.get("/Subtype", "")) != "/Widget":
+            self.note("annotation_added", widget)
+            return
+        self.widgets.add(widget.objgen)
+        self.appearance(widget)
+
+    def appearance(self, widget: Any) -> None:
+        """How a widget looks: anything that does not act and leaves most of the page visible."""
+        for key in ("/AP", "/MK", "/Border", "/BS", "/Lock", "/SV"):
+            self.explain_tree(widget.get(key, None))
+        rectangle = widget.get("/Rect", None)
+        if "/AP" not in widget and "/MK" not in widget:
+            return
+        left, lower, right, upper = (float(one) for one in rectangle) if rectangle is not None else (0,) * 4
+        page = widget.get("/P", None)
+        box = page.get("/MediaBox", None) if is_dictionary(page) else None
+        area = abs((float(box[2]) - float(box[0])) * (float(box[3]) - float(box[1]))) if box is not None else _A4
+        if abs((right - left) * (upper - lower)) > _MOST_OF_A_PAGE * area:
+            self.note("widget_covers_page", widget)
+
+    def value(self, one: Any, locked: bool) -> None:
+        """A field's new signature."""
+        value = one.get("/V", None)
+        if value is None:
+            self.note("added_empty_field", one)
+            return
+        kind = str(value.get("/Type", "/Sig")) if isinstance(value, pikepdf.Dictionary) else ""
+        if kind not in {"/Sig", "/DocTimeStamp"} or not value.is_indirect or value.objgen not in self.added:
+            self.note("signature_odd", one)
+            return
+        if any(key not in _VALUE_KEYS for key in value.keys()):  # noqa: SIM118
+            self.note("signature_odd", value)
+        methods = [str(item.get("/TransformMethod", "")) for item in value.get("/Reference", ())]
+        if any(method != "/FieldMDP" for method in methods):
+            self.note("certification_added", value)
+        if locked and kind == "/Sig":
+            self.note("certified_against_changes", value)
+        self.explain_tree(value)
+        self.signed += 1
+
+    def validation_data(self, store: Any, before: Any) -> None:
+        """A document security store (ISO 32000-2 12.8.4.3): certificates, lists and responses, nothing else."""
+        if not is_dictionary(store):
+            self.note("dss_payload", store, "no dictionary")
+            return
+        self.explain(store)
+        for key, value in children(store):
+            if key in _DSS_LISTS:
+                self._evidence(value, _DSS_LISTS[key])
+            elif key == "/VRI" and is_dictionary(value):
+                self.explain(value)
+                for name, details in children(value):
+                    self._details(name, details)
+            elif key != "/Type" or str(value) != "/DSS":
+                self.note("dss_payload", store, key)
+        if is_dictionary(before):
+            self._check_kept(before, store)
+
+    def _check_kept(self, before: Any, store: Any) -> None:
+        for key in _DSS_LISTS:
+            now = {item.objgen for item in store.get(key, ())}
+            if any(item.objgen not in now for item in before.get(key, ())):
+                self.note("dss_removed", store, key)
+
+    def _details(self, name: str, details: Any) -> None:
+        if not _FINGERPRINT.fullmatch(name) or not is_dictionary(details):
+            self.note("dss_payload", details, "VRI")
+            return
+        self.explain(details)
+        for key, value in children(details):
+            if key in _VRI_LISTS:
+                self._evidence(value, _VRI_LISTS[key])
+            elif key not in {"/Type", "/TU", "/TS"} or isinstance(value, pikepdf.Stream):
+                self.note("dss_payload", details, key)
+
+    def _evidence(self, items: Any, kind: str) -> None:
+        if not isinstance(items, pikepdf.Array):
+            self.note("dss_payload", items, "no array")
+            return
+        self.explain(items)
+        for item in items:
+            self._check_evidence(item, kind)
+
+    def _check_evidence(self, item: Any, kind: str) -> None:
+        if not isinstance(item, pikepdf.Stream) or any(key not in _STREAM_KEYS for key in item.keys()):  # noqa: SIM118
+            self.note("dss_payload", item, "no plain stream")
+            return
+        if item.objgen in self.explained:
+            return
+        self.explain(item)
+        try:
+            _READERS[kind](item.read_bytes())
+        except (ValueError, TypeError, KeyError):
+            self.note("dss_payload", item, f"no {kind}")
+
+
+# Strict loading refuses bytes behind the value; a look at one field refuses what is no such value.
+_READERS: dict[str, Callable[[bytes], object]] = {
+    "certificate": lambda der: x509.Certificate.load(der, strict=True)["tbs_certificate"]["serial_number"].native,
+    "list": lambda der: crl.CertificateList.load(der, strict=True)["tbs_cert_list"]["this_update"].native,
+    "response": lambda der: ocsp.OCSPResponse.load(der, strict=True)["response_status"].native,
+}
+
+
+def same_prefix(older: Iterable[Any], newer: list[str]) -> bool:
+    """Whether the newer list begins with the older one."""
+    before = list(older)
+    return newer[: len(before)] == before

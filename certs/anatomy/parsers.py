@@ -1,0 +1,127 @@
+"""The same file through two parsers that know nothing of ours: qpdf and pyHanko."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pikepdf
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import ObjStreamRef
+
+from certs.anatomy.findings import Limits, Notebook
+from certs.anatomy.revisions import Revision
+from certs.anatomy.sections import Entry, Kind
+
+QPDF_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError)
+_PYHANKO_ERRORS = (
+    PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, RecursionError,
+    OSError, OverflowError, NotImplementedError,
+)  # fmt: skip
+
+
+def open_qpdf(data: bytes) -> Any:
+    """The file as qpdf reads it: nothing is repaired, no inherited attribute is pushed down."""
+    return pikepdf.open(BytesIO(data), attempt_recovery=False, inherit_page_attributes=False)
+
+
+@dataclass(frozen=True)
+class FieldSignature:
+    """A signature field's value: number of the object (0 if it is written inside the field)."""
+
+    field_number: int
+    value_number: int
+    value_generation: int
+
+
+def compare_with_qpdf(
+    data: bytes, revisions: tuple[Revision, ...], views: list[dict[int, Entry]], notes: Notebook
+) -> None:
+    """Open every revision as the file that it once was, and compare the tables of objects."""
+    for revision, view in zip(revisions, views, strict=True):
+        prefix = data if revision.end == len(data) else data[: revision.end]
+        try:
+            with open_qpdf(prefix) as document:
+                table = document.get_xref_table()
+                theirs = {number[0]: _qpdf_entry(number, entry) for number, entry in table.items()}
+                repeated = len(table) - len(theirs)
+        except QPDF_ERRORS as error:
+            notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
+            continue
+        if theirs != view or repeated:
+            odd = sorted(set(theirs.items()) ^ set(view.items()))
+            notes.note("xref_disagrees", revision.start, f"qpdf, object {odd[0][0] if odd else 0}")
+
+
+def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:
+    if entry.type == 1:
+        return Entry(Kind.AT_OFFSET, entry.offset, number[1])
+    return Entry(Kind.IN_STREAM, entry.obj_stream_number, entry.obj_stream_index)
+
+
+def compare_with_pyhanko(data: bytes, revisions: tuple[Revision, ...], notes: Notebook) -> None:
+    """Compare section by section with what pyHanko, reading strictly, makes of the file."""
+    sections = [section for revision in revisions for section in reversed(revision.sections)]
+    hybrid = any(section.hybrid for section in sections)
+    try:
+        xrefs = PdfFileReader(BytesIO(data), strict=not hybrid).xrefs
+        if xrefs.total_revisions != len(sections):
+            notes.note("xref_disagrees", 0, "pyHanko counts other revisions")
+            return
+        for index, section in enumerate(sections):
+            theirs = dict(_pyhanko_entries(xrefs, index))
+            ours = {number: entry for number, entry in section.merged.items() if number and entry.kind is not Kind.FREE}
+            if theirs != ours:
+                notes.note("xref_disagrees", section.start, "pyHanko")
+    except _PYHANKO_ERRORS as error:
+        notes.note("parser_refuses", 0, f"pyHanko: {type(error).__name__}")
+
+
+def _pyhanko_entries(xrefs: Any, index: int) -> Iterator[tuple[int, Entry]]:
+    for reference in xrefs.explicit_refs_in_revision(index):
+        place = xrefs.get_historical_ref(reference, index) if reference.generation >= 0 else None
+        if isinstance(place, ObjStreamRef):
+            yield reference.idnum, Entry(Kind.IN_STREAM, place.obj_stream_id, place.ix_in_stream)
+        elif place is not None:
+            yield reference.idnum, Entry(Kind.AT_OFFSET, place, reference.generation)
+
+
+def signature_fields(data: bytes, limits: Limits, notes: Notebook) -> list[FieldSignature]:
+    """The signed signature fields as qpdf finds them under the catalogue's form."""
+    found: list[FieldSignature] = []
+    try:
+        with open_qpdf(data) as document:
+            form = document.Root.get("/AcroForm", None)
+            fields = form.get("/Fields", None) if isinstance(form, pikepdf.Dictionary) else None
+            if fields is not None:
+                _walk(list(fields), limits, notes, found)
+            if document.get_warnings():
+                notes.note("parser_complains", 0, "qpdf")
+    except QPDF_ERRORS as error:
+        notes.note("parser_refuses", 0, f"qpdf: {type(error).__name__}")
+    return found
+
+
+def _walk(roots: list[Any], limits: Limits, notes: Notebook, found: list[FieldSignature]) -> None:
+    waiting = [(one, 1, "") for one in roots]
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        field, depth, inherited = waiting.pop()
+        if depth > limits.field_depth or len(seen) > limits.fields or len(waiting) > limits.fields:
+            notes.note("fields_too_deep" if depth > limits.field_depth else "too_many_fields", 0)
+            return
+        if not isinstance(field, pikepdf.Dictionary) or not field.is_indirect or field.objgen in seen:
+            notes.note("field_odd", 0, "written inside another object, no dictionary, or listed twice")
+            continue
+        seen.add(field.objgen)
+        kind = str(field.get("/FT", inherited))
+        value = field.get("/V", None)
+        if kind == "/Sig" and isinstance(value, pikepdf.Dictionary):
+            number, generation = value.objgen if value.is_indirect else (0, 0)
+            found.append(FieldSignature(field.objgen[0], number, generation))
+        kids = field.get("/Kids", None)
+        if isinstance(kids, pikepdf.Array):
+            waiting += [(kid, depth + 1, kind) for kid in kids if "/T" in kid or kind == "/Sig"]
