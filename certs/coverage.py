@@ -35,14 +35,12 @@ def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
     return container == signature.pkcs7_content and not padding.strip(b"\0")
 
 
-def update_is_legitimate(
-    pdf: bytes, signature: EmbeddedPdfSignature, others: list[EmbeddedPdfSignature]
-) -> bool:
-    """Whether what follows the signed revision are further signatures or time stamps, and nothing else.
+def update_is_legitimate(signature: EmbeddedPdfSignature) -> bool:
+    """Whether pyHanko's analysis finds what follows the signed revision allowed: further signatures, time stamps,
+    validation data; and the signature's own DocMDP and FieldMDP permit them.
 
-    The last of them covers the whole file, and the signature's own DocMDP allows them. An update that nobody
-    signed is never legitimate, not even one of validation data alone: pyHanko counts changed metadata among
-    those, and a document's title is not for others to change.
+    It counts changed metadata as harmless, so it is only half of the judgement
+    (``certs.structure.compare_revisions`` is the other).
     """
     if signature.reader.xrefs.hybrid_xrefs_present:  # readers may disagree on what the update changed
         return False
@@ -51,8 +49,6 @@ def update_is_legitimate(
     if summary["coverage"] is not SignatureCoverageLevel.ENTIRE_REVISION or not summary["docmdp_ok"]:
         return False
     if not isinstance(difference, DiffResult):
-        return False
-    if not any(covers_whole_file(pdf, other) for other in others if other is not signature):
         return False
     return difference.modification_level in {ModificationLevel.LTA_UPDATES, ModificationLevel.FORM_FILLING}
 

@@ -18,6 +18,7 @@ from certs._aio import run_sync
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
+from certs.structure import Finding, StructureFindings, compare_revisions, examine, precheck
 from certs.trust import TrustStore
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
 
@@ -35,6 +36,9 @@ __all__ = [
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_SIGNATURES = 50
+
+UNSIGNED_UPDATE = "unsigned_update"
+_UNCOVERED = "The signed part is intact, but the file has bytes or changes that the signature does not cover"
 
 logger = logging.getLogger(__name__)
 # pyHanko logs a traceback with the signer's name for every signature that does not pass; the report says it.
@@ -98,7 +102,7 @@ class TimestampReport:
 class Report:
     """The verdict over a file: its worst signature's, and never better than INDETERMINATE without one.
 
-    ``is_covered`` says that the last signature or document time stamp covers the file to its last byte.
+    ``findings`` are what the file's structure leaves unexplained (``certs.structure``).
     """
 
     indication: Indication
@@ -106,12 +110,17 @@ class Report:
     signatures: tuple[SignatureReport, ...]
     explanation: str
     timestamps: tuple[TimestampReport, ...] = ()
-    is_covered: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
         """True only if every signature is TOTAL-PASSED and there is one."""
         return self.indication is Indication.TOTAL_PASSED
+
+    @property
+    def explained(self) -> bool:
+        """Every byte is accounted for, and the last signature or document time stamp covers the whole file."""
+        return not self.findings
 
 
 def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[Proof] = ()) -> Report:
@@ -134,6 +143,9 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[
         return _unreadable(f"The file is larger than {MAX_BYTES // (1024 * 1024)} MiB.")
     if b"%PDF-" not in pdf[:1024]:
         return _unreadable("The file is not a PDF.")
+    refused = precheck(pdf)
+    if refused:
+        return _unreadable(f"The file is not looked into: {_codes(refused)}.", refused)
     try:
         return _validate(pdf, trust, now, tuple(proofs))
     # The one place where everything is caught: parsers meet hostile bytes here, fail in ways that nobody can
@@ -148,8 +160,12 @@ def is_extension(original: bytes, signed: bytes) -> bool:
     return len(signed) > len(original) and signed.startswith(original)
 
 
-def _unreadable(explanation: str) -> Report:
-    return Report(Indication.INDETERMINATE, verdicts.FORMAT_FAILURE, (), explanation)
+def _unreadable(explanation: str, findings: tuple[Finding, ...] = ()) -> Report:
+    return Report(Indication.INDETERMINATE, verdicts.FORMAT_FAILURE, (), explanation, findings=findings)
+
+
+def _codes(findings: Iterable[Finding]) -> str:
+    return ", ".join(dict.fromkeys(one.code for one in findings))
 
 
 def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof, ...]) -> Report:
@@ -174,30 +190,28 @@ async def _judge_all(
     for one in embedded:
         one.compute_integrity_info()
     archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader), proofs, now)
-    reports = tuple([_report(pdf, one, embedded, await judge_signature(one, archive, now), archive, now)
+    structure = examine(pdf)
+    reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
     overall = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
     return Report(
         overall.indication, overall.sub_indication, reports, overall.message,
         tuple(_stamp_report(pdf, one) for one in archive.stamps),
-        is_covered=any(covers_whole_file(pdf, one) for one in embedded))
+        findings=structure.findings)
 
 
 def _report(
     pdf: bytes,
     signature: EmbeddedPdfSignature,
-    embedded: list[EmbeddedPdfSignature],
+    structure: StructureFindings,
     outcome: Outcome,
     archive: Archive,
     now: datetime,
 ) -> SignatureReport:
     verdict = outcome.verdict
     whole = covers_whole_file(pdf, signature)
-    if verdict.passed and not whole and not update_is_legitimate(pdf, signature, embedded):
-        verdict = verdicts.indeterminate(
-            verdicts.SIG_CONSTRAINTS_FAILURE,
-            "The signed part is intact, but the file has bytes or changes that the signature does not cover.",
-        )
+    if verdict.passed:
+        verdict = _hold_against_structure(pdf, signature, structure, verdict)
     certificate = signature.signer_cert
     then, _ = state_of(certificate, archive.knowledge, outcome.proven_at or now)
     current, revoked_at = state_of(certificate, archive.knowledge, now)
@@ -225,6 +239,27 @@ def _report(
         valid_to=certificate.not_valid_after,
         covered_bytes=signed_end(signature),
     )
+
+
+def _hold_against_structure(
+    pdf: bytes, signature: EmbeddedPdfSignature, structure: StructureFindings, verdict: Verdict
+) -> Verdict:
+    """What stands behind the signed part must be further signatures and what validates them, nothing else.
+
+    Two judges must agree on that: pyHanko's difference analysis and our own comparison of objects. An unsigned
+    update at the end is borne only if it adds validation data and nothing else (B-LT).
+    """
+    odd = _codes(one for one in structure.findings if one.code != UNSIGNED_UPDATE)
+    if odd:
+        return verdicts.indeterminate(
+            verdicts.SIG_CONSTRAINTS_FAILURE, f"{_UNCOVERED} ({odd}).")
+    if covers_whole_file(pdf, signature):
+        return verdict
+    changed = _codes(compare_revisions(pdf, signed_end(signature)))
+    if changed or not update_is_legitimate(signature):
+        return verdicts.indeterminate(
+            verdicts.SIG_CONSTRAINTS_FAILURE, f"{_UNCOVERED} ({changed})." if changed else f"{_UNCOVERED}.")
+    return verdict
 
 
 def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
