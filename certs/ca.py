@@ -16,7 +16,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs import errors
 from certs.profiles import (
+    NOWHERE,
     PDF_SIGNING,
+    Addresses,
+    address_extensions,
     authority_extensions,
     ca_extensions,
     end_entity_extensions,
@@ -27,6 +30,9 @@ from certs.vault import open_secret, seal_secret
 
 SIGNER_VALID_DAYS = 730
 PKI_PURPOSE = "development-pki"
+
+TSA_DAYS = 1825
+OCSP_DAYS = 730
 
 _ROLES = ("root", "issuing", "tsa", "ocsp")
 
@@ -49,11 +55,22 @@ class Issued:
 
 
 @dataclass(frozen=True)
+class Retired:
+    """A certificate whose key was replaced: what it signed stays valid, and it is needed to check that.
+
+    ``role`` is ``tsa``, ``ocsp`` or ``audit``.
+    """
+
+    role: str
+    certificate: x509.Certificate
+
+
+@dataclass(frozen=True)
 class DevelopmentPki:
-    """Everything :func:`create_development_pki` made.
+    """Everything :func:`create_development_pki` made, and what :mod:`certs.renewal` replaced since.
 
     ``root_crl`` (DER) is the root's own, empty list, valid as long as the root: the root's key need not be
-    at hand in daily use.
+    at hand in daily use. ``retired`` is in the order of replacement, oldest first.
     """
 
     root: Issued
@@ -61,6 +78,11 @@ class DevelopmentPki:
     tsa: Issued
     ocsp: Issued
     root_crl: bytes
+    retired: tuple[Retired, ...] = ()
+
+    def retired_certificates(self, role: str) -> tuple[x509.Certificate, ...]:
+        """The replaced certificates of a role, newest first."""
+        return tuple(one.certificate for one in reversed(self.retired) if one.role == role)
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
@@ -78,7 +100,8 @@ class DevelopmentPki:
     def to_sealed(self, server_key: bytes) -> bytes:
         """All certificates and keys in one blob under the server key; purpose is ``PKI_PURPOSE``."""
         issued = {role: _issued_to_json(getattr(self, role)) for role in _ROLES}
-        document = {"version": 1, "root_crl": _b64(self.root_crl), "issued": issued}
+        retired = [[one.role, _b64(one.certificate.public_bytes(serialization.Encoding.DER))] for one in self.retired]
+        document = {"version": 1, "root_crl": _b64(self.root_crl), "issued": issued, "retired": retired}
         return seal_secret(json.dumps(document).encode(), server_key, PKI_PURPOSE)
 
     @classmethod
@@ -88,7 +111,9 @@ class DevelopmentPki:
         try:
             document = json.loads(plain)
             issued = {role: _issued_from_json(document["issued"][role]) for role in _ROLES}
-            return cls(root_crl=base64.b64decode(document["root_crl"]), **issued)
+            retired = tuple(Retired(str(role), x509.load_der_x509_certificate(base64.b64decode(der)))
+                            for role, der in document.get("retired", ()))
+            return cls(root_crl=base64.b64decode(document["root_crl"]), retired=retired, **issued)
         except (ValueError, KeyError, TypeError) as error:
             raise errors.EnvelopeBroken("the sealed blob is not a development PKI") from error
 
@@ -118,19 +143,26 @@ def generate_signer_key(key_size: int = 2048) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=key_size)
 
 
-def create_development_pki(organisation: str, now: datetime, key_size: int = 2048) -> DevelopmentPki:
+def create_development_pki(
+    organisation: str,
+    now: datetime,
+    key_size: int = 2048,
+    root_addresses: Addresses = NOWHERE,
+    issuing_addresses: Addresses = NOWHERE,
+) -> DevelopmentPki:
     """Make root (10 years), issuing CA (8), TSA (5) and OCSP signer (2); all clearly named as development.
 
     Profiles follow RFC 5280, RFC 3161 2.3 (critical extendedKeyUsage timeStamping) and RFC 6960 4.2.2.2.1.
+
+    :param root_addresses: where the root publishes; stands in the issuing CA's and the TSA's certificate
+    :param issuing_addresses: where the issuing CA publishes; stands in the OCSP signer's
     """
     root = _create_ca(_ca_name(organisation, "Root CA"), None, now, 3650, 1, key_size)
-    issuing = _create_ca(_ca_name(organisation, "Issuing CA"), root, now, 2920, 0, key_size)
-    tsa = _create_unit(
-        _ca_name(organisation, "TSA"), root, now, 1825, ExtendedKeyUsageOID.TIME_STAMPING, key_size
-    )
-    ocsp = _create_unit(
-        _ca_name(organisation, "OCSP"), issuing, now, 730, ExtendedKeyUsageOID.OCSP_SIGNING, key_size
-    )
+    issuing = _create_ca(_ca_name(organisation, "Issuing CA"), root, now, 2920, 0, key_size, root_addresses)
+    tsa = create_unit(_ca_name(organisation, "TSA"), root, now, TSA_DAYS,
+                      ExtendedKeyUsageOID.TIME_STAMPING, key_size, root_addresses)
+    ocsp = create_unit(_ca_name(organisation, "OCSP"), issuing, now, OCSP_DAYS,
+                       ExtendedKeyUsageOID.OCSP_SIGNING, key_size, issuing_addresses)
     root_crl = build_crl(root, (), now, root.certificate.not_valid_after_utc)
     return DevelopmentPki(root, issuing, tsa, ocsp, root_crl)
 
@@ -143,6 +175,7 @@ def issue_signer_certificate(
     valid_days: int = SIGNER_VALID_DAYS,
     crl_url: str | None = None,
     ocsp_url: str | None = None,
+    ca_issuers_url: str | None = None,
 ) -> x509.Certificate:
     """A certificate for signing documents: digitalSignature and nonRepudiation, EKU document signing (RFC 9336)
     and Adobe PDF signing. Never outlives its issuer."""
@@ -151,7 +184,8 @@ def issue_signer_certificate(
     builder = _builder(_signer_name(subject), issuing.certificate.subject, public_key, start, end)
     builder = authority_extensions(builder, public_key, issuing.key.public_key())
     builder = end_entity_extensions(
-        builder, key_usage(digital_signature=True, content_commitment=True), PDF_SIGNING, crl_url, ocsp_url
+        builder, key_usage(digital_signature=True, content_commitment=True), PDF_SIGNING,
+        Addresses(crl_url, ocsp_url, ca_issuers_url),
     )
     return builder.sign(issuing.key, hashes.SHA256())
 
@@ -231,27 +265,32 @@ def _builder(
 
 
 def _create_ca(
-    name: x509.Name, issuer: Issued | None, now: datetime, days: int, path_length: int, key_size: int
+    name: x509.Name, issuer: Issued | None, now: datetime, days: int, path_length: int, key_size: int,
+    addresses: Addresses = NOWHERE,
 ) -> Issued:
     key = generate_signer_key(key_size)
     signing_key, issuer_name = (key, name) if issuer is None else (issuer.key, issuer.certificate.subject)
     start = now.replace(microsecond=0)
     builder = _builder(name, issuer_name, key.public_key(), start, start + timedelta(days=days))
     builder = authority_extensions(builder, key.public_key(), signing_key.public_key())
-    builder = ca_extensions(builder, path_length)
+    builder = address_extensions(ca_extensions(builder, path_length), addresses)
     return Issued(builder.sign(signing_key, hashes.SHA256()), key)
 
 
-def _create_unit(
-    name: x509.Name, issuer: Issued, now: datetime, days: int, usage: x509.ObjectIdentifier, key_size: int
+def create_unit(
+    name: x509.Name, issuer: Issued, now: datetime, days: int, usage: x509.ObjectIdentifier, key_size: int,
+    addresses: Addresses = NOWHERE,
 ) -> Issued:
+    """A new key with a certificate for one machine purpose (``usage``: time stamping or OCSP signing).
+
+    Never outlives its issuer. An OCSP signer's is marked as not to be checked itself (RFC 6960 4.2.2.2.1).
+    """
     key = generate_signer_key(key_size)
     start = now.replace(microsecond=0)
-    builder = _builder(
-        name, issuer.certificate.subject, key.public_key(), start, start + timedelta(days=days)
-    )
+    end = min(start + timedelta(days=days), issuer.certificate.not_valid_after_utc)
+    builder = _builder(name, issuer.certificate.subject, key.public_key(), start, end)
     builder = authority_extensions(builder, key.public_key(), issuer.key.public_key())
-    builder = end_entity_extensions(builder, key_usage(digital_signature=True), (usage,))
+    builder = end_entity_extensions(builder, key_usage(digital_signature=True), (usage,), addresses)
     if usage == ExtendedKeyUsageOID.OCSP_SIGNING:
         builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
     return Issued(builder.sign(issuer.key, hashes.SHA256()), key)

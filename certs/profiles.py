@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -16,6 +17,18 @@ PDF_SIGNING = (DOCUMENT_SIGNING, ADOBE_PDF_SIGNING)
 DEVELOPMENT_POLICY = x509.ObjectIdentifier("2.25.231905274608347220")
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where an issuer publishes its list, answers OCSP and gives its certificate; None: not said."""
+
+    crl_url: str | None = None
+    ocsp_url: str | None = None
+    ca_issuers_url: str | None = None
+
+
+NOWHERE = Addresses()
 
 
 def key_usage(
@@ -62,8 +75,7 @@ def end_entity_extensions(
     builder: x509.CertificateBuilder,
     usage: x509.KeyUsage,
     purposes: Sequence[x509.ObjectIdentifier],
-    crl_url: str | None = None,
-    ocsp_url: str | None = None,
+    addresses: Addresses = NOWHERE,
 ) -> x509.CertificateBuilder:
     """What makes a certificate an end entity's; the purpose of a time-stamp unit is critical (RFC 3161 2.3)."""
     builder = (
@@ -73,12 +85,19 @@ def end_entity_extensions(
             x509.ExtendedKeyUsage(purposes), critical=ExtendedKeyUsageOID.TIME_STAMPING in purposes
         )
     )
-    if crl_url:
-        point = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+    return address_extensions(builder, addresses)
+
+
+def address_extensions(builder: x509.CertificateBuilder, addresses: Addresses) -> x509.CertificateBuilder:
+    """CRL distribution point, and authority information access in the order OCSP, CA certificate."""
+    if addresses.crl_url:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(addresses.crl_url)], None, None, None)
         builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
-    if ocsp_url:
-        access = x509.AccessDescription(
-            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp_url)
-        )
-        builder = builder.add_extension(x509.AuthorityInformationAccess([access]), critical=False)
+    methods = (
+        (AuthorityInformationAccessOID.OCSP, addresses.ocsp_url),
+        (AuthorityInformationAccessOID.CA_ISSUERS, addresses.ca_issuers_url),
+    )
+    accesses = [x509.AccessDescription(oid, x509.UniformResourceIdentifier(url)) for oid, url in methods if url]
+    if accesses:
+        builder = builder.add_extension(x509.AuthorityInformationAccess(accesses), critical=False)
     return builder

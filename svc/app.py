@@ -22,6 +22,7 @@ from svc.blueprints import (
     inbox,
     metrics,
     notices,
+    pki,
     registers,
     signing,
     verify,
@@ -41,6 +42,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     registers.bp,
     signing.bp,
     verify.bp,
+    pki.bp,
     metrics.bp,
     api.bp,
 )

@@ -33,7 +33,10 @@ _BEFORE_SECOND_FACTOR = frozenset({"account.totp", "account.enrol_totp", "auth.l
 
 @dataclass(frozen=True)
 class Policy:
-    """Who may call a view. ``kind``: public, signed_in, permission or bearer; ``name``: which one."""
+    """Who may call a view. ``kind``: public, signed_in, permission or bearer; ``name``: which one.
+
+    A public view named ``protocol`` answers programs that know no forms.
+    """
 
     kind: str
     name: str = ""
@@ -54,6 +57,12 @@ class _User(UserMixin):  # type: ignore[misc]
 def public(view: View) -> View:
     """Anybody may call this view."""
     return _state(view, Policy("public"))
+
+
+def public_protocol(view: View) -> View:
+    """Anybody's program may call this view, by POST without a form's token: it keeps and changes nothing, whoever
+    is logged in, and its answer is signed (OCSP, RFC 3161)."""
+    return _state(view, Policy("public", "protocol"))
 
 
 def signed_in(view: View) -> View:
@@ -217,7 +226,8 @@ def enforce(csrf: CSRFProtect) -> WerkzeugResponse | None:
         answer = _check_person(policy)
         if answer is not None:
             return answer
-    csrf.protect()
+    if policy.name != "protocol":
+        csrf.protect()
     return None
 
 

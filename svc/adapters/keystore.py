@@ -3,18 +3,23 @@
 All of it lies in ``var_dir/keys`` (0700), every file 0600 and written whole or not at all. The PKI's private
 keys are sealed under the server key (``certs.vault``); their file is named after that key's fingerprint, so
 that the old and the new one can stand side by side while the server key is changed.
+
+The keys of TSA, OCSP and audit signer are replaced when a tenth of their certificate's life is left: at the
+next start of any process, or by :func:`renew_pki`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,14 +29,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certs.ca import (
     DevelopmentPki,
     Issued,
+    Retired,
     SignerSubject,
     create_development_pki,
     generate_signer_key,
     issue_signer_certificate,
 )
 from certs.errors import VaultError
+from certs.renewal import due_roles, is_due, renew
 from certs.tsa import TimeStampAuthority
 from certs.vault import SERVER_KEY_BYTES
+from svc.pki_addresses import issuing_addresses, root_addresses
 from svc.settings import Settings, SettingsError
 
 _FOLDER_MODE = 0o700
@@ -69,6 +77,16 @@ class Pki:
     def chain(self) -> tuple[x509.Certificate, ...]:
         """What goes with a signer's certificate: issuing CA, root."""
         return self.development.chain
+
+    @property
+    def tsa_certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of our time-stamp unit, now and before, newest first."""
+        return (self.tsa.certificate, *self.development.retired_certificates("tsa"))
+
+    @property
+    def audit_certificates(self) -> tuple[x509.Certificate, ...]:
+        """Of the audit signer, now and before, newest first."""
+        return (self.audit.certificate, *self.development.retired_certificates("audit"))
 
     def tsa_service(self) -> TimeStampAuthority:
         """The built-in time-stamp authority (RFC 3161)."""
@@ -127,22 +145,85 @@ def load_or_create_pki(settings: Settings, server_key: bytes, now: datetime) -> 
         raise SettingsError(
             f"the PKI in {folder} is sealed under another server key: set PARAF_SERVER_KEY to the one it was "
             "made with (or finish the rotation)")
-    organisation = f"Provinsi {settings.province}"
+    pki = _load_pki(settings, server_key, now)
+    _load_or_create(settings, "pki/root.pem", lambda: pki.root_pem)
+    return renew_pki(settings, server_key, now, _due(pki, now)) if _due(pki, now) else pki
+
+
+def renew_pki(settings: Settings, server_key: bytes, now: datetime, roles: Sequence[str] = ()) -> Pki:
+    """Give TSA, OCSP and audit signer new keys; the old certificates stay known for verification.
+
+    One process at a time; another that waited for it finds nothing left to do. Processes that run go on with
+    the old keys, which stay valid, until they are started again.
+
+    :param roles: ``tsa``, ``ocsp``, ``audit``: renewed unless another process did it meanwhile; none: those due
+    :raises SettingsError: as :func:`load_or_create_pki`
+    """
+    before = _load_pki(settings, server_key, now)
+    with _lock(settings):
+        pki = _load_pki(settings, server_key, now)
+        wanted = [role for role in (roles or _due(pki, now)) if _of(pki, role) == _of(before, role)]
+        if not wanted:
+            return pki
+        name = _fingerprint(server_key)
+        development = renew(pki.development, [role for role in wanted if role != "audit"], now,
+                            root_addresses(settings.base_url), issuing_addresses(settings.base_url))
+        audit = pki.audit
+        if "audit" in wanted:
+            retired = (*development.retired, Retired("audit", pki.audit.certificate))
+            development = replace(development, retired=retired)
+            audit = _create_audit(settings, development, now)
+        # In this order: after a crash between the two the audit signer is known twice, and not unknown.
+        _replace(keys_folder(settings) / f"pki/pki-{name}.sealed", development.to_sealed(server_key))
+        if "audit" in wanted:
+            _replace(keys_folder(settings) / f"pki/audit-{name}.sealed", audit.to_sealed(server_key, _AUDIT_PURPOSE))
+    return Pki(development, audit)
+
+
+def _load_pki(settings: Settings, server_key: bytes, now: datetime) -> Pki:
+    name = _fingerprint(server_key)
+
+    def create() -> bytes:
+        base_url = settings.base_url
+        return create_development_pki(
+            _organisation(settings), now, root_addresses=root_addresses(base_url),
+            issuing_addresses=issuing_addresses(base_url)).to_sealed(server_key)
+
     try:
         development = DevelopmentPki.from_sealed(
-            _load_or_create(settings, f"pki/pki-{name}.sealed",
-                            lambda: create_development_pki(organisation, now).to_sealed(server_key)),
-            server_key)
+            _load_or_create(settings, f"pki/pki-{name}.sealed", create), server_key)
         audit = Issued.from_sealed(
             _load_or_create(settings, f"pki/audit-{name}.sealed",
-                            lambda: _create_audit(development, organisation, now).to_sealed(
+                            lambda: _create_audit(settings, development, now).to_sealed(
                                 server_key, _AUDIT_PURPOSE)),
             server_key, _AUDIT_PURPOSE)
     except VaultError as error:
-        raise SettingsError(f"the PKI in {folder} cannot be opened: {error.code}") from error
-    pki = Pki(development, audit)
-    _load_or_create(settings, "pki/root.pem", lambda: pki.root_pem)
-    return pki
+        raise SettingsError(f"the PKI in {keys_folder(settings) / 'pki'} cannot be opened: {error.code}") from error
+    return Pki(development, audit)
+
+
+def _due(pki: Pki, now: datetime) -> tuple[str, ...]:
+    is_audit_due = is_due(pki.audit.certificate, pki.issuing.certificate, now)
+    return (*due_roles(pki.development, now), *(("audit",) if is_audit_due else ()))
+
+
+def _of(pki: Pki, role: str) -> x509.Certificate:
+    return {"tsa": pki.tsa, "ocsp": pki.ocsp, "audit": pki.audit}[role].certificate
+
+
+def _organisation(settings: Settings) -> str:
+    return f"Provinsi {settings.province}"
+
+
+@contextmanager
+def _lock(settings: Settings) -> Iterator[None]:
+    """One process at a time; freed when it ends, however it ends."""
+    descriptor = os.open(keys_folder(settings) / "pki" / ".lock", os.O_RDWR | os.O_CREAT, _FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def keys_folder(settings: Settings) -> Path:
@@ -166,10 +247,11 @@ def adopt_server_key(settings: Settings, server_key: bytes) -> None:
             path.unlink(missing_ok=True)
 
 
-def _create_audit(development: DevelopmentPki, organisation: str, now: datetime) -> Issued:
+def _create_audit(settings: Settings, development: DevelopmentPki, now: datetime) -> Issued:
     key = generate_signer_key()
-    subject = SignerSubject("Paraf Audit", organisation)
-    certificate = issue_signer_certificate(development.issuing, subject, key.public_key(), now, _AUDIT_DAYS)
+    subject, at = SignerSubject("Paraf Audit", _organisation(settings)), issuing_addresses(settings.base_url)
+    certificate = issue_signer_certificate(development.issuing, subject, key.public_key(), now, _AUDIT_DAYS,
+                                           at.crl_url, at.ocsp_url, at.ca_issuers_url)
     return Issued(certificate, key)
 
 

@@ -1,4 +1,4 @@
-"""Public verification: by the code in the QR, by upload; and what verifiers elsewhere need of our authority."""
+"""Public verification: by the code in the QR, and by upload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from svc.error_pages import translated_fields
 from svc.errors import InvalidInput
 from svc.limits import limited
 from svc.security import deps, public
-from svc.services import credentials, verification
+from svc.services import verification
 
 bp = Blueprint("verify", __name__)
 _UNPROCESSABLE = 422
@@ -76,21 +76,6 @@ def check() -> str | tuple[str, int]:
         return _form(translated_fields(error)), _UNPROCESSABLE
     name = (file.filename or "") if file else ""
     return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles())
-
-
-@bp.get("/pki/root.pem")
-@public
-def root_certificate() -> Response:
-    """The root of our own authority."""
-    return Response(deps().pki.root_pem, mimetype="application/x-pem-file")
-
-
-@bp.get("/pki/issuing.crl")
-@public
-@limited("120 per minute")
-def revocation_list() -> Response:
-    """The current revocation list of our issuing authority (RFC 5280)."""
-    return Response(credentials.current_crl(deps()), mimetype="application/pkix-crl")
 
 
 def _form(errors: dict[str, str]) -> str:

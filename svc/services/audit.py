@@ -227,8 +227,8 @@ def _check_document(deps: Deps, row: AuditCheckpoint, findings: _Findings) -> Ch
         findings.add("checkpoint_altered", _name(row), "the document is not the one recorded")
         return None
     try:
-        statement.check_detached(data, row.signature, (deps.pki.audit.certificate,))
-        stamped_at = statement.check_stamp(row.signature, row.token, (deps.pki.tsa.certificate,))
+        statement.check_detached(data, row.signature, deps.pki.audit_certificates)
+        stamped_at = statement.check_stamp(row.signature, row.token, deps.pki.tsa_certificates)
         document = parse_document(data)
     except (statement.StatementInvalid, ValueError) as error:
         findings.add("checkpoint_altered", _name(row), str(error))
@@ -236,7 +236,7 @@ def _check_document(deps: Deps, row: AuditCheckpoint, findings: _Findings) -> Ch
     said = (row.kind, row.at.isoformat(timespec="microseconds"), row.prev_sha256, row.heads)
     if said != (document.kind, document.at, document.previous, len(document.heads)):
         findings.add("checkpoint_altered", _name(row), "row and document say different things")
-    if abs((stamped_at - row.at).total_seconds()) > deps.tsa.accuracy_seconds + 1:
+    if abs((stamped_at - row.at).total_seconds()) > deps.pki.tsa_service().accuracy_seconds + 1:
         findings.add("checkpoint_altered", _name(row), "time-stamped at another time")
     return document
 

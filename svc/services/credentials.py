@@ -32,6 +32,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
 from svc.models import Credential, Person
+from svc.pki_addresses import issuing_addresses
 from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.certificate_words import unusable
@@ -95,12 +96,13 @@ def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: s
     ensure_new_passphrase(passphrase, passphrase if repeated is None else repeated)
     key = ca.generate_signer_key()
     now = deps.clock.now()
-    crl_url = f"{deps.settings.base_url}/pki/issuing.crl"
+    at = issuing_addresses(deps.settings.base_url)
     with deps.db.unit_of_work() as session:
         owner = _owner(session, actor, person_id)
         subject = ca.SignerSubject(
             owner.name, f"Pemerintah Provinsi {deps.settings.province}", nip=_subject_number(owner))
-        certificate = ca.issue_signer_certificate(deps.pki.issuing, subject, key.public_key(), now, crl_url=crl_url)
+        certificate = ca.issue_signer_certificate(deps.pki.issuing, subject, key.public_key(), now, crl_url=at.crl_url,
+                                                  ocsp_url=at.ocsp_url, ca_issuers_url=at.ca_issuers_url)
         return _keep(session, deps, actor, owner, vault.Pkcs12Content(key, certificate, deps.pki.chain), passphrase,
                      "credential_issued")
 

@@ -20,8 +20,11 @@ PUBLIC = {
     "home.index", "home.health", "home.static", "home.favicon", "auth.login", "auth.enter", "auth.set_locale",
     "account.activate", "account.set_first_password",
     "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check", "verify.find",
-    "verify.root_certificate", "verify.revocation_list",
+    "pki.show", "pki.root_certificate", "pki.issuing_certificate", "pki.root_list", "pki.issuing_list",
+    "pki.ask_status", "pki.answer_status", "pki.answer_timestamp",
 }
+# Programs of others post here, without a form: nothing is changed by it.
+PROTOCOLS = {"pki.answer_status", "pki.answer_timestamp"}
 # A person for each role alone, by user name in the demo province.
 PEOPLE = {"clerk": "analis", "official": "kabid", "signer": "kepala", "bureau": "biro", "admin": "admin"}
 
@@ -52,6 +55,11 @@ def test_every_route_states_its_policy(app: Flask) -> None:
 def test_the_public_routes_are_these(app: Flask) -> None:
     public = {rule.endpoint for rule, _method, policy in routes(app) if policy.kind == "public"}
     assert public == PUBLIC
+
+
+def test_only_protocols_are_asked_without_a_token(app: Flask) -> None:
+    posts = {rule.endpoint for rule, method, policy in routes(app) if policy.name == "protocol" and method != "GET"}
+    assert posts == PROTOCOLS
 
 
 def test_nobody_gets_in_without_logging_in(app: Flask, visitor: Visitor) -> None:
@@ -100,7 +108,7 @@ def test_a_post_without_the_token_changes_nothing_and_says_so(log_in: LogIn, wor
 def test_all_posts_demand_the_token(app: Flask, log_in: LogIn) -> None:
     person = log_in("admin")
     for rule, method, policy in routes(app):
-        if method == "GET" or policy.kind == "bearer":
+        if method == "GET" or policy.kind == "bearer" or rule.endpoint in PROTOCOLS:
             continue
         if policy.kind == "permission" and Role.ADMIN not in PERMISSIONS[policy.name]:
             continue
