@@ -1,0 +1,103 @@
+"""What a CSC service's answers mean: error bodies (CSC API v2, 10) as the port's errors, and what may be logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from certs.signers.port import (
+    ActivationRefused,
+    BackendError,
+    BackendRefused,
+    BackendUnavailable,
+    OutcomeUnknown,
+    SignerNotReady,
+)
+
+_WRONG_FACTOR = {"invalid_pin": "pin", "invalid_otp": "totp", "invalid_authentication_data": ""}
+_TOKEN_WORDS = {"invalid_token", "expired_token"}
+_BUSY = {429, 503}
+_NOT_READY = {  # words in error_description, since the specification gives all of them the code invalid_request
+    "credential locked": "locked", "disabled": "disabled", "certificate is expired": "expired",
+    "certificate is revoked": "revoked", "certificate is suspended": "suspended", "expired credential": "expired",
+}
+_SECRET_KEYS = {"SAD", "access_token", "refresh_token", "challenge"}
+_SHOWN = 200
+
+
+class TokenRefused(BackendError):
+    """The access token of this application is not, or no longer, good; mapped before it leaves the client."""
+
+
+def read_object(body: bytes) -> dict[str, object]:
+    """A JSON object, or an empty one when the bytes are none."""
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def failure(status: int, body: bytes, factor: str, signs: bool, secrets: Iterable[str]) -> BackendError:
+    """The error that an answer other than success stands for.
+
+    ``factor`` is what to name when the service says only that something of it is wrong; ``signs`` is true for the
+    call in which the key is used, where a broken server may have done its work; ``secrets`` never appear in the text.
+    """
+    answer = read_object(body)
+    word = _clean(str(answer.get("error", "")), secrets)
+    told = _clean(str(answer.get("error_description", "")), secrets)
+    text = f"the signing service answered {status}" + (f": {told or word}" if told or word else "")
+    if status in _BUSY or word == "temporarily_unavailable":
+        return BackendUnavailable(text, word or str(status))
+    if status == 401 or word in _TOKEN_WORDS:
+        return TokenRefused(text, word or str(status))
+    if status >= 500 and status != 501:
+        return OutcomeUnknown(text, "", word or str(status)) if signs else BackendUnavailable(text, word or str(status))
+    return _refusal(text, word or str(status), told.lower(), factor)
+
+
+def _refusal(text: str, word: str, told: str, factor: str) -> BackendError:
+    if word in _WRONG_FACTOR:
+        return ActivationRefused(text, _WRONG_FACTOR[word] or factor, word)
+    for words, status in _NOT_READY.items():
+        if words in told:
+            return SignerNotReady(text, status, word)
+    if "sad" in told.replace(".", " ").split() and not told.startswith("missing"):
+        return ActivationRefused(text, "sad", word)
+    return BackendRefused(text, word)
+
+
+def loggable(body: bytes, secrets: tuple[str, ...] = ()) -> dict[str, object]:
+    """An answer for the request log: no secret, even echoed; signatures and certificates by their hash."""
+    answer = read_object(body)
+    if not answer and body:
+        return {"body": {"sha256": sha256(body).hexdigest(), "size": len(body)}}
+    return _shown(answer, secrets)
+
+
+def _shown(answer: Mapping[str, object], secrets: tuple[str, ...]) -> dict[str, object]:
+    shown: dict[str, object] = {}
+    for name, value in answer.items():
+        if name in {"signatures", "certificates"} and isinstance(value, list):
+            shown[name] = [{"sha256": sha256(str(one).encode()).hexdigest(), "size": len(str(one))} for one in value]
+        elif name not in _SECRET_KEYS:
+            shown[name] = _shown_value(value, secrets)
+    return shown
+
+
+def _shown_value(value: object, secrets: tuple[str, ...]) -> object:
+    if isinstance(value, Mapping):
+        return _shown(value, secrets)
+    if isinstance(value, list):
+        return [_shown_value(one, secrets) for one in value]
+    return _clean(value, secrets) if isinstance(value, str) else value
+
+
+def _clean(text: str, secrets: Iterable[str]) -> str:
+    """One short line in which nothing stands that the signer typed, even if the service echoes it."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return "".join(one if one.isprintable() else " " for one in text)[:_SHOWN]
