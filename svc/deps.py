@@ -40,6 +40,11 @@ class Deps:
     server_key: bytes
 
 
+def system_clock() -> Clock:
+    """The machine's clock, for programs that need nothing else of the service."""
+    return SystemClock()
+
+
 def build_deps(settings: Settings) -> Deps:
     """Build everything once, at start-up.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.ca import DevelopmentPki, build_crl
+from svc.deps import system_clock
 from svc.simulators.csc import CscAccess, CscSimulator, make_credential, simulated_authority
 from svc.simulators.csc_vault import Credential, CscVault
 
@@ -27,11 +28,12 @@ def csc(host: str, port: int, pin: str, trust_dir: Path | None) -> None:
     Its keys are made at the start and end with it. One-time codes are shown here instead of on a phone; faults are
     planned by POST to /simulator/faults, for instance {"kind": "drop_after", "endpoint": "signatures/signHash"}.
     """
-    authority = simulated_authority(_now())
-    vault = CscVault(_credentials(authority, pin), _now,
+    clock = system_clock()
+    authority = simulated_authority(clock.now())
+    vault = CscVault(_credentials(authority, pin, clock.now()), clock.now,
                      announce=lambda credential_id, code: click.echo(f"code for {credential_id}: {code}"))
     if trust_dir is not None:
-        _write_trust(authority, trust_dir)
+        _write_trust(authority, trust_dir, clock.now())
     access = CscAccess()
     with CscSimulator(vault, access, host, port) as simulator:
         click.echo(f"CSC simulator at {simulator.base_url}; its signatures prove nothing")
@@ -42,8 +44,7 @@ def csc(host: str, port: int, pin: str, trust_dir: Path | None) -> None:
         threading.Event().wait()
 
 
-def _credentials(authority: DevelopmentPki, pin: str) -> dict[str, Credential]:
-    now = _now()
+def _credentials(authority: DevelopmentPki, pin: str, now: datetime) -> dict[str, Credential]:
     made = (
         make_credential(authority, "SIM-PIN", now, pin=pin),
         make_credential(authority, "SIM-PIN-OTP", now, pin=pin, otp=True),
@@ -52,14 +53,10 @@ def _credentials(authority: DevelopmentPki, pin: str) -> dict[str, Credential]:
     return {one.credential_id: one for one in made}
 
 
-def _write_trust(authority: DevelopmentPki, folder: Path) -> None:
-    now = _now()
+def _write_trust(authority: DevelopmentPki, folder: Path, now: datetime) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "simulasi-csc.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
     (folder / "simulasi-csc-root.crl").write_bytes(authority.root_crl)
     issuing = build_crl(authority.issuing, (), now, now + timedelta(days=30))
     (folder / "simulasi-csc-issuing.crl").write_bytes(issuing)
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
