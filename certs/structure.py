@@ -36,6 +36,8 @@ __all__ = [
 
 _HEADER = re.compile(rb"%PDF-[12]\.\d")
 _FOREIGN = (b"MZ", b"PK\x03\x04", b"\x7fELF", b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"<", b"#!", b"\xca\xfe\xba\xbe")
+# With these the real parsers are not bothered.
+_BOMBS = frozenset({"nested_too_deep", "token_too_long", "too_many_findings"})
 _ZIP_END, _ZIP_ENTRY = b"PK\x05\x06", b"PK\x01\x02"
 _ZIP_TAIL = 65_557  # the end record with the longest comment
 
@@ -71,20 +73,31 @@ def _is_other_format(pdf: bytes) -> bool:
 def examine(pdf: bytes, *, limits: Limits = Limits()) -> StructureFindings:  # noqa: B008 - frozen
     """Account for every byte of a file. Whatever the bytes are, findings come back and nothing is raised.
 
-    A file without signature has findings where oddities would be remarks behind one. The codes are:
-    file_too_large, header_not_at_start, polyglot, too_many_revisions, too_many_signatures, too_many_objects,
-    too_many_findings, too_many_fields, fields_too_deep, field_odd, nested_too_deep, token_too_long, encrypted,
-    xref_malformed, xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere,
-    xref_disagrees, hybrid_xref, revision_without_xref, missing_eof, bytes_after_end, garbage_between_revisions,
+    Behind the last signature or time stamp ``unsigned_update`` stands alone if validation data were added and
+    nothing else; what else was done there is told by the codes of :func:`compare_revisions`. A file without
+    signature has findings where oddities would be remarks behind one. The codes are: file_too_large,
+    header_not_at_start, polyglot, too_many_revisions, too_many_signatures, too_many_objects, too_many_findings,
+    too_many_fields, fields_too_deep, field_odd, nested_too_deep, token_too_long, encrypted, xref_malformed,
+    xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees,
+    hybrid_xref, revision_without_xref, missing_eof, bytes_after_end, garbage_between_revisions,
     garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap, malformed_object,
     duplicate_keys, stream_length_wrong, parser_refuses, parser_complains, byterange_missing, byterange_odd,
     contents_missing, contents_odd, contents_too_large, contents_not_cms, contents_padding_nonzero,
-    signature_keys_twice, signature_odd, signature_shared, signature_loose, unsigned_update.
+    signature_keys_twice, signature_odd, signature_shared, signature_loose, unsigned_update; and reader_failed
+    where our own reader broke.
     """
+    early = precheck(pdf, limits)
+    if early:
+        return StructureFindings(early)
+    try:
+        return _examine(pdf, limits)
+    # Hostile bytes meet parsers here, which fail in ways that nobody can list; see certs.validation.
+    except Exception as error:  # noqa: BLE001
+        return StructureFindings((Finding("reader_failed", 0, type(error).__name__),))
+
+
+def _examine(pdf: bytes, limits: Limits) -> StructureFindings:
     notes = Notebook()
-    notes.take(precheck(pdf, limits))
-    if notes.entries:
-        return StructureFindings(tuple(notes.entries))
     try:
         revisions = read_revisions(pdf, limits, notes)
         views = visible(revisions, limits)
@@ -93,11 +106,15 @@ def examine(pdf: bytes, *, limits: Limits = Limits()) -> StructureFindings:  # n
         return StructureFindings(tuple(notes.entries))
     _check_sizes(revisions, notes)
     tiles = _tile(pdf, revisions, limits, notes)
+    if any(one.code in _BOMBS for one in notes.entries):
+        return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
     compare_with_qpdf(pdf, revisions, views, notes)
     fields = signature_fields(pdf, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)
+    if any(one.code == "unsigned_update" for one in notes.entries):
+        notes.take(compare_revisions(pdf, places[-1].covered_end, limits=limits))
     findings, remarks = split(notes.entries, first_signed_end(places), TOLERABLE)
     return StructureFindings(findings, remarks, tuple(one.end for one in revisions), places)
 

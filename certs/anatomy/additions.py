@@ -44,6 +44,7 @@ class Additions:
     odd: list[tuple[str, Key, str]] = field(default_factory=list)
     widgets: set[Key] = field(default_factory=set)
     signed: int = 0
+    stored: bool = False
 
     def note(self, code: str, value: Any, detail: str = "") -> None:
         key = value.objgen if isinstance(value, pikepdf.Object) and value.is_indirect else (0, 0)
@@ -143,6 +144,7 @@ class Additions:
         if not is_dictionary(store):
             self.note("dss_payload", store, "no dictionary")
             return
+        self.stored = True
         self.explain(store)
         for key, value in children(store):
             if key in _DSS_LISTS:

@@ -33,14 +33,14 @@ def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits
     Explained are: new signature fields with their widgets and values (document time stamps too), a value for an
     empty signature field, validation data in ``/DSS``, and what these need in catalogue, form and pages. All
     else is a finding. Nothing is raised, whatever the bytes are; ``examine`` should have accepted them first.
-    Whether the added signatures are valid is not judged here. The codes are: nothing_signed, parser_refuses,
-    too_many_changes, trailer_changed, catalog_changed, form_changed, form_field_changed, field_added, field_odd,
-    added_empty_field, widget_odd, widget_covers_page, annotation_added, annotation_removed,
-    annotation_changed, page_changed, page_content_changed, pages_changed, resources_changed, font_changed,
-    doc_info_changed, metadata_changed, outlines_changed, names_changed, tags_changed, attachments_changed,
-    open_action_changed, optional_content_changed, perms_changed, certification_added,
-    certified_against_changes, signature_changed, signature_odd, dss_payload, dss_removed, object_removed,
-    object_changed, object_added.
+    Whether the added signatures are valid is not judged here. The codes are: nothing_signed, empty_update,
+    parser_refuses, reader_failed, too_many_changes, trailer_changed, catalog_changed, form_changed,
+    form_field_changed, field_added, field_odd, added_empty_field, widget_odd, widget_covers_page,
+    annotation_added, annotation_removed, annotation_changed, page_changed, page_content_changed, pages_changed,
+    resources_changed, font_changed, doc_info_changed, metadata_changed, outlines_changed, names_changed,
+    tags_changed, attachments_changed, open_action_changed, optional_content_changed, perms_changed,
+    certification_added, certified_against_changes, signature_changed, signature_odd, dss_payload, dss_removed,
+    object_removed, object_changed, object_added.
     """
     if signed_length == len(pdf):
         return ()
@@ -54,6 +54,9 @@ def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits
         return (refused.finding,)
     except QPDF_ERRORS as error:
         return (Finding("parser_refuses", signed_length, f"qpdf: {type(error).__name__}"),)
+    # As in certs.structure: what nobody foresaw is a finding, too.
+    except Exception as error:  # noqa: BLE001
+        return (Finding("reader_failed", signed_length, type(error).__name__),)
 
 
 class _Comparison:
@@ -83,6 +86,8 @@ class _Comparison:
         for code, key, detail in self._additions.odd:
             self._note(code, key, detail)
         self._leftovers()
+        if not (self._notes.entries or self._additions.signed or self._additions.stored):
+            self._note("empty_update", (0, 0), "neither signature nor validation data")
         return self._notes.entries
 
     def _same(self, key: Key) -> bool:
@@ -169,7 +174,11 @@ class _Comparison:
         if not same_prefix(map(_print, earlier), [_print(one) for one in fields]):
             self._note("form_changed", now.objgen, "fields removed or reordered")
             return
+        taken = {_name(one) for one in earlier}
         for one in fields[len(earlier) :]:
+            if _name(one) in taken:
+                self._note("field_odd", now.objgen, "a name that is taken")
+            taken.add(_name(one))
             self._additions.signature_field(one, self._locked)
         self._explain(now)
         self._explain(listed)
@@ -270,6 +279,10 @@ def _difference(before: Any, now: Any) -> set[str]:
         for key in keys
         if (key in before) != (key in now) or _print(before.get(key, None)) != _print(now.get(key, None))
     }
+
+
+def _name(field: Any) -> str:
+    return str(field.get("/T", "")) if is_dictionary(field) else ""
 
 
 def _is_page(value: Any) -> bool:

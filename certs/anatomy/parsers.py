@@ -52,8 +52,8 @@ def compare_with_qpdf(
             notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
             continue
         if theirs != view or repeated:
-            odd = sorted(set(theirs.items()) ^ set(view.items()))
-            notes.note("xref_disagrees", revision.start, f"qpdf, object {odd[0][0] if odd else 0}")
+            odd = min((number for number, _ in set(theirs.items()) ^ set(view.items())), default=0)
+            notes.note("xref_disagrees", revision.start, f"qpdf, object {odd}")
 
 
 def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:

@@ -99,8 +99,10 @@ def _close(data: bytes, start: int, group: list[Section], notes: Notebook) -> Re
     for section in group:
         tail = _TAIL.match(data, section.end)
         if tail is None:
-            notes.note("missing_eof", section.end, "no startxref and %%EOF behind a section")
             closings.append((section.start, section.end))
+            if len(group) > 1 and section is group[0]:  # the first page's, as a stream, needs no closing lines
+                continue
+            notes.note("missing_eof", section.end, "no startxref and %%EOF behind a section")
             end = bare_end = section.end
             continue
         if tail.group(1) is not None:

@@ -88,13 +88,17 @@ class Entries:
 Value: TypeAlias = "int | Name | Reference | Text | Keyword | Entries | tuple[Value, ...]"
 
 
-def literal_end(data: bytes, start: int, end: int) -> int:
-    """Where the literal string that opens at ``start`` ends; ``Refused`` if it does not."""
+def literal_end(data: bytes, start: int, end: int, most: int) -> int:
+    """Where the literal string that opens at ``start`` ends.
+
+    :raises Refused: it does not end (malformed_object), or not within ``most`` bytes (token_too_long)
+    """
     depth, position = 1, start + 1
+    stop = min(end, start + most + 2)
     while depth:
-        found = _PARENTHESES.search(data, position, end)
+        found = _PARENTHESES.search(data, position, stop)
         if found is None:
-            raise Refused("malformed_object", start, "string without end")
+            raise Refused("malformed_object" if stop == end else "token_too_long", start, "string without end")
         mark = found.group()
         position = found.end() + (mark == b"\\")
         depth += (mark == b"(") - (mark == b")")
@@ -140,7 +144,7 @@ class Reader:
         if kind == 5:
             return Text(start, end, hexadecimal=True), end
         if kind == 6:
-            end = literal_end(self._data, start, self._end)
+            end = literal_end(self._data, start, self._end, self._limits.string)
             return Text(start, end, hexadecimal=False), end
         return self._word(kind, start, end), end
 
@@ -240,11 +244,8 @@ def _pass_text(data: bytes, at: int, position: int, end: int, limits: Limits) ->
     if kind == ord("%"):
         line = _LINE_END.search(data, position, end)
         return line.start() if line else end
-    if kind == ord("<"):
-        length, most = position - at, 2 * max(limits.string, limits.cms)
-    else:
-        position = literal_end(data, at, end)
-        length, most = position - at, limits.string
-    if length > most:
+    if kind == ord("("):
+        return literal_end(data, at, end, limits.string)
+    if position - at > 2 * max(limits.string, limits.cms):
         raise Refused("token_too_long", at)
     return position
