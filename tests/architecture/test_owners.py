@@ -40,7 +40,7 @@ def test_a_library_is_used_by_its_owner_only(library: str) -> None:
     assert [user for user in users_of(library) if not user.startswith(OWNERS[library])] == []
 
 
-@pytest.mark.parametrize("adapter", ["clock", "local_store", "s3_store", "mailers", "renderer"])
+@pytest.mark.parametrize("adapter", ["clock", "local_store", "s3_store", "mailers", "renderer", "tsa_client"])
 def test_adapters_are_built_in_the_composition_root_only(adapter: str) -> None:
     users = users_of(f"svc.adapters.{adapter}")
     assert "svc/deps.py" in users
@@ -49,7 +49,8 @@ def test_adapters_are_built_in_the_composition_root_only(adapter: str) -> None:
 
 def test_the_store_of_keys_is_known_to_few() -> None:
     assert set(users_of("svc.adapters.keystore")) <= {
-        "svc/deps.py", "svc/bootstrap.py", "svc/app.py", "svc/services/key_rotation.py"}
+        "svc/deps.py", "svc/bootstrap.py", "svc/app.py", "svc/services/key_rotation.py",
+        "svc/services/pki_renewal.py"}
 
 
 def test_views_open_no_transaction() -> None:

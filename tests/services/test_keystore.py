@@ -6,7 +6,7 @@ import base64
 import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -85,3 +85,62 @@ def test_a_changed_server_key_opens_the_same_pki_and_the_old_one_nothing(setting
     assert keystore.load_or_create_pki(settings, new, NOW).root_pem == pki.root_pem
     with pytest.raises(SettingsError):
         keystore.load_or_create_pki(settings, old, NOW)
+
+
+def renewed_after(settings: Settings, days: int) -> tuple[keystore.Pki, keystore.Pki]:
+    """The PKI made today, and the one that a start so many days later finds."""
+    key = keystore.load_server_key(settings)
+    before = keystore.load_or_create_pki(settings, key, NOW)
+    return before, keystore.load_or_create_pki(settings, key, NOW + timedelta(days=days))
+
+
+def test_nothing_is_renewed_before_its_time(settings: Settings) -> None:
+    before, after = renewed_after(settings, 656)
+    assert after.ocsp.certificate == before.ocsp.certificate
+
+
+def test_a_start_renews_what_ends_soon_and_keeps_the_old_certificate(settings: Settings) -> None:
+    before, after = renewed_after(settings, 658)  # of 730 days
+
+    assert after.ocsp.certificate != before.ocsp.certificate
+    assert after.ocsp.key.private_numbers() != before.ocsp.key.private_numbers()
+    assert after.ocsp.certificate.not_valid_after_utc > before.ocsp.certificate.not_valid_after_utc
+    assert after.development.retired_certificates("ocsp") == (before.ocsp.certificate,)
+    assert (after.root_pem, after.tsa.certificate) == (before.root_pem, before.tsa.certificate)
+    again = keystore.load_or_create_pki(settings, keystore.load_server_key(settings), NOW + timedelta(days=659))
+    assert again.ocsp.certificate == after.ocsp.certificate
+    assert again.development.retired == after.development.retired
+
+
+def test_a_new_time_stamp_unit_knows_the_old_one(settings: Settings) -> None:
+    before, after = renewed_after(settings, 1650)  # of 1825
+    assert after.tsa_certificates == (after.tsa.certificate, before.tsa.certificate)
+    assert after.tsa_service().certificate == after.tsa.certificate
+
+
+def test_near_the_end_of_its_ca_a_unit_is_not_renewed_at_every_start(settings: Settings) -> None:
+    key = keystore.load_server_key(settings)
+    keystore.load_or_create_pki(settings, key, NOW)
+    days = (2000, 2800, 2910)  # the issuing CA has 2920
+    serials = [keystore.load_or_create_pki(settings, key, NOW + timedelta(days=one)).ocsp.certificate.serial_number
+               for one in (*days, 2911)]
+    assert serials[2] == serials[3]
+
+
+def test_processes_that_start_together_renew_once(settings: Settings) -> None:
+    key = keystore.load_server_key(settings)
+    keystore.load_or_create_pki(settings, key, NOW)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(
+            lambda _: keystore.load_or_create_pki(settings, key, NOW + timedelta(days=700)), range(4)))
+    assert len({one.ocsp.certificate.serial_number for one in found}) == 1
+    assert len(found[0].development.retired) == 1
+
+
+def test_all_can_be_renewed_by_hand_and_survive_a_change_of_the_server_key(settings: Settings) -> None:
+    key, new = keystore.load_server_key(settings), secrets.token_bytes(32)
+    before = keystore.load_or_create_pki(settings, key, NOW)
+    pki = keystore.renew_pki(settings, key, NOW, ("tsa", "ocsp", "audit"))
+    assert pki.audit_certificates == (pki.audit.certificate, before.audit.certificate)
+    keystore.write_pki_under(settings, pki, new)
+    assert keystore.load_or_create_pki(settings, new, NOW).audit_certificates == pki.audit_certificates

@@ -1,0 +1,32 @@
+"""``paraf pki``: the service's own authority."""
+
+from __future__ import annotations
+
+import click
+
+from svc.deps import build_deps
+from svc.services import pki_renewal
+from svc.settings import Settings
+
+
+def register(group: click.Group) -> None:
+    """Add this group to the command."""
+    group.add_command(pki)
+
+
+@click.group()
+def pki() -> None:
+    """The service's own certification authority."""
+
+
+@pki.command()
+@click.option("--all", "is_forced", is_flag=True, help="Also those that last for long (a key is feared lost).")
+def renew(is_forced: bool) -> None:
+    """New keys for TSA, OCSP and audit signer when a tenth of their certificates' life is left.
+
+    Every start of the service does this too. Old certificates stay known, so that what they signed is still
+    verified; start the service again afterwards.
+    """
+    for unit in pki_renewal.renew(build_deps(Settings.from_env()), is_forced=is_forced):
+        word = "renewed" if unit.is_renewed else "unchanged"
+        click.echo(f"{unit.role:6} {word:9} until {unit.valid_to:%Y-%m-%d}  serial {unit.serial}")
