@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from certs.tsa import TimeStampAuthority
+from certs.tsa import TimeStampService
 from svc.adapters.clock import SystemClock
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.adapters.renderer import TypstRenderer
 from svc.adapters.s3_store import S3Store
+from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.db import Database
 from svc.kinds import KindCatalogue
 from svc.ports import Clock, Mailer, ObjectStore
@@ -36,7 +37,7 @@ class Deps:
     calendar: WorkCalendar
     mailer: Mailer
     pki: Pki
-    tsa: TimeStampAuthority
+    tsa: TimeStampService
     server_key: bytes
 
 
@@ -65,7 +66,7 @@ def build_deps(settings: Settings) -> Deps:
         calendar=load_calendar(settings.zone),
         mailer=_build_mailer(settings),
         pki=pki,
-        tsa=pki.tsa_service(),
+        tsa=_build_tsa(settings, pki),
         server_key=server_key,
     )
 
@@ -74,6 +75,13 @@ def _build_store(settings: Settings) -> ObjectStore:
     if settings.store == "local":
         return LocalStore(settings.var_dir / "store")
     return S3Store(settings)
+
+
+def _build_tsa(settings: Settings, pki: Pki) -> TimeStampService:
+    if not settings.tsa_addresses:
+        return pki.tsa_service()
+    return FailoverTsa(TsaConfig(settings.tsa_addresses, settings.tsa_timeout_seconds, settings.tsa_user,
+                                 settings.tsa_password.get_secret_value()))
 
 
 def _build_mailer(settings: Settings) -> Mailer:

@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     require_totp: bool = Field(False, description="Officials and signers must have a second factor.")
     session_hours: int = Field(10, ge=1, le=72, description="Length of a session.")
 
+    tsa_urls: str = Field(
+        "", description="Time-stamp authorities (RFC 3161), comma-separated, tried in order; empty: built-in.")
+    tsa_timeout_seconds: float = Field(5.0, gt=0, le=60, description="How long each of them may take.")
+    tsa_user: str = Field("", description="Login at them (HTTP Basic), if they want one; the same for all.")
+    tsa_password: SecretStr = Field(SecretStr(""), description="Password of that login.")
+
     store: Literal["local", "s3"] = Field("local", description="Where files live.")
     s3_endpoint: str = Field("", description="host:port of MinIO or another S3 server.")
     s3_bucket: str = Field("paraf", description="Bucket (made with versioning and object lock if missing).")
@@ -93,6 +99,17 @@ class Settings(BaseSettings):
             raise ValueError("is no time zone of the tz database") from error
         return value
 
+    @field_validator("tsa_urls")
+    @classmethod
+    def _tsa_urls_are_addresses(cls, value: str) -> str:
+        for url in filter(None, (part.strip() for part in value.split(","))):
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError(f"{url!r} is no http:// or https:// address")
+            if parts.username is not None:
+                raise ValueError("a login belongs in tsa_user and tsa_password")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
@@ -121,6 +138,8 @@ class Settings(BaseSettings):
             faults.append("secret_key must have at least 32 characters")
         if not self.server_key.get_secret_value():
             faults.append("server_key must be set")
+        if self.tsa_user and any(url.startswith("http://") for url in self.tsa_addresses):
+            faults.append("tsa_urls must be https where tsa_user is sent")
         if not self.base_url.startswith("https://"):
             faults.append("base_url must be https")
         if not self.rate_limits:
@@ -140,6 +159,11 @@ class Settings(BaseSettings):
     @property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.var_dir.resolve() / 'paraf.db'}"
+
+    @property
+    def tsa_addresses(self) -> tuple[str, ...]:
+        """The external time-stamp authorities in their order; none: the built-in one."""
+        return tuple(part.strip() for part in self.tsa_urls.split(",") if part.strip())
 
     @property
     def max_upload_bytes(self) -> int:
