@@ -88,6 +88,17 @@ class CapacityForbidden(Forbidden):
     message = "Naskah jenis ini tidak boleh ditandatangani oleh Plt. atau Plh."
 
 
+class SameSigner(Forbidden):
+    code = "same_signer"
+    message = "Setiap tanda tangan pada naskah ini harus oleh orang yang berbeda, dari jabatan yang berbeda."
+
+
+class AlreadySigned(Conflict):
+    code = "already_signed"
+    message = ("Naskah ini sudah memuat tanda tangan, jadi tidak dapat lagi diubah, dikembalikan, ditarik kembali, "
+               "atau dialihkan.")
+
+
 class RouteUnusable(Conflict):
     code = "route_unusable"
     message = "Alur naskah ini menunjuk jabatan yang tidak ada atau kosong. Hubungi administrator."

@@ -11,7 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -83,6 +83,12 @@ class Kind:
     schema: Schema
     example: Mapping[str, Any]
     folder: Path
+    chosen: Mapping[str, str] = field(default_factory=dict)  # step of the route → field that names its signer
+
+    def chosen_positions(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """Codes of the positions that the drafter chose as signers, by step of the route; none that lacks."""
+        found = {step: next(kind_fields.values_at(data, path), "") for step, path in self.chosen.items()}
+        return {step: code for step, code in found.items() if code}
 
     def last_day_of(self, data: Mapping[str, Any]) -> date | None:
         """The last day on which the document is valid, where its kind has such a field."""
@@ -232,4 +238,5 @@ def _build_kind(folder: Path, raw: Mapping[str, Any], schema: Schema, example: M
         schema=schema,
         example=example,
         folder=folder,
+        chosen=MappingProxyType(dict(raw.get("chosen", {}))),
     )

@@ -36,12 +36,15 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class SignatureBlock:
-    """``lines`` say the capacity, top down: ("a.n. GUBERNUR NUSA MANDALA", "KEPALA BADAN …,")."""
+    """``lines`` say the capacity, top down: ("a.n. GUBERNUR NUSA MANDALA", "KEPALA BADAN …,"). ``title`` and
+    ``office`` say in running text as what and for which agency he signs."""
 
     lines: tuple[str, ...]
     name: str
     rank: str | None = None
     nip: str | None = None
+    title: str | None = None
+    office: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class SignatureBox:
 @dataclass(frozen=True)
 class RenderRequest:
     """``final`` needs ``number``, ``issued_on`` and ``verify_url``; a ``draft`` shows ``…`` in their place.
+    ``further_blocks`` are those of the signers after the first, in their order.
 
     ``created_at`` (aware) becomes the PDF's creation time; without it midnight of ``issued_on`` (a draft:
     of 1 January 2000) stands there, so that the same request always gives the same bytes."""
@@ -72,6 +76,7 @@ class RenderRequest:
     verify_url: str | None = None
     stage: Stage = "draft"
     created_at: datetime | None = None
+    further_blocks: tuple[SignatureBlock, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,16 +93,22 @@ class StampRequest:
     verify_url: str | None = None
     stage: Stage = "final"
     created_at: datetime | None = None
+    further_blocks: tuple[SignatureBlock, ...] = ()
 
 
 @dataclass(frozen=True)
 class RenderedPdf:
-    """``sha256`` is the lower-case hex digest of ``pdf``."""
+    """``sha256`` is the lower-case hex digest of ``pdf``; ``signature_boxes`` has one for each block, in order."""
 
     pdf: bytes
     sha256: str
     pages: int
-    signature_box: SignatureBox
+    signature_boxes: tuple[SignatureBox, ...]
+
+    @property
+    def signature_box(self) -> SignatureBox:
+        """The first, and most often the only one."""
+        return self.signature_boxes[0]
 
 
 class Renderer(Protocol):
@@ -105,7 +116,8 @@ class Renderer(Protocol):
 
     def render(self, request: RenderRequest) -> RenderedPdf:
         """Lay out a decree as tagged PDF/A-2 (ISO 19005-2). :raises RenderFailed: unknown kind, a final
-        rendition without number, date or verify URL, or a template that does not compile."""
+        rendition without number, date or verify URL, a template that does not compile, or one that has not
+        exactly one place for each signature block."""
         ...
 
     def stamp(self, pdf: bytes, request: StampRequest) -> RenderedPdf:

@@ -19,6 +19,12 @@ def write_date(day: date) -> str:
     return format_date(day, "d MMMM y", locale="id")
 
 
+def spell_date(day: date) -> str:
+    """The date in words as an agreement begins: ``Senin, tanggal tiga bulan Maret tahun dua ribu dua puluh lima``."""
+    name, month = (format_date(day, pattern, locale="id") for pattern in ("EEEE", "MMMM"))
+    return f"{name}, tanggal {spell_number(day.day)} bulan {month} tahun {spell_number(day.year)}"
+
+
 def write_rupiah(amount: int) -> str:
     """``Rp3.057.300,00``."""
     return f"Rp{format_decimal(amount, format='#,##0.00', locale='id')}"

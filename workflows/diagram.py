@@ -26,6 +26,8 @@ def performer_of(step: Step) -> str:
         return "sistem"
     if step.assignee.kind == "position":
         return step.assignee.position or ""
+    if step.assignee.kind == "chosen":
+        return "pejabat perangkat daerah lain yang dipilih penyusun"
     return "penyusun" if step.assignee.kind == "drafter" else f"atasan penyusun ({step.assignee.level})"
 
 
@@ -36,7 +38,8 @@ def sop_rows(definition: Definition) -> tuple[SopRow, ...]:
 
 
 def to_mermaid(definition: Definition) -> str:
-    """A left-to-right flow chart in Mermaid's language, with the way back for revision."""
+    """A left-to-right flow chart in Mermaid's language, with the way back for revision; behind the first signature
+    there is none, and who does not sign too ends it."""
     lines = ["flowchart LR", '  draft(["Konsep"])']
     previous = "draft"
     for number, step in enumerate(definition.steps, start=1):
@@ -44,7 +47,9 @@ def to_mermaid(definition: Definition) -> str:
         opening, closing = _SHAPES[step.kind]
         lines.append(f'  {node}{opening}"{_quoted(step.title)}"{closing}')
         lines.append(f"  {previous} --> {node}")
-        if step.kind in {StepKind.PARAF, StepKind.SIGN}:
+        if number - 1 in definition.sign_steps[1:]:
+            lines.append(f'  {node} -. menolak .-> {node}x(["Ditolak"])')
+        elif step.kind in {StepKind.PARAF, StepKind.SIGN}:
             lines.append(f"  {node} -. kembali .-> draft")
         previous = node
     return "\n".join(lines) + "\n"

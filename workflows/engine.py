@@ -18,8 +18,11 @@ from workflows.model import Definition, Event, Snapshot, StepKind
 from workflows.rules import (
     capacity_for,
     ensure_capacity_allowed,
+    ensure_new_signer,
     ensure_not_own_draft,
     ensure_reason,
+    ensure_signers_differ,
+    ensure_unsigned,
     ensure_version,
 )
 
@@ -69,16 +72,19 @@ def _record_number(definition: Definition, snapshot: Snapshot, command: m.Record
 
 def _refreeze(_definition: Definition, snapshot: Snapshot, command: m.Refreeze) -> Events:
     _ensure_status(snapshot, Status.READY_TO_SIGN)
+    ensure_unsigned(snapshot)
     return (m.DocumentRefrozen(command.frozen_sha256, command.number),)
 
 
 def _return(definition: Definition, snapshot: Snapshot, command: m.ReturnForRevision) -> Events:
     task = _judged(definition, snapshot, command)
+    ensure_unsigned(snapshot)
     reason = ensure_reason(command.reason)
     return m.TaskClosed(task.id, "returned"), m.ParafVoided(snapshot.version_no), m.Returned(reason)
 
 
 def _reject(definition: Definition, snapshot: Snapshot, command: m.Reject) -> Events:
+    """Also what is left to a later signer who refuses: the signatures given stay on record, and it ends here."""
     task = _judged(definition, snapshot, command)
     reason = ensure_reason(command.reason)
     return m.TaskClosed(task.id, "rejected"), m.ParafVoided(snapshot.version_no), m.Rejected(reason)
@@ -87,6 +93,7 @@ def _reject(definition: Definition, snapshot: Snapshot, command: m.Reject) -> Ev
 def _withdraw(_definition: Definition, snapshot: Snapshot, command: m.Withdraw) -> Events:
     _ensure_status(snapshot, *_IN_FLOW)
     _ensure_drafter(snapshot, command.actor)
+    ensure_unsigned(snapshot)
     reason = ensure_reason(command.reason)
     closed = (m.TaskClosed(snapshot.open_task.id, "withdrawn"),) if snapshot.open_task else ()
     return (*closed, m.ParafVoided(snapshot.version_no), m.Withdrawn(reason))
@@ -104,9 +111,11 @@ def _reassign(definition: Definition, snapshot: Snapshot, command: m.Reassign) -
     ensure_version(task, command.seen_version)
     if not command.is_override:
         capacity_for(command.actor, task.position_id)
+    ensure_unsigned(snapshot)  # it names who is to sign next
     reason = ensure_reason(command.reason)
     if command.to_position_id == task.position_id:
         raise NotAllowedNow("the task is there already")
+    ensure_signers_differ(definition, _moved(snapshot, task.step_index, command.to_position_id))
     moved = m.TaskReassigned(task.id, task.position_id, command.to_position_id, reason)
     step = definition.steps[task.step_index]
     return (moved, m.TaskClosed(task.id, "reassigned"),
@@ -117,6 +126,7 @@ def _claim(definition: Definition, snapshot: Snapshot, command: m.ClaimSigning) 
     _ensure_status(snapshot, Status.READY_TO_SIGN)
     task, _step, capacity = _acting(definition, snapshot, command.actor, command.seen_version)
     ensure_capacity_allowed(snapshot, capacity)
+    ensure_new_signer(snapshot, command.actor.person_id)
     if command.frozen_sha256 != snapshot.frozen_sha256:
         raise DocumentChanged("the document on the page is not the frozen one")
     if not _has_all_paraf(definition, snapshot):
@@ -132,9 +142,19 @@ def _release(_definition: Definition, snapshot: Snapshot, command: m.ReleaseSign
 def _record_signed(definition: Definition, snapshot: Snapshot, command: m.RecordSigned) -> Events:
     _ensure_status(snapshot, Status.SIGNING)
     task = _open_task(snapshot)
-    signed = (m.TaskClosed(task.id, "signed"), m.Signed(command.signed_sha256))
+    closed = m.TaskClosed(task.id, "signed")
     following = _open_from(definition, snapshot, task.step_index + 1)
+    if task.step_index != definition.sign_steps[-1]:
+        return (closed, _partly_signed(definition, snapshot, task, command.signed_sha256), *following)
+    signed = (closed, m.Signed(command.signed_sha256))
     return (*signed, *following) if following else (*signed, m.Distributed())
+
+
+def _partly_signed(definition: Definition, snapshot: Snapshot, task: m.Task, signed_sha256: str) -> m.PartlySigned:
+    if snapshot.signing_by is None:
+        raise NotAllowedNow("nobody has claimed this signature")
+    return m.PartlySigned(definition.steps[task.step_index].id, len(snapshot.signatures) + 1, snapshot.signing_by,
+                          task.position_id, signed_sha256)
 
 
 def _record_distributed(definition: Definition, snapshot: Snapshot, command: m.RecordDistributed) -> Events:
@@ -165,6 +185,7 @@ def _ensure_complete(definition: Definition, assignments: tuple[m.Assignment, ..
     needed = [index for index, step in enumerate(definition.steps) if step.assignee is not None]
     if sorted(a.step_index for a in assignments) != needed:
         raise UnknownAssignee("every step but numbering needs one position")
+    ensure_signers_differ(definition, assignments)
 
 
 def _open_task(snapshot: Snapshot) -> m.Task:
@@ -250,11 +271,15 @@ def _with_status(snapshot: Snapshot, event: Event) -> Snapshot:
         case m.Discarded():
             return replace(snapshot, status=Status.DISCARDED)
         case m.SigningClaimed():
-            return replace(snapshot, status=Status.SIGNING)
+            return replace(snapshot, status=Status.SIGNING, signing_by=event.person_id)
         case m.SigningReleased():
-            return replace(snapshot, status=Status.READY_TO_SIGN)
+            return replace(snapshot, status=Status.READY_TO_SIGN, signing_by=None)
+        case m.PartlySigned():
+            given = m.GivenSignature(event.step_id, event.person_id, event.position_id)
+            return replace(snapshot, status=Status.READY_TO_SIGN, signing_by=None,
+                           frozen_sha256=event.signed_sha256, signatures=(*snapshot.signatures, given))
         case m.Signed():
-            return replace(snapshot, status=Status.SIGNED)
+            return replace(snapshot, status=Status.SIGNED, signing_by=None)
         case m.Distributed():
             return replace(snapshot, status=Status.ISSUED)
         case _:
@@ -263,6 +288,9 @@ def _with_status(snapshot: Snapshot, event: Event) -> Snapshot:
 
 def _reassigned(snapshot: Snapshot, event: m.TaskReassigned) -> Snapshot:
     step = snapshot.open_task.step_index if snapshot.open_task else -1
-    moved = tuple(replace(a, position_id=event.to_position_id) if a.step_index == step else a
-                  for a in snapshot.assignments)
-    return replace(snapshot, assignments=moved)
+    return replace(snapshot, assignments=_moved(snapshot, step, event.to_position_id))
+
+
+def _moved(snapshot: Snapshot, step_index: int, position_id: int) -> tuple[m.Assignment, ...]:
+    return tuple(replace(a, position_id=position_id) if a.step_index == step_index else a
+                 for a in snapshot.assignments)

@@ -29,6 +29,18 @@ class SelfApproval(WorkflowError):
     code = "self_approval"
 
 
+class SameSigner(WorkflowError):
+    """Segregation of duties: each signature on a document is another person's, for another position."""
+
+    code = "same_signer"
+
+
+class AlreadySigned(WorkflowError):
+    """A signature stands on the document, and nothing may change it or take it back any more."""
+
+    code = "already_signed"
+
+
 class NotAllowedNow(WorkflowError):
     """The decree's status does not allow this command."""
 

@@ -17,7 +17,9 @@ _MINUTES = 60
 _LONGEST_NORM_HOURS = 1000
 _ID = re.compile(r"[a-z][a-z0-9-]*")
 _TOP = {"id", "version", "title", "sop_number", "allow_self_approval", "step"}
-_STEP = {"id", "kind", "title", "position", "superior_of_drafter", "drafter", "norm_hours"}
+_STEP = {"id", "kind", "title", "position", "superior_of_drafter", "drafter", "chosen", "norm_hours"}
+_ELSEWHERE = "other-agency"  # where a chosen signer may come from
+_MOST_SIGNATURES = 4  # so many blocks still find room on a page
 
 
 def load_definition(source: bytes) -> Definition:
@@ -73,19 +75,23 @@ def _step(number: int, raw: Mapping[str, Any]) -> Step:
 
 
 def _assignee(number: int, kind: StepKind, raw: Mapping[str, Any]) -> Assignee | None:
-    given = [name for name in ("position", "superior_of_drafter", "drafter") if name in raw]
+    given = [name for name in ("position", "superior_of_drafter", "drafter", "chosen") if name in raw]
     if kind is StepKind.NUMBER:
         if given:
             raise InvalidDefinition(f"step {number}: numbering happens by itself and has no assignee")
         return None
     if len(given) != 1:
-        raise InvalidDefinition(f"step {number}: exactly one of position, superior_of_drafter, drafter")
+        raise InvalidDefinition(f"step {number}: exactly one of position, superior_of_drafter, drafter, chosen")
     if given[0] == "position":
         return Assignee("position", position=_text(raw, "position"))
     if given[0] == "drafter":
         if not _flag(raw, "drafter"):
             raise InvalidDefinition(f"step {number}: drafter can only be true")
         return Assignee("drafter")
+    if given[0] == "chosen":
+        if kind is not StepKind.SIGN or raw["chosen"] != _ELSEWHERE:
+            raise InvalidDefinition(f'step {number}: chosen can only be "{_ELSEWHERE}", and only of a signature')
+        return Assignee("chosen")
     return Assignee("superior_of_drafter", level=_count(raw, "superior_of_drafter"))
 
 
@@ -117,7 +123,7 @@ def _ensure_keys(where: str, raw: Mapping[str, Any], known: set[str]) -> None:
 
 
 def _ensure_sensible(definition: Definition) -> None:
-    """The number stands between the last paraf and the one signature; distribution, if any, comes last."""
+    """The number stands between the last paraf and the first signature; distribution, if any, comes last."""
     ids = [step.id for step in definition.steps]
     kinds = [step.kind for step in definition.steps]
     if malformed := [one for one in (definition.id, *ids) if not _ID.fullmatch(one)]:
@@ -125,10 +131,16 @@ def _ensure_sensible(definition: Definition) -> None:
     if len(set(ids)) != len(ids):
         raise InvalidDefinition(f"{definition.id}: step ids repeat")
     paraf = kinds.count(StepKind.PARAF)
-    tail = kinds[paraf:]
-    allowed = ([StepKind.NUMBER, StepKind.SIGN], [StepKind.NUMBER, StepKind.SIGN, StepKind.DISTRIBUTE])
-    if paraf < 1 or kinds[:paraf] != [StepKind.PARAF] * paraf or tail not in allowed:
-        raise InvalidDefinition(f"{definition.id}: steps must be paraf…, number, sign, and perhaps distribute")
+    signatures = kinds.count(StepKind.SIGN)
+    ordered = [*[StepKind.PARAF] * paraf, StepKind.NUMBER, *[StepKind.SIGN] * signatures]
+    is_in_order = kinds in (ordered, [*ordered, StepKind.DISTRIBUTE])
+    if paraf < 1 or not 1 <= signatures <= _MOST_SIGNATURES or not is_in_order:
+        raise InvalidDefinition(f"{definition.id}: steps must be paraf…, number, sign (1 to {_MOST_SIGNATURES} times),"
+                                " and perhaps distribute")
+    signers = [one for one in (definition.steps[index].assignee for index in definition.sign_steps)
+               if one != Assignee("chosen")]  # two choices may differ
+    if len(set(signers)) != len(signers):
+        raise InvalidDefinition(f"{definition.id}: one position signs twice")
     _ensure_not_stuck(definition)
 
 

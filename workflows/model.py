@@ -1,20 +1,16 @@
-"""Definitions, snapshots, commands and events: frozen values and nothing else."""
+"""Snapshots, commands and events: frozen values and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-
-class StepKind(StrEnum):
-    """What a step is: people act in paraf, sign and distribute; numbering happens by itself."""
-
-    PARAF = "paraf"
-    NUMBER = "number"
-    SIGN = "sign"
-    DISTRIBUTE = "distribute"
+from workflows.definition import Assignee as Assignee  # noqa: PLC0414 - the model in one place
+from workflows.definition import Definition as Definition  # noqa: PLC0414 - the model in one place
+from workflows.definition import Step as Step  # noqa: PLC0414 - the model in one place
+from workflows.definition import StepKind as StepKind  # noqa: PLC0414 - the model in one place
 
 
 class DecreeStatus(StrEnum):
@@ -37,50 +33,6 @@ class CapacityKind(StrEnum):
     PLT = "plt"
     PLH = "plh"
     PJ = "pj"
-
-
-@dataclass(frozen=True)
-class Assignee:
-    """Who a step is for. ``position`` may contain ``{unit}``; ``level`` counts superiors upwards from 1."""
-
-    kind: Literal["position", "superior_of_drafter", "drafter"]
-    position: str | None = None
-    level: int = 1
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step; ``norm_minutes`` is working time."""
-
-    id: str
-    kind: StepKind
-    title: str
-    assignee: Assignee | None
-    norm_minutes: int
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A route. ``sha256`` is of its source: decrees pin it."""
-
-    id: str
-    version: int
-    title: str
-    sop_number: str
-    steps: tuple[Step, ...]
-    allow_self_approval: bool
-    sha256: str
-
-    @property
-    def minutes_to_signature(self) -> int:
-        """Working time from the submission to the signature: what comes after it does not count."""
-        last = next(index for index, step in enumerate(self.steps) if step.kind is StepKind.SIGN)
-        return sum(step.norm_minutes for step in self.steps[:last + 1])
-
-    @property
-    def norm_minutes(self) -> int:
-        """Working time that the whole route should take."""
-        return sum(step.norm_minutes for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -144,8 +96,21 @@ class Paraf:
 
 
 @dataclass(frozen=True)
+class GivenSignature:
+    """A signature on the document that stands: nothing takes it off again."""
+
+    step_id: str
+    person_id: int
+    position_id: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
-    """All that the engine needs to know of one decree."""
+    """All that the engine needs to know of one decree.
+
+    ``frozen_sha256`` is of the document that waits for its next signature: with each signature but the last it
+    becomes that of the document which bears it. ``signing_by`` is who has claimed the signature being made.
+    """
 
     status: DecreeStatus
     version_no: int
@@ -157,6 +122,8 @@ class Snapshot:
     number: str | None = None
     frozen_sha256: str | None = None
     forbidden_capacities: frozenset[CapacityKind] = frozenset()
+    signatures: tuple[GivenSignature, ...] = ()
+    signing_by: int | None = None
 
 
 # Commands
@@ -375,7 +342,21 @@ class SigningReleased:
 
 
 @dataclass(frozen=True)
+class PartlySigned:
+    """One more signature, and not the last: ``ordinal`` counts from 1."""
+
+    type: ClassVar[str] = "partly_signed"
+    step_id: str
+    ordinal: int
+    person_id: int
+    position_id: int
+    signed_sha256: str
+
+
+@dataclass(frozen=True)
 class Signed:
+    """The last signature, so that all stand on it."""
+
     type: ClassVar[str] = "signed"
     signed_sha256: str
 
@@ -388,5 +369,5 @@ class Distributed:
 Event = (
     Submitted | TaskOpened | TaskClosed | ParafGiven | ParafVoided | NumberRequired | NumberAssigned
     | DocumentRefrozen | Returned | Rejected | Withdrawn | Discarded | TaskReassigned | SigningClaimed
-    | SigningReleased | Signed | Distributed
+    | SigningReleased | PartlySigned | Signed | Distributed
 )

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from workflows.errors import CapacityForbidden, NotYourTask, ReasonRequired, SelfApproval, StaleTask, UnknownAssignee
+from collections.abc import Mapping
+
+from workflows.errors import (
+    AlreadySigned,
+    CapacityForbidden,
+    NotYourTask,
+    ReasonRequired,
+    SameSigner,
+    SelfApproval,
+    StaleTask,
+    UnknownAssignee,
+)
 from workflows.model import (
     Actor,
     Assignee,
@@ -21,22 +32,38 @@ from workflows.model import (
 _RANK = {CapacityKind.DEFINITIVE: 0, CapacityKind.PJ: 1, CapacityKind.PLT: 2, CapacityKind.PLH: 3}
 
 
-def resolve_assignments(definition: Definition, drafter_position_id: int, chart: OrgChart) -> tuple[Assignment, ...]:
+def resolve_assignments(definition: Definition, drafter_position_id: int, chart: OrgChart,
+                        chosen: Mapping[str, str] | None = None) -> tuple[Assignment, ...]:
     """Turn each step's assignee into a position of today's organisation.
 
-    :raises UnknownAssignee: a position code or a superior that does not exist
+    ``chosen``: position codes by step id, for the steps whose assignee is chosen when drafting.
+    :raises UnknownAssignee: a position code or a superior that does not exist, or a choice that is missing or of
+        the drafter's own agency
+    :raises SameSigner: two signatures would be those of one position
     """
     drafter = chart.positions.get(drafter_position_id)
     if drafter is None:
         raise UnknownAssignee(f"position {drafter_position_id}")
-    return tuple(
-        Assignment(index, _resolve(step, step.assignee, drafter, chart))
+    found = tuple(
+        Assignment(index, _resolve(step, step.assignee, drafter, chart, chosen or {}))
         for index, step in enumerate(definition.steps) if step.assignee is not None)
+    ensure_signers_differ(definition, found)
+    return found
 
 
-def _resolve(step: Step, assignee: Assignee, drafter: ChartPosition, chart: OrgChart) -> int:
+def ensure_signers_differ(definition: Definition, assignments: tuple[Assignment, ...]) -> None:
+    """:raises SameSigner: one position would sign twice."""
+    signing = [a.position_id for a in assignments if a.step_index in definition.sign_steps]
+    if len(set(signing)) != len(signing):
+        raise SameSigner(f"{definition.id}: one position signs twice")
+
+
+def _resolve(step: Step, assignee: Assignee, drafter: ChartPosition, chart: OrgChart,
+             chosen: Mapping[str, str]) -> int:
     if assignee.kind == "drafter":
         return drafter.id
+    if assignee.kind == "chosen":
+        return _elsewhere(step, drafter, chart, chosen.get(step.id, ""))
     if assignee.kind == "superior_of_drafter":
         position = drafter
         for _ in range(assignee.level):
@@ -50,6 +77,13 @@ def _resolve(step: Step, assignee: Assignee, drafter: ChartPosition, chart: OrgC
         if position.code == code:
             return position.id
     raise UnknownAssignee(f"step {step.id}: no position {code}")
+
+
+def _elsewhere(step: Step, drafter: ChartPosition, chart: OrgChart, code: str) -> int:
+    for position in chart.positions.values():
+        if position.code == code and position.unit_code != drafter.unit_code:
+            return position.id
+    raise UnknownAssignee(f"step {step.id}: no position {code or '(none chosen)'} in another agency")
 
 
 def ensure_version(task: Task, seen_version: int) -> None:
@@ -86,3 +120,15 @@ def ensure_capacity_allowed(snapshot: Snapshot, capacity: Capacity) -> None:
     """:raises CapacityForbidden: this kind may not be signed by one who merely acts (SE BKN 1/2021)."""
     if capacity.kind in snapshot.forbidden_capacities:
         raise CapacityForbidden(capacity.kind.value)
+
+
+def ensure_unsigned(snapshot: Snapshot) -> None:
+    """:raises AlreadySigned: a signature stands on the document."""
+    if snapshot.signatures:
+        raise AlreadySigned(f"{len(snapshot.signatures)} signature(s) given")
+
+
+def ensure_new_signer(snapshot: Snapshot, person_id: int) -> None:
+    """:raises SameSigner: the person has signed the document already, for whichever position."""
+    if any(given.person_id == person_id for given in snapshot.signatures):
+        raise SameSigner(f"person {person_id} has signed already")

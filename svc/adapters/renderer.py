@@ -13,7 +13,7 @@ import re
 import threading
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ import typst
 
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
 from svc.rendering import RenderedPdf, RenderFailed, RenderRequest, SignatureBox, StampRequest
-from svc.wording import write_date
+from svc.wording import spell_date, write_date
 
 FONTS: Final = Path(__file__).parents[2] / "templates" / "fonts"
 # ISO 19005-2, level A: tagged, Unicode, fonts embedded.
@@ -94,8 +94,7 @@ class TypstRenderer:
             result = io.BytesIO()
             document.save(result, object_stream_mode=pikepdf.ObjectStreamMode.generate,
                           deterministic_id=True)
-        box = sheet.signature_box
-        placed = SignatureBox(box.page + count, box.llx, box.lly, box.urx, box.ury)
+        placed = tuple(replace(box, page=box.page + count) for box in sheet.signature_boxes)
         return _rendered(result.getvalue(), count + sheet.pages, placed)
 
     def _common(self, request: RenderRequest | StampRequest, title: str) -> dict[str, Any]:
@@ -103,12 +102,14 @@ class TypstRenderer:
         if final and not (request.number and request.issued_on and request.verify_url):
             raise RenderFailed("a final rendition needs number, date and verify address")
         url = request.verify_url or ""
+        blocks = [_let_break({key: value for key, value in asdict(block).items() if value})
+                  for block in (request.signature_block, *request.further_blocks)]
         return {
             "title": title,
             "final": final,
             "letterhead": _let_break(asdict(request.letterhead)),
-            "block": _let_break(
-                {key: value for key, value in asdict(request.signature_block).items() if value}),
+            "blocks": blocks,
+            "date-spelled": spell_date(request.issued_on) if request.issued_on else _ELLIPSIS,
             "date": write_date(request.issued_on) if request.issued_on else _ELLIPSIS,
             "place": _let_break(request.place or request.letterhead.place or _ELLIPSIS),
             "url": url,
@@ -145,25 +146,28 @@ class TypstRenderer:
             raise RenderFailed("layout failed", detail=str(error)) from error
         if not isinstance(pdf, bytes):
             raise RenderFailed("the compiler gave no PDF")
-        return _placed(pdf, marks)
+        return _placed(pdf, marks, len(inputs["blocks"]))
 
 
-def _placed(pdf: bytes, marks: list[dict[str, float]]) -> RenderedPdf:
-    if len(marks) != 1:
-        raise RenderFailed(f"the template marks {len(marks)} places for the signature instead of one")
-    mark = marks[0]
+def _placed(pdf: bytes, marks: list[dict[str, float]], blocks: int) -> RenderedPdf:
+    ordered = sorted(marks, key=lambda mark: mark["index"])
+    if [int(mark["index"]) for mark in ordered] != list(range(blocks)):
+        raise RenderFailed(f"the template marks {len(marks)} places for {blocks} signature(s)")
     with pikepdf.open(io.BytesIO(pdf)) as document:
-        index = int(mark["page"]) - 1
-        height = float(document.pages[index].mediabox[3])
-        count = len(document.pages)
-    top = height - mark["y"]
+        heights = [float(page.mediabox[3]) for page in document.pages]
+    return _rendered(pdf, len(heights), tuple(_box(mark, heights) for mark in ordered))
+
+
+def _box(mark: Mapping[str, float], heights: list[float]) -> SignatureBox:
+    index = int(mark["page"]) - 1
+    top = heights[index] - mark["y"]
     edges = (mark["x"], top - mark["height"], mark["x"] + mark["width"], top)
     llx, lly, urx, ury = (round(edge, 2) for edge in edges)
-    return _rendered(pdf, count, SignatureBox(index, llx, lly, urx, ury))
+    return SignatureBox(index, llx, lly, urx, ury)
 
 
-def _rendered(pdf: bytes, pages: int, box: SignatureBox) -> RenderedPdf:
-    return RenderedPdf(pdf=pdf, sha256=hashlib.sha256(pdf).hexdigest(), pages=pages, signature_box=box)
+def _rendered(pdf: bytes, pages: int, boxes: tuple[SignatureBox, ...]) -> RenderedPdf:
+    return RenderedPdf(pdf=pdf, sha256=hashlib.sha256(pdf).hexdigest(), pages=pages, signature_boxes=boxes)
 
 
 def _let_break(value: Any) -> Any:

@@ -239,7 +239,8 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
           decree: decree_page.DecreeView | None = None) -> str:
     kind = _kind(kind_id)
     errors = translated_fields(error) if error else {}
-    fields = build_form(kind.schema, data, errors, say=_)
+    schema = drafting.schema_for(deps(), current_actor(), kind_id, decree.public_id if decree else None)
+    fields = build_form(schema, data, errors, say=_)
     return render_template("decrees/form.html", kind=kind, fields=fields, errors=errors, decree=decree,
                            labels=labels_of(fields))
 

@@ -39,6 +39,7 @@ def event_titles() -> dict[str, str]:
         "task_reassigned": _("Tugas dialihkan"),
         "signing_claimed": _("Penandatanganan dimulai"),
         "signing_released": _("Penandatanganan tidak selesai"),
+        "partly_signed": _("Satu tanda tangan diberikan; menunggu yang berikutnya"),
         "signed": _("Ditandatangani secara elektronik"),
         "distributed": _("Terbit dan dikirim"),
         "legal_status_changed": _("Status hukum diubah"),

@@ -53,11 +53,13 @@ class Decree(HasPublicId, Base):
     number: Mapped[str | None] = mapped_column(String(120), index=True)
     issued_on: Mapped[date | None]  # the date printed on it
     verify_code: Mapped[str] = mapped_column(PublicId, unique=True)
+    # The document that waits for its next signature: of several, with those on it that were given.
     frozen_sha256: Mapped[str | None] = mapped_column(Sha256)
-    # Whose name and capacity stand in the frozen document's signature block: nobody else may sign it.
+    # Whose name and capacity stand in the block that waits for its signature: nobody else may sign next. All
+    # blocks stand in ``decree_signer``.
     signer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     signer_capacity: Mapped[str | None] = mapped_column(String(12))
-    signed_sha256: Mapped[str | None] = mapped_column(Sha256, index=True)
+    signed_sha256: Mapped[str | None] = mapped_column(Sha256, index=True)  # with all its signatures
     valid_until: Mapped[date | None]  # last day of a permit; empty: no end
     legal_status: Mapped[str] = mapped_column(String(12), default="none")
     legal_note: Mapped[str | None] = mapped_column(String(500))
@@ -92,7 +94,11 @@ class DecreeVersion(HasId, Base):
 
 
 class StoredFile(HasId, Base):
-    """A file in the object store. The object is written before this row."""
+    """A file in the object store. The object is written before this row.
+
+    ``frozen`` is what waits for a signature: also the document that bears some of its signatures and waits for the
+    next. ``signed`` bears all.
+    """
 
     __tablename__ = "stored_file"
     __table_args__ = (
@@ -110,7 +116,8 @@ class StoredFile(HasId, Base):
     object_key: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(80), default="application/pdf")
     pages: Mapped[int | None]
-    # Where the signature widget goes: page (0-based), llx, lly, urx, ury in pt.
+    # Where the signature widget goes: page (0-based), llx, lly, urx, ury in pt; of several signers a list of such
+    # lists, in the order of signing (``svc.services.files.signature_boxes`` reads both).
     signature_box: Mapped[list[Any] | None]
     created_at: Mapped[datetime]
 

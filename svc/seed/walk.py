@@ -74,6 +74,10 @@ KGB_CAST = Cast(
         "BKD.SEKRETARIS": "sekretaris", "BKD.KEPALA": "kepala",
     })
 
+PKS_CAST = Cast(
+    drafter_username="analis",
+    by_position={**KGB_CAST.by_position, "PTSP.KEPALA": "kadis"})
+
 PTSP_CAST = Cast(
     drafter_username="loket",
     by_position={

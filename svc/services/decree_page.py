@@ -29,6 +29,7 @@ from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.files import read_file
 from svc.services.pinned_routes import read_pinned
+from svc.services.signature_blocks import NamedSigner, shown_signers
 from svc.services.versions import current_version
 from workflows.model import Definition, StepKind
 
@@ -107,6 +108,7 @@ class Actions:
     sign: bool
     distribute: bool
     give_back: bool
+    reject: bool
     reassign: bool
     set_legal_status: bool
 
@@ -144,6 +146,18 @@ class DecreeView:
     signatures: tuple[SignatureItem, ...]
     actions: Actions
     last_return: TimelineItem | None
+    signers: tuple[NamedSigner, ...]  # the blocks of the frozen document
+
+    @property
+    def signatures_given(self) -> int:
+        """How many of the blocks are signed."""
+        return sum(signer.signed_at is not None for signer in self.signers)
+
+    @property
+    def next_signer(self) -> NamedSigner | None:
+        """Whose turn it is to sign; ``None`` while it is not, or when all have."""
+        waiting = (signer for signer in self.signers if signer.signed_at is None)
+        return next(waiting, None) if self.status in {"ready_to_sign", "signing"} else None
 
 
 @dataclass(frozen=True)
@@ -207,6 +221,7 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
     versions = _versions(session, decree.id)
     current = versions[-1][0] if versions else None
     file = _current_file(decree, files, current.pdf_sha256 if current else None)
+    signers = shown_signers(session, decree.id) if decree.frozen_sha256 else ()
     open_task = _open_task(tasks, actor)
     timeline = _timeline(deps, decree, row[2], definition, tasks, actor)
     return DecreeView(
@@ -221,8 +236,8 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         versions=tuple(VersionItem(v.version_no, name, v.updated_at, v.content_sha256, v.pdf_sha256)
                        for v, name in reversed(versions)),
         history=_history(session, decree.id), signatures=_signatures(session, decree.id),
-        actions=_actions(decree, actor, open_task),
-        last_return=_last_return(timeline, tasks))
+        actions=_actions(decree, actor, open_task, is_signed=any(one.signed_at for one in signers)),
+        last_return=_last_return(timeline, tasks), signers=signers)
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:
@@ -305,17 +320,20 @@ def _task_item(deps: Deps, task: Task, title: str, person: str | None, *, is_min
         norm_minutes=task.norm_minutes, note=task.note or "")
 
 
-def _actions(decree: Decree, actor: Actor, task: OpenTask | None) -> Actions:
+def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: bool) -> Actions:
+    """``is_signed``: a signature stands on it, so that nothing but the next one or a refusal is left."""
     is_drafter = decree.drafter_id == actor.person_id
     is_draft = decree.status == "draft"
     mine = task is not None and task.is_mine
     kind = task.kind if task else ""
     in_flow = decree.status in {"in_review", "ready_to_sign"}
     return Actions(
-        edit=is_drafter and is_draft, submit=is_drafter and is_draft, withdraw=is_drafter and in_flow,
+        edit=is_drafter and is_draft, submit=is_drafter and is_draft,
+        withdraw=is_drafter and in_flow and not is_signed,
         discard=is_drafter and is_draft,
         duplicate=is_allowed("decree.draft", actor.roles) and decree.source == "template",
         approve=mine and kind == "paraf", sign=mine and kind == "sign" and decree.status == "ready_to_sign",
-        distribute=mine and kind == "distribute", give_back=mine and in_flow,
-        reassign=in_flow and (mine or is_allowed("admin.people", actor.roles)),
+        distribute=mine and kind == "distribute", give_back=mine and in_flow and not is_signed,
+        reject=mine and in_flow,
+        reassign=in_flow and not is_signed and (mine or is_allowed("admin.people", actor.roles)),
         set_legal_status=decree.status == "issued" and is_allowed("decree.legal_status", actor.roles))

@@ -21,8 +21,9 @@ from svc.rendering import RenderedPdf, RenderFailed
 from svc.services import rendition
 from svc.services.orgchart import load_chart
 from svc.services.refusals import refusal_words
-from workflows.errors import UnknownAssignee
-from workflows.model import StepKind
+from svc.services.signing_parties import ensure_chosen
+from workflows.errors import SameSigner, UnknownAssignee
+from workflows.model import Definition
 from workflows.rules import resolve_assignments
 
 
@@ -93,23 +94,27 @@ def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
 def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: HeldPosition) -> RenderedPdf:
     today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
     with deps.db.read_session() as session:
-        signer = _signer_position(session, deps, kind.route_of(complete), drafter)
-        place = rendition.place_of(session, deps, drafter.unit_id, signer, kind, today)
+        ensure_chosen(session, kind, complete, drafter.agency_id)
+        signers = _signer_positions(session, deps.routes.get(kind.route_of(complete)), drafter,
+                                    kind.chosen_positions(complete))
+        place = rendition.place_of(session, deps, drafter.unit_id, signers, kind, today)
     try:
         return rendition.render_draft(deps, kind, complete, place)
     except RenderFailed as error:
         raise InvalidInput("Isian ini tidak dapat ditata menjadi PDF. Periksa teks yang tidak biasa.") from error
 
 
-def _signer_position(session: Session, deps: Deps, route_id: str, drafter: HeldPosition) -> int | None:
-    definition = deps.routes.get(route_id)
+def _signer_positions(session: Session, definition: Definition | None, drafter: HeldPosition,
+                      chosen: Mapping[str, str]) -> tuple[int | None, ...]:
+    """The position of each signature block; nothing where it cannot be said yet."""
     if definition is None:
-        return None
+        return (None,)
     try:
-        assignments = resolve_assignments(definition, drafter.position_id, load_chart(session))
-    except UnknownAssignee:
-        return None  # a draft may be written before the organisation is complete; submitting says what lacks
-    return next((a.position_id for a in assignments if definition.steps[a.step_index].kind is StepKind.SIGN), None)
+        assignments = resolve_assignments(definition, drafter.position_id, load_chart(session), chosen)
+    except (UnknownAssignee, SameSigner):
+        # A draft may be written before the organisation is complete; submitting says what lacks.
+        return (None,) * len(definition.sign_steps)
+    return tuple(a.position_id for a in assignments if a.step_index in definition.sign_steps)
 
 
 def _sha256(data: bytes) -> str:

@@ -13,6 +13,7 @@ from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
+from svc.kind_fields import Schema
 from svc.kinds import Kind, KindUnknown
 from svc.models import Decree, DecreeVersion
 from svc.roles import is_allowed
@@ -22,6 +23,7 @@ from svc.services.draft_content import Content, content_of_data, content_of_pdf
 from svc.services.files import store_pdf
 from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
 from svc.services.plain_text import clean_line, clean_text
+from svc.services.signing_parties import form_schema
 from svc.services.versions import open_version
 from workflows.model import Discard
 
@@ -48,6 +50,9 @@ def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: byte
     if not subject:
         raise InvalidInput(fields={"subject": "Perihal wajib diisi."})
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    if kind.chosen:
+        raise InvalidInput(fields={
+            "kind": "Naskah jenis ini disusun dengan formulir, karena penanda tangannya dipilih di situ."})
     content = content_of_pdf(deps, subject, pdf)
     return _create(deps, actor, kind, drafter, content, "upload", "decree_uploaded")
 
@@ -114,6 +119,16 @@ def find_kind(deps: Deps, kind_id: str) -> Kind:
         return deps.kinds.get(kind_id)
     except KindUnknown as error:
         raise InvalidInput(fields={"kind": "Pilih jenis naskah."}) from error
+
+
+def schema_for(deps: Deps, actor: Actor, kind_id: str, decree_id: str | None = None) -> Schema:
+    """The schema of a kind's form, with the signers that can be chosen for this draft, or for a new one.
+
+    :raises InvalidInput: no such kind. :raises NotFound: no such draft. :raises Forbidden: none of his positions drafts
+    """
+    kind = find_kind(deps, kind_id)
+    drafter = _kind_and_drafter(deps, actor, decree_id)[1] if decree_id else drafting_position(actor)
+    return form_schema(deps, kind, drafter.agency_id)
 
 
 def drafting_position(actor: Actor) -> HeldPosition:

@@ -37,6 +37,13 @@ def object_key(decree: Decree, purpose: str, sha256: str) -> str:
     return f"decrees/{decree.public_id}/{purpose}/{sha256}.pdf"
 
 
+def signature_boxes(file: StoredFile) -> tuple[tuple[int, float, float, float, float], ...]:
+    """Where the signatures go, in the order of signing: page (0-based), llx, lly, urx, ury in pt; none without."""
+    raw = file.signature_box or []
+    boxes = raw if raw and isinstance(raw[0], list) else [raw] if raw else []
+    return tuple((int(page), float(llx), float(lly), float(urx), float(ury)) for page, llx, lly, urx, ury in boxes)
+
+
 def put_pdf(deps: Deps, key: str, data: bytes, *, retain_until: datetime | None = None) -> None:
     """Store bytes. :raises StorageUnavailable: not stored. :raises IntegrityViolation: others stand there."""
     try:

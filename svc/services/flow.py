@@ -17,7 +17,7 @@ from svc import errors
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.models import AuditEvent, Decree, DecreeVersion, Paraf, RouteVersion, Task
-from svc.services import numbering, rendition
+from svc.services import numbering, rendition, signature_blocks
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
 from svc.services.pinned_routes import read_pinned
@@ -25,12 +25,14 @@ from svc.services.versions import current_version
 from workflows import model as m
 from workflows.engine import decide, evolve
 from workflows.errors import (
+    AlreadySigned,
     CapacityForbidden,
     DocumentChanged,
     InvalidDefinition,
     NotAllowedNow,
     NotYourTask,
     ReasonRequired,
+    SameSigner,
     SelfApproval,
     StaleTask,
     UnknownAssignee,
@@ -41,6 +43,7 @@ _SIMPLE = {
     NotYourTask: errors.NotYourTask, SelfApproval: errors.SelfApproval, NotAllowedNow: errors.Conflict,
     CapacityForbidden: errors.CapacityForbidden, DocumentChanged: errors.DocumentChanged,
     UnknownAssignee: errors.RouteUnusable, InvalidDefinition: errors.RouteUnusable,
+    SameSigner: errors.SameSigner, AlreadySigned: errors.AlreadySigned,
 }
 
 
@@ -110,7 +113,9 @@ def load_flow(session: Session, deps: Deps, decree: Decree) -> Flow:
         assignments=tuple(m.Assignment(step, position) for step, position in decree.assignments or ()),
         open_task=m.Task(task.id, task.step_index, task.assignee_id, decree.lock_version) if task else None,
         parafs=tuple(m.Paraf(p.step_id, p.person_id, p.position_id, p.version_no, p.content_sha256) for p in parafs),
-        number=decree.number, frozen_sha256=decree.frozen_sha256, forbidden_capacities=forbidden)
+        number=decree.number, frozen_sha256=decree.frozen_sha256, forbidden_capacities=forbidden,
+        signatures=signature_blocks.given_signatures(session, decree, definition),
+        signing_by=decree.signer_id if decree.status == "signing" else None)
     return Flow(decree, version, definition, snapshot)
 
 
@@ -222,8 +227,7 @@ def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer,
         case m.TaskReassigned():
             step = flow.snapshot.open_task.step_index if flow.snapshot.open_task else -1
             decree.assignments = [[i, event.to_position_id if i == step else p] for i, p in decree.assignments]
-            # Whoever is to sign now is not the one whom a frozen document names: it is frozen anew for him.
-            decree.signer_id = decree.signer_capacity = None
+            signature_blocks.hand_over(session, decree, event.from_position_id, event.to_position_id)
         case _:
             _end(session, flow, event, doer, now)
     return 0
@@ -234,14 +238,19 @@ def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime
     match event:
         case m.Returned() | m.Withdrawn():
             decree.frozen_sha256, decree.issued_on = None, None
-            decree.signer_id, decree.signer_capacity = None, None
+            signature_blocks.forget_signers(session, decree)
         case m.SigningClaimed():
             if (decree.signer_id, decree.signer_capacity) != (event.person_id, event.capacity.value):
                 raise errors.DocumentChanged  # the document bears another name
+            signature_blocks.ensure_all_named(session, decree)
         case m.Rejected() | m.Discarded():
             decree.closed_at = now
             numbering.void_number(session, decree, event.reason, doer.audit, now)
+        case m.PartlySigned():
+            decree.frozen_sha256 = event.signed_sha256
+            signature_blocks.record_signature(session, decree, event.signed_sha256, now)
         case m.Signed():
+            signature_blocks.record_signature(session, decree, event.signed_sha256, now)
             decree.signed_sha256, decree.signed_at = event.signed_sha256, now
             numbering.mark_used(session, decree)
         case m.Distributed():

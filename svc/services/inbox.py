@@ -13,6 +13,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.models import Decree, Person, Position, Task, Unit
 from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
+from svc.services.signature_blocks import count_blocks
 
 PAGE_SIZE = 50
 # Written as a literal, since the partial index is used only where its own condition stands in the query.
@@ -37,6 +38,8 @@ class InboxItem:
     security: str
     opened_at: datetime
     due_at: datetime
+    signatures_given: int
+    signatures_needed: int  # 0 before the document is frozen
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _items(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(Task.id, Task.public_id, Decree.public_id, Decree.kind, Task.kind, Decree.subject, Decree.number,
                Unit.name, Person.name, Task.step_title, Position.title, Task.version_no, Decree.security,
-               Task.opened_at, Task.due_at)
+               Task.opened_at, Task.due_at, count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False))
         .join(Decree, Decree.id == Task.decree_id)
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)

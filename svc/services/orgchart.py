@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -79,18 +79,24 @@ def position_choices(deps: Deps, actor: Actor) -> tuple[PositionChoice, ...]:
     with deps.db.read_session() as session:
         units = load_units(session)
         agencies = set(units) if Role.ADMIN in actor.roles else set(actor.agency_ids)
-        rows = session.execute(
-            select(Position, Holding.capacity, Person.name)
-            .outerjoin(Holding, and_(Holding.position_id == Position.id, held_on(today)))
-            .outerjoin(Person, and_(Person.id == Holding.person_id, Person.is_active))
-            .where(Position.is_active).order_by(Position.title, Position.id, Holding.id))
-        names: dict[Position, list[str]] = {}
-        for position, capacity, name in rows:
-            if may_judge(position) and agency_of(units, position.unit_id).id in agencies:
-                held_by = [f"{CAPACITY_PREFIX.get(capacity, '')}{name}"] if name else []
-                names.setdefault(position, []).extend(held_by)
-        return tuple(PositionChoice(position.public_id, f"{position.title} – {', '.join(found) or '(kosong)'}")
-                     for position, found in names.items())
+        positions = [
+            one for one in session.scalars(
+                select(Position).where(Position.is_active).order_by(Position.title, Position.id))
+            if may_judge(one) and agency_of(units, one.unit_id).id in agencies]
+        names = held_by(session, [one.id for one in positions], today)
+    return tuple(PositionChoice(one.public_id, f"{one.title} – {', '.join(names.get(one.id, ())) or '(kosong)'}")
+                 for one in positions)
+
+
+def held_by(session: Session, position_ids: Sequence[int], day: date) -> dict[int, tuple[str, ...]]:
+    """The names of those who hold the positions on a day, with their capacity in front; none of a vacant one."""
+    rows = session.execute(
+        select(Holding.position_id, Holding.capacity, Person.name).join(Person, Person.id == Holding.person_id)
+        .where(Holding.position_id.in_(position_ids), Person.is_active, held_on(day)).order_by(Holding.id))
+    names: dict[int, tuple[str, ...]] = {}
+    for position_id, capacity, name in rows:
+        names[position_id] = (*names.get(position_id, ()), f"{CAPACITY_PREFIX.get(capacity, '')}{name}")
+    return names
 
 
 def may_judge(position: Position) -> bool:

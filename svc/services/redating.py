@@ -1,6 +1,7 @@
-"""What the frozen document says must be true when it is signed: today's date, and the name of who signs.
+"""What the frozen document says must be true when it is signed: today's date, and the names of who signs.
 
-A document of another day, or one that bears another holder's name, is laid out and frozen anew under its number.
+A document of another day, or one that bears another holder's name, is laid out and frozen anew under its number;
+once it bears a signature nothing on it changes, and its date stays that of the first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.models import Decree, Task
-from svc.services import numbering, rendition
+from svc.services import numbering, rendition, signature_blocks
 from svc.services.flow import Doer, load_flow, lock_by_task, run_command, to_workflow
 from workflows.errors import NotYourTask
 from workflows.model import Refreeze
@@ -49,9 +50,10 @@ def ensure_dated_today(deps: Deps, task_id: str, signer: Actor | None = None) ->
 
 def _is_true(session: Session, deps: Deps, decree: Decree, signer: Actor | None) -> bool:
     """Whether nothing on the document needs to change for this signer; also when he may not sign it anyway."""
-    if decree.status != "ready_to_sign":
+    if decree.status != "ready_to_sign" or signature_blocks.is_partly_signed(session, decree):
         return True
-    if decree.issued_on != numbering.local_day(deps, deps.clock.now()):
+    today = numbering.local_day(deps, deps.clock.now())
+    if decree.issued_on != today or not signature_blocks.others_are_true(session, decree, today):
         return False
     task = session.scalars(select(Task).where(Task.decree_id == decree.id, Task.status == "open")).one()
     if signer is None or signer.person_id == decree.drafter_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,9 +15,10 @@ from svc.errors import Conflict, RouteUnusable
 from svc.kinds import Kind, KindUnknown
 from svc.models import Decree, DecreeVersion, Position, StoredFile, Unit
 from svc.rendering import Letterhead, RenderedPdf, RenderFailed, RenderRequest, SignatureBlock, StampRequest
+from svc.services import signature_blocks
 from svc.services.files import read_file, store_pdf
 from svc.services.orgchart import CAPACITY_PREFIX, Holder, agency_of, holders_of, load_units
-from workflows.model import Definition, StepKind
+from workflows.model import Definition
 
 _VACANT = "…"
 
@@ -28,37 +29,57 @@ class NotRenderable(Conflict):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a document comes from, and who is to sign it: nobody while the position is vacant or unknown."""
+class Party:
+    """One signature block and whom it names: nobody while the position is vacant or unknown."""
 
-    letterhead: Letterhead
     block: SignatureBlock
     signer: Holder | None
 
 
-def place_of(session: Session, deps: Deps, unit_id: int, signer_position_id: int | None, kind: Kind,
-             today: date, signer_id: int | None = None) -> Place:
-    """Letterhead of the agency (or the Governor) and signature block of the signer's position today.
+@dataclass(frozen=True)
+class Place:
+    """Where a document comes from, and who is to sign it, in that order."""
 
-    ``signer_id``: the person to be named if he holds the position; else see :func:`choose_signer`.
+    letterhead: Letterhead
+    parties: tuple[Party, ...]
+
+    @property
+    def blocks(self) -> tuple[SignatureBlock, ...]:
+        return tuple(party.block for party in self.parties)
+
+
+def place_of(session: Session, deps: Deps, unit_id: int, signer_position_ids: Sequence[int | None], kind: Kind,
+             today: date, signer_id: int | None = None) -> Place:
+    """Letterhead of the agency (or the Governor) and signature blocks of the signers' positions today.
+
+    ``signer_id``: the person to be named first if he holds the first position; for all others, and without him, see
+    :func:`choose_signer`. No two blocks name the same person.
     """
     units = load_units(session)
-    agency = agency_of(units, unit_id)
-    if signer_position_id is None:
-        return Place(_letterhead(deps, units, agency), SignatureBlock((_VACANT,), _VACANT), None)
-    position = session.get_one(Position, signer_position_id)
-    signs_for_region = units[position.unit_id].parent_id is None
-    head = _letterhead(deps, units, units[position.unit_id] if signs_for_region else agency)
-    signer = choose_signer(holders_of(session, position.id, today), kind, signer_id)
-    return Place(head, _signature_block(position, signer), signer)
+    head = _letterhead(deps, units, agency_of(units, unit_id))
+    parties: list[Party] = []
+    for position_id in signer_position_ids:
+        if position_id is None:
+            parties.append(Party(SignatureBlock((_VACANT,), _VACANT), None))
+            continue
+        position = session.get_one(Position, position_id)
+        if not parties and units[position.unit_id].parent_id is None:
+            head = _letterhead(deps, units, units[position.unit_id])  # signed for the region
+        named = {party.signer.person_id for party in parties if party.signer}
+        wanted = None if parties else signer_id
+        signer = choose_signer(holders_of(session, position.id, today), kind, wanted, named)
+        parties.append(Party(_signature_block(units, position, signer), signer))
+    return Place(head, tuple(parties))
 
 
-def choose_signer(holders: Sequence[Holder], kind: Kind, wanted_id: int | None = None) -> Holder | None:
-    """Of a position's holders the wanted one, else the acting one, else the definitive one.
+def choose_signer(holders: Sequence[Holder], kind: Kind, wanted_id: int | None = None,
+                  others: Collection[int] = ()) -> Holder | None:
+    """Of a position's holders the wanted one, else the acting one, else the definitive one; none of ``others``.
 
     Somebody acts (Plh.) because the definitive holder is away, unless the kind may not be signed in that capacity.
     """
-    fit = [holder for holder in holders if holder.capacity not in kind.forbidden_capacities]
+    fit = [holder for holder in holders
+           if holder.capacity not in kind.forbidden_capacities and holder.person_id not in others]
     wanted = [holder for holder in fit if holder.person_id == wanted_id]
     acting = [holder for holder in fit if holder.capacity != "definitive"]
     return next(iter([*wanted, *acting, *fit]), None)
@@ -66,31 +87,34 @@ def choose_signer(holders: Sequence[Holder], kind: Kind, wanted_id: int | None =
 
 def render_draft(deps: Deps, kind: Kind, data: Mapping[str, Any], place: Place) -> RenderedPdf:
     """The PDF with ``…`` for the number, marked as a draft."""
+    first, *further = place.blocks
     return deps.renderer.render(RenderRequest(
-        kind.id, data, place.letterhead, place.block, place=place.letterhead.place, stage="draft"))
+        kind.id, data, place.letterhead, first, place=place.letterhead.place, stage="draft",
+        further_blocks=tuple(further)))
 
 
 def freeze(session: Session, deps: Deps, decree: Decree, version: DecreeVersion, definition: Definition,
            number: str, now: datetime, signer_id: int | None = None) -> str:
-    """Lay out the document with number, date, QR code, footer and the signer's name (of the wanted one, if he
-    holds the position today), store it, and return its SHA-256.
+    """Lay out the document with number, date, QR code, footer and the signers' names (first of the wanted one, if
+    he holds that position today), store it, and return its SHA-256.
 
     The object is stored before the row that names it; when the transaction fails, an unnamed object stays.
     :raises NotRenderable: it cannot be laid out. :raises svc.errors.StorageUnavailable: it cannot be stored
     """
     today = now.astimezone(deps.settings.tzinfo).date()
     kind = kind_of(deps, decree.kind)
-    place = place_of(session, deps, decree.unit_id, signer_position(decree, definition), kind, today, signer_id)
+    positions = signer_positions(decree, definition)
+    place = place_of(session, deps, decree.unit_id, positions, kind, today, signer_id)
     try:
         rendered = _render_final(session, deps, decree, version, kind, place, number, now)
     except RenderFailed as error:
         raise NotRenderable from error
-    box = rendered.signature_box
+    boxes: list[Any] = [[box.page, box.llx, box.lly, box.urx, box.ury] for box in rendered.signature_boxes]
     store_pdf(session, deps, decree, "frozen", rendered.pdf, now, pages=rendered.pages,
-              signature_box=[box.page, box.llx, box.lly, box.urx, box.ury])
+              signature_box=boxes if len(boxes) > 1 else boxes[0])
     decree.issued_on, decree.valid_until = today, kind.last_day_of(version.data)
-    decree.signer_id = place.signer.person_id if place.signer else None
-    decree.signer_capacity = place.signer.capacity if place.signer else None
+    signature_blocks.name_signers(session, decree, [
+        (position_id, party.signer) for position_id, party in zip(positions, place.parties, strict=True)])
     return rendered.sha256
 
 
@@ -98,13 +122,15 @@ def _render_final(session: Session, deps: Deps, decree: Decree, version: DecreeV
                   number: str, now: datetime) -> RenderedPdf:
     today = now.astimezone(deps.settings.tzinfo).date()
     head, url = place.letterhead, verify_url(deps, decree)
+    first, *further = place.blocks
     if decree.source != "upload":
         return deps.renderer.render(RenderRequest(
-            kind.id, version.data, head, place.block, number=number, issued_on=today, place=head.place,
-            verify_url=url, stage="final", created_at=now))
+            kind.id, version.data, head, first, number=number, issued_on=today, place=head.place,
+            verify_url=url, stage="final", created_at=now, further_blocks=tuple(further)))
     return deps.renderer.stamp(_uploaded(session, deps, decree, version), StampRequest(
-        title=kind.title, subject=decree.subject, letterhead=head, signature_block=place.block, number=number,
-        issued_on=today, place=head.place, verify_url=url, stage="final", created_at=now))
+        title=kind.title, subject=decree.subject, letterhead=head, signature_block=first, number=number,
+        issued_on=today, place=head.place, verify_url=url, stage="final", created_at=now,
+        further_blocks=tuple(further)))
 
 
 def verify_url(deps: Deps, decree: Decree) -> str:
@@ -112,10 +138,10 @@ def verify_url(deps: Deps, decree: Decree) -> str:
     return f"{deps.settings.base_url}/v/{decree.verify_code}"
 
 
-def signer_position(decree: Decree, definition: Definition) -> int | None:
-    """The position that the sign step was resolved to; ``None`` before submission."""
-    index = next(i for i, step in enumerate(definition.steps) if step.kind is StepKind.SIGN)
-    return next((position_id for step, position_id in decree.assignments or () if step == index), None)
+def signer_positions(decree: Decree, definition: Definition) -> tuple[int, ...]:
+    """The positions that the sign steps were resolved to, in their order; none before submission."""
+    resolved = {int(step): int(position_id) for step, position_id in decree.assignments or ()}
+    return tuple(resolved[index] for index in definition.sign_steps if index in resolved)
 
 
 def kind_of(deps: Deps, kind_id: str) -> Kind:
@@ -147,10 +173,11 @@ def _letterhead(deps: Deps, units: Mapping[int, Unit], unit: Unit) -> Letterhead
         emblem="garuda" if unit.parent_id is None else "region")
 
 
-def _signature_block(position: Position, signer: Holder | None) -> SignatureBlock:
-    title = position.title.upper()
+def _signature_block(units: Mapping[int, Unit], position: Position, signer: Holder | None) -> SignatureBlock:
+    title, office = position.title.upper(), agency_of(units, position.unit_id)
     lines = [position.on_behalf_of] if position.on_behalf_of else []
     if signer is None:
-        return SignatureBlock((*lines, f"{title},"), _VACANT)
+        return SignatureBlock((*lines, f"{title},"), _VACANT, title=position.title, office=office.name)
     prefix = CAPACITY_PREFIX.get(signer.capacity, "")
-    return SignatureBlock((*lines, f"{prefix}{title},"), signer.name, signer.rank, signer.nip)
+    return SignatureBlock((*lines, f"{prefix}{title},"), signer.name, signer.rank, signer.nip,
+                          title=f"{prefix}{position.title}", office=office.name)

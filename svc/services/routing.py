@@ -26,9 +26,11 @@ from svc.services.flow import (
 )
 from svc.services.orgchart import load_chart, may_judge, may_sign
 from svc.services.plain_text import clean_text
+from svc.services.rendition import kind_of
+from svc.services.signing_parties import ensure_chosen
 from svc.services.upsert import insert_missing
 from svc.services.versions import open_version
-from workflows.errors import UnknownAssignee
+from workflows.errors import SameSigner, UnknownAssignee
 from workflows.loader import load_source
 from workflows.model import (
     Approve,
@@ -51,6 +53,7 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
     goes out as the next version, changed or not.
 
     :raises StaleTask: :raises NotYourTask: not the drafter. :raises RouteUnusable: a position is missing
+    :raises svc.kinds.InvalidDecreeData: something lacks, or a signer that was chosen can sign no more
     """
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
@@ -61,9 +64,12 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
         flow = load_flow(session, deps, decree)
         ensure_complete(deps, decree, flow.version)
         _pin_route(session, deps, decree, flow.definition)
+        kind = kind_of(deps, decree.kind)
+        ensure_chosen(session, kind, flow.version.data, decree.agency_id)
         try:
-            assignments = resolve_assignments(flow.definition, decree.drafter_position_id, load_chart(session))
-        except UnknownAssignee as error:
+            assignments = resolve_assignments(flow.definition, decree.drafter_position_id, load_chart(session),
+                                              kind.chosen_positions(flow.version.data))
+        except (UnknownAssignee, SameSigner) as error:
             raise RouteUnusable from error
         run_command(session, deps, flow, Submit(to_workflow(actor), assignments),
                     doer_of(actor, decree.drafter_position_id))
@@ -84,6 +90,7 @@ def return_for_revision(deps: Deps, actor: Actor, task_id: str, seen_version: in
     """Give back to the drafter; every version stays, the paraf of this one become void.
 
     :raises InvalidInput: no reason. :raises StaleTask: :raises NotYourTask: as for ``approve``
+    :raises AlreadySigned: a signature stands on it
     """
     with deps.db.unit_of_work() as session:
         flow = _flow_of_task(session, deps, actor, task_id)
@@ -93,7 +100,8 @@ def return_for_revision(deps: Deps, actor: Actor, task_id: str, seen_version: in
 
 
 def reject(deps: Deps, actor: Actor, task_id: str, seen_version: int, reason: str) -> None:
-    """Refuse for good; a number already taken becomes void. :raises: as for ``return_for_revision``"""
+    """Refuse for good; a number already taken becomes void. Also a later signer may: the signatures given before
+    stay on record. :raises: as for ``approve``"""
     with deps.db.unit_of_work() as session:
         flow = _flow_of_task(session, deps, actor, task_id)
         reason = clean_text(reason, _MAX_REASON)
@@ -105,6 +113,7 @@ def withdraw(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason
     """The drafter pulls a submitted decree back to a draft, until it is being signed.
 
     :raises InvalidInput: no reason. :raises StaleTask: :raises NotYourTask: :raises Conflict: too late
+    :raises AlreadySigned: a signature stands on it
     """
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)

@@ -23,6 +23,7 @@ from svc.services.certificate_words import unusable
 from svc.services.flow import load_flow, lock_by_task
 from svc.services.key_use import certificate_of, chain_of, current_credential, needs_totp
 from svc.services.redating import ensure_dated_today
+from svc.services.signature_blocks import NamedSigner, shown_signers
 from svc.services.signing_steps import capacity_line, ensure_may_sign
 from svc.services.trust import trust_store, with_intermediates
 
@@ -89,10 +90,16 @@ class SigningSheet:
     parafs: tuple[ParafLine, ...]
     credential: CredentialState
     needs_totp: bool
+    signers: tuple[NamedSigner, ...]  # all blocks of the document, in the order of signing
 
     @property
     def hash_tail(self) -> str:
         return self.frozen_sha256[-HASH_TAIL:]
+
+    @property
+    def ordinal(self) -> int:
+        """Which of the document's signatures this is, from 1."""
+        return 1 + sum(signer.signed_at is not None for signer in self.signers)
 
 
 def prepare(deps: Deps, actor: Actor, task_id: str) -> SigningSheet:
@@ -117,7 +124,8 @@ def prepare(deps: Deps, actor: Actor, task_id: str) -> SigningSheet:
             capacity_line=capacity_line(position, held.capacity), frozen_sha256=decree.frozen_sha256 or "",
             pages=_pages(session, decree), level=deps.settings.signature_level, last_seen_version=last_seen,
             changes=changes, parafs=_parafs(session, decree), credential=_credential(session, deps, actor),
-            needs_totp=needs_totp(deps, session, actor.person_id))
+            needs_totp=needs_totp(deps, session, actor.person_id),
+            signers=shown_signers(session, decree.id))
 
 
 def _ensure_waiting(deps: Deps, actor: Actor, task_id: str) -> None:

@@ -15,6 +15,7 @@ from svc.deps import Deps
 from svc.models import Decree, Person, Position, Task, Unit
 from svc.services.access import visible_condition
 from svc.services.paging import Cursor, Page, decode_cursor
+from svc.services.signature_blocks import count_blocks
 
 PAGE_SIZE = 50
 EXPORT_LIMIT = 10_000
@@ -58,6 +59,8 @@ class TrackingItem:
     signed_at: datetime | None
     waits_for: str | None
     due_at: datetime | None
+    signatures_given: int
+    signatures_needed: int  # 0 before the document is frozen
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[*tuple
     statement = (
         select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
                Decree.legal_status, Decree.medium, Unit.name, Person.name, Decree.version_no,
-               Decree.created_at, Decree.signed_at, Position.title, _OPEN_TASK.due_at)
+               Decree.created_at, Decree.signed_at, Position.title, _OPEN_TASK.due_at,
+               count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False))
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
         .outerjoin(_OPEN_TASK, and_(_OPEN_TASK.decree_id == Decree.id, _OPEN_TASK.status == "open"))

@@ -41,6 +41,11 @@ SIGNER = SignatureBlock(
     ("a.n. GUBERNUR NUSA MANDALA", "KEPALA BADAN KEPEGAWAIAN DAERAH,"), "Dr. Surya Contoh", "Pembina, IV/a",
     "190001011986031007",
 )  # fmt: skip
+OTHER = SignatureBlock(
+    ("Plt. KEPALA DINAS CONTOH,",), "Laras Contoh", "Pembina, IV/a", "190001011986032008",
+    title="Plt. Kepala Dinas Contoh", office="Dinas Contoh",
+)  # fmt: skip
+AGREEMENT = "perjanjian-kerja-sama"
 HOSTILE = [
     '#read("/etc/passwd")', "#import \"@preview/x:1.0.0\"", "$x^2$ *tebal* _miring_ `kode` @rujukan <label>",
     "\\u{41} \\ \\n \" ' \"); #panic(1) //", "= Judul\n- butir\n/ a: b", "שלום עולם", "A" * 400,
@@ -51,7 +56,8 @@ HOSTILE = [
 def final(kind: Kind, **changes: Any) -> RenderRequest:
     letterhead = replace(OFFICE, unit_name="", emblem="garuda") if kind.id == "keputusan" else OFFICE
     request = RenderRequest(
-        kind.id, kind.example, letterhead, SIGNER, "800/12/BKD/2026", date(2026, 2, 2), "", URL, "final"
+        kind.id, kind.example, letterhead, SIGNER, "800/12/BKD/2026", date(2026, 2, 2), "", URL, "final",
+        further_blocks=(OTHER,) if kind.id == AGREEMENT else (),
     )
     return replace(request, **changes)
 
@@ -116,7 +122,9 @@ def test_the_box_holds_the_drawn_block_and_lies_on_its_page(kind: Kind) -> None:
     made = RENDERER.render(final(kind))
     box = made.signature_box
     inside = squeeze(text_of(made.pdf, box)[0])
-    assert inside.startswith(squeeze("Ditandatangani secara elektronik oleh:"))
+    # Of several signers, all blocks stand there when only the first has signed.
+    says = "Tanda tangan elektronik:" if kind.id == AGREEMENT else "Ditandatangani secara elektronik oleh:"
+    assert inside.startswith(squeeze(says))
     assert squeeze("Dr. Surya ContohPembina, IV/aNIP 190001011986031007") in inside
     with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
         left, bottom, right, top = (float(edge) for edge in pdf.pages[box.page].mediabox)
@@ -124,6 +132,38 @@ def test_the_box_holds_the_drawn_block_and_lies_on_its_page(kind: Kind) -> None:
     assert bottom < box.lly < box.ury < top
     outside = replace(box, lly=box.ury + 1, ury=box.ury + 12)
     assert "elektronik" not in text_of(made.pdf, outside)[0]
+
+
+def test_an_agreement_has_a_box_for_each_party_side_by_side() -> None:
+    made = RENDERER.render(final(KINDS.get(AGREEMENT)))
+    first, second = made.signature_boxes
+    assert made.signature_box == first
+    assert (first.page, first.lly, first.ury) == (second.page, second.lly, second.ury)
+    assert first.urx < second.llx
+    inside = [squeeze(text_of(made.pdf, box)[0]) for box in made.signature_boxes]
+    assert "SuryaContoh" in inside[0]
+    assert "LarasContoh" not in inside[0]
+    assert "LarasContoh" in inside[1]
+    assert "NIP190001011986032008" in inside[1]
+    whole = squeeze(" ".join(text_of(made.pdf)))
+    for part in ("PIHAK KESATU,", "PIHAK KEDUA,", "Plt. KEPALA DINAS CONTOH,", "untuk dan atas nama Dinas Contoh",
+                 "Senin, tanggal dua bulan Februari tahun dua ribu dua puluh enam (2 Februari 2026)", "Pasal 6"):
+        assert squeeze(part) in whole
+
+
+def test_a_block_without_its_place_in_the_template_is_refused() -> None:
+    for kind, blocks in (("kgb", (OTHER,)), ("kgb", (OTHER, OTHER))):
+        with pytest.raises(RenderFailed, match="places for"):
+            RENDERER.render(final(KINDS.get(kind), further_blocks=blocks))
+
+
+def test_hostile_parties_stay_in_their_boxes() -> None:
+    kind = KINDS.get(AGREEMENT)
+    for text in HOSTILE:
+        hostile = SignatureBlock((text,), text, text, text, title=text, office=text)
+        made = RENDERER.render(final(kind, further_blocks=(hostile,)))
+        assert [box.page for box in made.signature_boxes].count(made.signature_box.page) == 2
+        assert made.signature_boxes[1].urx < 596
 
 
 def test_draft_has_no_number_no_qr_and_says_that_it_is_one(kind: Kind) -> None:
@@ -234,6 +274,15 @@ def test_stamp_adds_a_page_and_leaves_the_others_as_they_were() -> None:
         assert squeeze(part) in sheet
     assert squeeze("Dr. Surya Contoh") in squeeze(text_of(made.pdf, made.signature_box)[0])
     assert RENDERER.stamp(original, stamp_request()).pdf == made.pdf
+
+
+@pytest.mark.parametrize("further", [1, 2, 3])
+def test_stamp_has_a_box_for_each_of_several_signers(further: int) -> None:
+    blocks = tuple(replace(OTHER, name=f"Contoh ke-{number}") for number in range(further))
+    made = RENDERER.stamp(uploaded(), stamp_request(further_blocks=blocks))
+    assert [box.page for box in made.signature_boxes] == [2] * (further + 1)
+    for number, box in enumerate(made.signature_boxes[1:]):
+        assert f"Contohke{number}" in squeeze(text_of(made.pdf, box)[0])
 
 
 def test_stamp_refuses_what_is_no_pdf_or_not_ready() -> None:

@@ -90,8 +90,8 @@ def claim(world: World, decree_id: str, username: str) -> None:
         run_command(session, world.deps, flow, command, doer_of(actor, None))
 
 
-def record_signed(world: World, decree_id: str) -> None:
+def record_signed(world: World, decree_id: str, sha256: str = "f" * 64) -> None:
     """The second half, on a hash that stands for the signed bytes."""
     with world.deps.db.unit_of_work() as session:
         flow = load_flow(session, world.deps, lock_decree(session, decree_id))
-        run_command(session, world.deps, flow, RecordSigned("f" * 64), Doer.system())
+        run_command(session, world.deps, flow, RecordSigned(sha256), Doer.system())

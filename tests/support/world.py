@@ -9,11 +9,13 @@ from typing import Any
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.seed.organisation import DemoOrganisation, build_demo_organisation
-from svc.seed.walk import DEMO_PASSPHRASE, KGB_CAST, PTSP_CAST, Cast, actor_of, walk_decree
+from svc.seed.walk import DEMO_PASSPHRASE, KGB_CAST, PKS_CAST, PTSP_CAST, Cast, actor_of, walk_decree
 from svc.services import credentials, decree_page, routing, signing
 from svc.services.decree_page import DecreeView
 from svc.services.passwords import hash_password
 
+_CASTS = {"surat-izin": PTSP_CAST, "perjanjian-kerja-sama": PKS_CAST}
+_SIGNERS = {"surat-izin": ("kadis",), "perjanjian-kerja-sama": ("kepala", "kadis")}
 PASSWORD = "kata-sandi-uji-2026"
 
 
@@ -45,8 +47,8 @@ class World:
     def walk(self, stop_at: str, kind_id: str = "kgb", cast: Cast | None = None) -> str:
         """A decree carried to a status by the demo's people."""
         if stop_at in {"signed", "issued"}:
-            self.give_certificates("kadis" if kind_id == "surat-izin" else "kepala")
-        chosen = cast or (PTSP_CAST if kind_id == "surat-izin" else KGB_CAST)
+            self.give_certificates(*_SIGNERS.get(kind_id, ("kepala",)))
+        chosen = cast or _CASTS.get(kind_id, KGB_CAST)
         return walk_decree(self.deps, kind_id, self.example(kind_id), chosen, stop_at)
 
     def view(self, decree_id: str, username: str = "analis") -> DecreeView:

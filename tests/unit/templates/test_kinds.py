@@ -39,9 +39,9 @@ def kgb(**changes: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def test_the_five_kinds_in_the_order_of_choice() -> None:
+def test_the_kinds_in_the_order_of_choice() -> None:
     assert [kind.id for kind in KINDS.all()] == [
-        "kgb", "keputusan", "surat-tugas", "surat-izin", "surat-dinas",
+        "kgb", "keputusan", "surat-tugas", "surat-izin", "surat-dinas", "perjanjian-kerja-sama",
     ]  # fmt: skip
     with pytest.raises(KindUnknown):
         KINDS.get("../kgb")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workflows.diagram import sop_rows, to_mermaid
-from workflows.errors import InvalidDefinition, UnknownAssignee
+from workflows.errors import InvalidDefinition, SameSigner, UnknownAssignee
 from workflows.loader import load_all, load_definition, load_source
 from workflows.model import ChartPosition, OrgChart, StepKind
 from workflows.rules import resolve_assignments
@@ -36,7 +36,8 @@ norm_hours = 4
 
 def test_every_shipped_route_is_sound_and_pinned_by_its_bytes() -> None:
     routes = load_all()
-    assert {"kgb", "keputusan", "keputusan-gubernur", "surat-tugas", "surat-izin", "surat-dinas"} == set(routes)
+    assert {"kgb", "keputusan", "keputusan-gubernur", "surat-tugas", "surat-izin", "surat-dinas",
+            "perjanjian-kerja-sama"} == set(routes)
     for route_id, definition in routes.items():
         assert load_definition(load_source(route_id)) == definition
         assert definition.norm_minutes > 0
@@ -69,13 +70,31 @@ def test_norm_hours_become_working_minutes() -> None:
     ((b"superior_of_drafter = 1", b"drafter = true"), "may not approve his own"),
     ((b'sop_number = "SOP-CONTOH/01"', b'sop_number = " "'), "sop_number"),
     ((b'id = "a"', b'id = "A B"'), "ids are lower-case"),
+    ((b"superior_of_drafter = 1", b'chosen = "other-agency"'), "only of a signature"),
+    ((b'position = "{unit}.KEPALA"', b'chosen = "anywhere"'), "chosen can only be"),
+    ((b'position = "{unit}.KEPALA"', b'position = "P"\nchosen = "other-agency"'), "exactly one"),
+    ((b"norm_hours = 4", b'norm_hours = 4\n[[step]]\nid = "t"\nkind = "sign"\ntitle = "T"\n'
+                         b'position = "{unit}.KEPALA"'), "one position signs twice"),
+    ((b"norm_hours = 4", b"norm_hours = 4\n" + b"".join(
+        b'[[step]]\nid = "t%d"\nkind = "sign"\ntitle = "T"\nposition = "P%d"\n' % (n, n) for n in range(4))),
+     "1 to 4 times"),
+    ((b'kind = "number"\ntitle = "N"', b'kind = "sign"\ntitle = "N"\nposition = "P"\n'
+                                      b'[[step]]\nid = "m"\nkind = "number"\ntitle = "N"'), "steps must be"),
 ])
 def test_a_wrong_definition_is_refused_with_its_place(change: tuple[bytes, bytes], said: str) -> None:
     with pytest.raises(InvalidDefinition, match=said):
         load_definition(GOOD.replace(*change, 1))
 
 
+AGREEMENT = GOOD + b"""
+[[step]]
+id = "other"
+kind = "sign"
+title = "O"
+chosen = "other-agency"
+"""
 CHART = OrgChart({
+    4: ChartPosition(4, "PTSP.KEPALA", "PTSP", None),
     1: ChartPosition(1, "BKD.KEPALA", "BKD", None), 2: ChartPosition(2, "BKD.KASUBBID", "BKD", 1),
     3: ChartPosition(3, "BKD.ANALIS", "BKD", 2)})
 
@@ -96,3 +115,33 @@ def test_a_route_can_be_drawn_and_tabled() -> None:
     assert "s1 -. kembali .-> draft" in to_mermaid(definition)
     assert [(row.number, row.performer) for row in sop_rows(definition)] == [
         (1, "atasan penyusun (1)"), (2, "sistem"), (3, "{unit}.KEPALA")]
+
+
+def test_the_second_party_is_the_chosen_position_of_another_agency() -> None:
+    found = resolve_assignments(load_definition(AGREEMENT), 3, CHART, {"other": "PTSP.KEPALA"})
+    assert [(a.step_index, a.position_id) for a in found] == [(0, 2), (2, 1), (3, 4)]
+
+
+@pytest.mark.parametrize("choice", [{}, {"other": "BKD.KASUBBID"}, {"other": "NOBODY"}, {"s": "PTSP.KEPALA"}])
+def test_a_second_party_that_is_missing_or_of_the_same_agency_is_told(choice: dict[str, str]) -> None:
+    with pytest.raises(UnknownAssignee, match="step other"):
+        resolve_assignments(load_definition(AGREEMENT), 3, CHART, choice)
+
+
+def test_one_position_cannot_be_both_parties() -> None:
+    fixed = AGREEMENT.replace(b'chosen = "other-agency"', b'position = "BKD.KEPALA"')
+    with pytest.raises(SameSigner):
+        resolve_assignments(load_definition(fixed), 3, CHART)
+
+
+def test_behind_the_first_signature_the_chart_shows_no_way_back() -> None:
+    chart = to_mermaid(load_definition(AGREEMENT))
+    assert "s3 -. kembali .-> draft" in chart
+    assert "s4 -. kembali" not in chart
+    assert 's4 -. menolak .-> s4x(["Ditolak"])' in chart
+    assert sop_rows(load_definition(AGREEMENT))[-1].performer.startswith("pejabat perangkat daerah lain")
+
+
+def test_the_norm_to_the_signature_counts_every_signature() -> None:
+    agreement = load_all()["perjanjian-kerja-sama"]
+    assert agreement.minutes_to_signature == agreement.norm_minutes - agreement.steps[-1].norm_minutes

@@ -10,11 +10,13 @@ import pytest
 from workflows import model as m
 from workflows.engine import decide, evolve
 from workflows.errors import (
+    AlreadySigned,
     CapacityForbidden,
     DocumentChanged,
     NotAllowedNow,
     NotYourTask,
     ReasonRequired,
+    SameSigner,
     SelfApproval,
     StaleTask,
     UnknownAssignee,
@@ -67,6 +69,11 @@ def position(snapshot: Snapshot) -> int:
     return snapshot.open_task.position_id
 
 
+def shown(snapshot: Snapshot) -> str:
+    assert snapshot.frozen_sha256 is not None
+    return snapshot.frozen_sha256
+
+
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_every_shipped_route_leads_from_draft_to_issue(route: str) -> None:
     definition = ROUTES[route]
@@ -75,8 +82,10 @@ def test_every_shipped_route_leads_from_draft_to_issue(route: str) -> None:
     assert snapshot.number == "800/1/2026"
     assert [paraf.step_id for paraf in snapshot.parafs] == [
         step.id for step in definition.steps if step.kind is StepKind.PARAF]
-    snapshot = run(definition, snapshot, m.ClaimSigning(holder(position(snapshot)), 1, "frozen"))
-    snapshot = run(definition, snapshot, m.RecordSigned("signed"))
+    for number in definition.sign_steps:
+        assert snapshot.status is DecreeStatus.READY_TO_SIGN
+        snapshot = run(definition, snapshot, m.ClaimSigning(holder(position(snapshot)), 1, shown(snapshot)))
+        snapshot = run(definition, snapshot, m.RecordSigned(f"signed at {number}"))
     assert snapshot.status is DecreeStatus.SIGNED
     snapshot = run(definition, snapshot, m.RecordDistributed(holder(position(snapshot)), 1))
     assert snapshot.status is DecreeStatus.ISSUED
@@ -215,3 +224,64 @@ def test_a_redated_document_is_the_only_one_that_can_be_signed() -> None:
 def test_a_naive_present_moment_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="aware"):
         decide(KGB, DRAFT, m.Discard(holder(9, person=DRAFTER), "alasan"), datetime(2026, 1, 1))
+
+
+# ---- several signatures
+
+PKS = ROUTES["perjanjian-kerja-sama"]
+FIRST, SECOND = (10 + index for index in PKS.sign_steps)
+BOTH_WAIT = ready(PKS)
+HALF = run(PKS, run(PKS, BOTH_WAIT, m.ClaimSigning(holder(FIRST), 1, "frozen")), m.RecordSigned("signed once"))
+
+
+def test_the_first_of_two_signatures_stays_and_the_next_signer_gets_the_document_that_bears_it() -> None:
+    assert (HALF.status, position(HALF), HALF.frozen_sha256) == (DecreeStatus.READY_TO_SIGN, SECOND, "signed once")
+    assert HALF.signatures == (m.GivenSignature("pihak-kesatu", FIRST, FIRST),)
+    claimed = run(PKS, HALF, m.ClaimSigning(holder(SECOND), 1, "signed once"))
+    events = decide(PKS, claimed, m.RecordSigned("signed twice"), NOW)
+    assert m.Signed("signed twice") in events
+    assert run(PKS, claimed, m.RecordSigned("signed twice")).status is DecreeStatus.SIGNED
+
+
+def test_a_released_second_signature_leaves_the_first() -> None:
+    claimed = run(PKS, HALF, m.ClaimSigning(holder(SECOND), 1, "signed once"))
+    assert run(PKS, claimed, m.ReleaseSigning("token dicabut")) == HALF
+
+
+@pytest.mark.parametrize(("command", "refusal"), [
+    (m.ReturnForRevision(holder(SECOND), 1, "alasan"), AlreadySigned),
+    (m.Withdraw(holder(9, person=DRAFTER), "alasan"), AlreadySigned),
+    (m.Refreeze("again"), AlreadySigned),
+    (m.Reassign(holder(SECOND), 1, 77, "cuti"), AlreadySigned),
+    (m.Reassign(holder(99), 1, 77, "cuti", is_override=True), AlreadySigned),
+    (m.Reject(holder(FIRST), 1, "alasan"), NotYourTask),
+    (m.Reject(holder(SECOND), 1, " "), ReasonRequired),
+    (m.ClaimSigning(holder(FIRST), 1, "signed once"), NotYourTask),
+    (m.ClaimSigning(holder(SECOND), 1, "frozen"), DocumentChanged),
+    (m.ClaimSigning(holder(SECOND, person=FIRST), 1, "signed once"), SameSigner),
+    (m.ClaimSigning(holder(SECOND, person=DRAFTER), 1, "signed once"), SelfApproval),
+    (m.RecordNumber("800/9/2026", "frozen"), NotAllowedNow),
+])
+def test_once_signed_nothing_changes_it_and_only_another_person_signs_next(
+        command: m.Command, refusal: type[WorkflowError]) -> None:
+    with pytest.raises(refusal):
+        decide(PKS, HALF, command, NOW)
+
+
+def test_a_second_party_that_refuses_ends_it_with_the_first_signature_on_record() -> None:
+    ended = run(PKS, HALF, m.Reject(holder(SECOND), 1, "belum disepakati"))
+    assert (ended.status, ended.open_task) == (DecreeStatus.REJECTED, None)
+    assert (ended.signatures, ended.frozen_sha256) == (HALF.signatures, "signed once")
+
+
+def test_the_first_party_may_still_return_or_hand_on_but_not_to_the_other_party() -> None:
+    assert run(PKS, BOTH_WAIT, m.ReturnForRevision(holder(FIRST), 1, "pasal 3")).status is DecreeStatus.DRAFT
+    assert position(run(PKS, BOTH_WAIT, m.Reassign(holder(FIRST), 1, 77, "cuti"))) == 77
+    with pytest.raises(SameSigner):
+        decide(PKS, BOTH_WAIT, m.Reassign(holder(FIRST), 1, SECOND, "cuti"), NOW)
+
+
+def test_one_position_cannot_be_submitted_as_both_signers() -> None:
+    same = tuple(replace(a, position_id=FIRST) if a.step_index == PKS.sign_steps[1] else a for a in assignments(PKS))
+    with pytest.raises(SameSigner):
+        decide(PKS, DRAFT, m.Submit(holder(9, person=DRAFTER), same), NOW)

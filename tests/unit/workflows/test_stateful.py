@@ -1,7 +1,8 @@
 """Every reachable state of a decree, explored at random against a toy register.
 
 What must never be reached: a document signed without all paraf of that very version; a number used twice or
-skipped; an act on a stale page; an act by somebody without the capacity; self approval, unless the route allows it.
+skipped; an act on a stale page; an act by somebody without the capacity; self approval, unless the route allows it;
+a signature that is lost or that a person gives twice; another document under a signature that was given.
 The toy store keeps its own books (paraf still valid, numbers handed out), so that the engine is not its own judge.
 """
 
@@ -33,6 +34,7 @@ from workflows.model import (
     NumberRequired,
     Paraf,
     ParafGiven,
+    PartlySigned,
     Reassign,
     RecordDistributed,
     RecordNumber,
@@ -55,7 +57,11 @@ from workflows.model import (
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 _SHIPPED = tuple(load_all().values())
-DEFINITIONS = (*_SHIPPED, *(replace(shipped, allow_self_approval=True) for shipped in _SHIPPED[:2]))
+_AGREEMENT = load_all()["perjanjian-kerja-sama"]
+_SIGN = _AGREEMENT.steps[_AGREEMENT.sign_steps[-1]]
+_THREE = replace(_AGREEMENT, steps=(*_AGREEMENT.steps[1:-1], replace(_SIGN, id="ketiga")))  # and no distribution
+_SEVERAL = (_AGREEMENT, _THREE, replace(_THREE, allow_self_approval=True))
+DEFINITIONS = (*_SHIPPED, *_SEVERAL, *(replace(shipped, allow_self_approval=True) for shipped in _SHIPPED[:2]))
 DRAFTER, PEOPLE = 1, tuple(range(1, 9))  # person n holds position n
 OUTSIDER = 99
 FRESH = Snapshot(DecreeStatus.DRAFT, 1, "content-1", DRAFTER)
@@ -85,6 +91,8 @@ class Decree:
     snapshot: Snapshot
     definition: Definition
     version: int = 1
+    signatures: list[tuple[int, str]] = field(default_factory=list)  # who, and the bytes that came of it
+    shown: str | None = None
     signed_content: str | None = None
     signed_version: int = 0
     signer: int | None = None
@@ -138,7 +146,7 @@ class DecreeMachine(RuleBasedStateMachine):
                 case DecreeStatus.READY_TO_SIGN:
                     self.run(index, ClaimSigning(someone, seen, decree.snapshot.frozen_sha256 or ""))
                 case DecreeStatus.SIGNING:
-                    self.run(index, RecordSigned("signed"))
+                    self.run(index, RecordSigned(self.signed_bytes(index)))
                 case DecreeStatus.SIGNED:
                     self.run(index, RecordDistributed(someone, seen))
 
@@ -152,7 +160,36 @@ class DecreeMachine(RuleBasedStateMachine):
     @rule(index=st.integers(0, 2), person=st.sampled_from(PEOPLE), stale=st.booleans(), final=st.booleans())
     def give_back(self, index: int, person: int, stale: bool, final: bool) -> None:
         kind = Reject if final else ReturnForRevision
-        self.run(index, kind(actor(person), self.seen(index, stale), "reason"), stale=stale, person=person)
+        done = self.run(index, kind(actor(person), self.seen(index, stale), "reason"), stale=stale, person=person)
+        assert final or not done or not self.decrees[index].signatures, "a signed document was given back"
+
+    @rule(index=st.integers(0, 2))
+    def meddle_with_a_signed_document(self, index: int) -> None:
+        """Whatever would change or take back what bears a signature is refused, and so is the same hand again."""
+        decree = self.decrees[index]
+        if len(decree.definition.sign_steps) < 2 or decree.snapshot.status in {
+                DecreeStatus.ISSUED, DecreeStatus.REJECTED, DecreeStatus.DISCARDED}:
+            return
+        for _ in range(20):
+            if self.decrees[index].signatures:
+                break
+            self.go_on(index, 1)
+        decree = self.decrees[index]
+        task = decree.snapshot.open_task
+        if not decree.signatures or task is None or decree.snapshot.status is not DecreeStatus.READY_TO_SIGN:
+            return
+        seen, holder, shown = self.seen(index, stale=False), actor(task.position_id), decree.snapshot.frozen_sha256
+        again = replace(holder, person_id=decree.signatures[0][0])
+        for command in (ReturnForRevision(holder, seen, "reason"), Withdraw(actor(DRAFTER), "reason"),
+                        Refreeze("another"), Reassign(holder, seen, 8, "reason", is_override=True),
+                        ClaimSigning(again, seen, shown or "")):
+            assert not self.run(index, command), f"{command} was obeyed on a signed document"
+
+    @rule(index=st.integers(0, 2))
+    def refuse_by_the_signer(self, index: int) -> None:
+        task = self.decrees[index].snapshot.open_task
+        if task is not None and self.decrees[index].signatures:
+            self.give_back(index, task.position_id, stale=False, final=True)
 
     @rule(index=st.integers(0, 2), person=st.sampled_from((DRAFTER, DRAFTER, 3)))
     def withdraw(self, index: int, person: int) -> None:
@@ -160,6 +197,7 @@ class DecreeMachine(RuleBasedStateMachine):
         if self.run(index, Withdraw(actor(person), "reason")):
             assert person == DRAFTER
             assert before in {DecreeStatus.IN_REVIEW, DecreeStatus.READY_TO_SIGN}  # never while a signature is made
+            assert not self.decrees[index].signatures
 
     @rule(index=st.integers(0, 2), person=st.sampled_from((DRAFTER, 3)))
     def discard(self, index: int, person: int) -> None:
@@ -190,17 +228,18 @@ class DecreeMachine(RuleBasedStateMachine):
 
     @rule(index=st.integers(0, 2), succeeded=st.booleans())
     def finish_signing(self, index: int, succeeded: bool) -> None:
-        self.run(index, RecordSigned("signed") if succeeded else ReleaseSigning("failed"))
+        self.run(index, RecordSigned(self.signed_bytes(index)) if succeeded else ReleaseSigning("failed"))
 
     @rule(index=st.integers(0, 2))
     def redate(self, index: int) -> None:
-        self.run(index, Refreeze(f"frozen again {self.decrees[index].version}"))
+        done = self.run(index, Refreeze(f"frozen again {self.decrees[index].version}"))
+        assert not done or not self.decrees[index].signatures, "another document under a signature"
 
     @rule(index=st.integers(0, 2))
     def redate_in_a_new_year(self, index: int) -> None:
         """The old year's number becomes void, and the next is taken."""
         decree = self.decrees[index]
-        if decree.snapshot.status is DecreeStatus.READY_TO_SIGN:
+        if decree.snapshot.status is DecreeStatus.READY_TO_SIGN and not decree.signatures:
             old = str(decree.snapshot.number)
             assert self.run(index, Refreeze("frozen in the new year", self.register.take()))
             self.register.void.append(old)
@@ -221,7 +260,8 @@ class DecreeMachine(RuleBasedStateMachine):
     def tamper(self, index: int) -> None:
         """The content changes behind the engine's back: paraf given before must not carry a signature."""
         decree = self.decrees[index]
-        if decree.snapshot.status in {DecreeStatus.IN_REVIEW, DecreeStatus.READY_TO_SIGN}:
+        is_unsigned = not decree.signatures  # from then on what is signed is the bytes, and they are compared
+        if is_unsigned and decree.snapshot.status in {DecreeStatus.IN_REVIEW, DecreeStatus.READY_TO_SIGN}:
             decree.snapshot = replace(decree.snapshot, content_sha256=f"tampered-{decree.version}")
 
     @rule(index=st.integers(0, 2), number=st.sampled_from(("7", "8")))
@@ -230,6 +270,10 @@ class DecreeMachine(RuleBasedStateMachine):
         assert not self.run(index, RecordNumber(number, "forged"))
 
     # ---- the toy store
+
+    def signed_bytes(self, index: int) -> str:
+        """What signing makes of the document that was claimed."""
+        return f"{self.decrees[index].snapshot.frozen_sha256}+signature"
 
     def seen(self, index: int, stale: bool) -> int:
         return self.decrees[index].version - 1 if stale else self.decrees[index].version
@@ -273,8 +317,13 @@ class DecreeMachine(RuleBasedStateMachine):
             decree.given.clear()  # all paraf of that version are void, whatever the engine says
         if isinstance(event, SigningClaimed):
             decree.signed_content, decree.signed_version = decree.snapshot.content_sha256, decree.snapshot.version_no
-            decree.signer = event.person_id
+            decree.signer, decree.shown = event.person_id, event.frozen_sha256
         decree.snapshot = evolve(decree.definition, decree.snapshot, event, task_id=self.tasks, version=decree.version)
+        if isinstance(event, Signed | PartlySigned):
+            assert decree.signer is not None
+            assert event.signed_sha256 == f"{decree.shown}+signature"
+            assert decree.signer not in [person for person, _ in decree.signatures], "a person signed twice"
+            decree.signatures.append((decree.signer, event.signed_sha256))
         if isinstance(event, Signed):
             self.register.used.append(str(decree.snapshot.number))
         ended = decree.snapshot.status in {DecreeStatus.REJECTED, DecreeStatus.DISCARDED}
@@ -293,6 +342,18 @@ class DecreeMachine(RuleBasedStateMachine):
                          if (p.content_sha256, p.version_no) == (decree.signed_content, decree.signed_version)}
                 assert needed <= given
                 assert decree.signed_content == decree.snapshot.content_sha256
+
+    @invariant()
+    def a_signature_that_was_given_stays(self) -> None:
+        for decree in self.decrees:
+            given = len(decree.signatures)
+            is_complete = given == len(decree.definition.sign_steps)
+            assert is_complete == (decree.snapshot.status in {DecreeStatus.SIGNED, DecreeStatus.ISSUED})
+            if given and not is_complete:
+                assert decree.snapshot.status in {
+                    DecreeStatus.READY_TO_SIGN, DecreeStatus.SIGNING, DecreeStatus.REJECTED}
+                assert [one.person_id for one in decree.snapshot.signatures] == [one for one, _ in decree.signatures]
+                assert decree.snapshot.frozen_sha256 == decree.signatures[-1][1]
 
     @invariant()
     def numbers_are_neither_used_twice_nor_skipped(self) -> None:
