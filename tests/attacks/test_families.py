@@ -8,7 +8,7 @@ import pytest
 
 from certs.structure import Finding, compare_revisions, examine
 from certs.validation import validate_pdf
-from tests.attacks import bombs, changes, forgery, incremental, other_formats, second, shadow, wrapping
+from tests.attacks import bombs, changes, forgery, incremental, other_formats, second, shadow, streamed, wrapping
 from tests.attacks.craft import Attack, Sample
 
 FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
@@ -19,6 +19,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "shadow": shadow.attacks,
     "second": second.attacks,
     "other formats": other_formats.attacks,
+    "streamed": streamed.attacks,
     "bombs": bombs.attacks,
 }
 # Attacks that the verdict lets pass as long as it does not ask for the structure: "family: attack".

@@ -1,0 +1,120 @@
+"""The same changes in files of cross-reference and object streams: other places, where other readers err."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pikepdf
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+from tests.attacks.craft import Attack, Sample, attack, overlay
+
+
+def attacks(sample: Sample) -> Iterator[Attack]:
+    from tests.attacks.conftest import request
+
+    for how in ("generate", "linearised"):
+        output = io.BytesIO()
+        with pikepdf.open(io.BytesIO(sample.page)) as document:
+            document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.generate, linearize=how == "linearised")
+        pdf = sample.world.sign(request(sample.world, certify=True, expects_more=True), output.getvalue()).pdf
+        for name, (change, code) in _CHANGES.items():
+            for packed in (True, False):
+                yield attack(f"{how}: {name}, packed {packed}", _edited(pdf, change, packed), pdf, code)
+        yield attack(f"{how}: cut", pdf[:-6], pdf, "missing_eof")
+        yield attack(f"{how}: tail", pdf + b"x", pdf, "bytes_after_end")
+        yield from _bent(how, pdf)
+
+
+def _edited(pdf: bytes, change: Callable[[IncrementalPdfFileWriter, Any], None], packed: bool) -> bytes:
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    writer._update_meta = lambda: None
+    store = writer.prepare_object_stream() if packed else None
+    change(writer, store)
+    output = io.BytesIO()
+    writer.write(output)  # type: ignore[no-untyped-call]
+    return output.getvalue()
+
+
+def _content(writer: IncrementalPdfFileWriter, store: Any) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=overlay("Diangkat")))
+    writer.update_container(page)
+
+
+def _title(writer: IncrementalPdfFileWriter, store: Any) -> None:
+    information = writer.trailer["/Info"]
+    information["/Title"] = pdf_string("Keputusan lain")
+    writer.update_container(information)
+
+
+def _annotation(writer: IncrementalPdfFileWriter, store: Any) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    note = generic.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/Annot"),
+            pdf_name("/Subtype"): pdf_name("/FreeText"),
+            pdf_name("/Contents"): pdf_string("Diangkat"),
+            pdf_name("/Rect"): generic.ArrayObject(map(generic.NumberObject, (50, 600, 550, 800))),
+        }
+    )
+    page["/Annots"] = generic.ArrayObject([*page["/Annots"], writer.add_object(note, obj_stream=store)])
+    writer.update_container(page)
+
+
+def _hidden(writer: IncrementalPdfFileWriter, store: Any) -> None:
+    writer.add_object(generic.DictionaryObject({pdf_name("/Nanti"): pdf_string("x")}), obj_stream=store)
+    writer.update_root()  # type: ignore[no-untyped-call]
+
+
+def _root(writer: IncrementalPdfFileWriter, store: Any) -> None:
+    writer.root["/Lang"] = pdf_string("en")
+    writer.update_root()  # type: ignore[no-untyped-call]
+
+
+_CHANGES = {
+    "content": (_content, "page_content_changed"),
+    "title": (_title, "doc_info_changed"),
+    "annotation": (_annotation, "annotation_added"),
+    "an object in reserve": (_hidden, "object_added"),
+    "catalogue": (_root, "catalog_changed"),
+}
+
+
+def _bent(how: str, pdf: bytes) -> Iterator[Attack]:
+    """An update whose cross-reference stream says of a signed object that it is somewhere else."""
+    with pikepdf.open(io.BytesIO(pdf), inherit_page_attributes=False) as document:
+        table = document.get_xref_table()
+        packed = next(key for key, entry in table.items() if entry.type == 2)
+        entry = table[packed]
+        other = next(
+            one.obj_stream_index
+            for key, one in table.items()
+            if one.type == 2 and one.obj_stream_number == entry.obj_stream_number and key != packed
+        )
+        size, root = int(document.trailer.Size), document.Root.objgen[0]
+        info = document.trailer.Info.objgen[0]
+        identifier = document.trailer.ID.unparse()
+    start = int(pdf[pdf.rindex(b"startxref") + 9 :].split()[0])
+    for name, row in {
+        "another place in the stream": (2, entry.obj_stream_number, other),
+        "a stream that is none": (2, root, 0),
+        "in the open": (1, pdf.index(b"endobj"), 0),
+        "free": (0, 0, 1),
+        "unknown kind": (7, 0, 0),
+    }.items():
+        data = zlib.compress(row[0].to_bytes(1, "big") + row[1].to_bytes(4, "big") + row[2].to_bytes(2, "big"))
+        own = b"%d 0 obj\n<</Type/XRef/Size %d/W[1 4 2]/Index[%d 1]/Root %d 0 R/Info %d 0 R/ID %s/Prev %d"
+        head = own % (size, size + 1, packed[0], root, info, identifier, start)
+        head += b"/Filter/FlateDecode/Length %d>>\nstream\n" % len(data)
+        bent = pdf + head + data + b"\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % len(pdf)
+        yield attack(
+            f"{how}: {name}", bent, pdf, "object_changed", "catalog_changed", "object_removed", "xref_disagrees",
+            "xref_malformed", "parser_refuses", "tags_changed", "xref_points_elsewhere", "resources_changed",
+            "outlines_changed", "font_changed", "page_changed", "doc_info_changed", "parser_complains", "pages_changed",
+        )  # fmt: skip
