@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, inspect, select
 
 from svc.db import Database
 from svc.migrate import config_for, current, downgrade, head, upgrade
-from svc.models import Base, Holding, Person, Unit
+from svc.models import Base, Decree, DecreeSigner, Holding, Person, Task, Unit
 from svc.seed.organisation import build_demo_organisation
 from tests.support.clock import FrozenClock
 from tests.support.databases import PostgresDatabase
@@ -91,6 +91,38 @@ def test_going_down_and_up_again_with_rows_present(url: str) -> None:
     database = Database(url)
     with database.read_session() as session:
         assert session.scalars(select(Unit)).all() == []
+    database.dispose()
+
+
+def test_decrees_frozen_before_blocks_had_rows_get_theirs(url: str) -> None:
+    """Down to where the decree's own row alone named the signer, and up again."""
+    upgrade(url)
+    now, database = FrozenClock().now(), Database(url)
+    with database.unit_of_work() as session:
+        made = build_demo_organisation(session, now, lambda _username: "x")
+        unit, position, person = made.unit_ids["BKD"], made.position_ids["BKD.KEPALA"], made.person_ids["BKD.KEPALA"]
+        common = {"kind": "kgb", "subject": "Contoh", "unit_id": unit, "agency_id": unit, "drafter_id": person,
+                  "drafter_position_id": position, "route_id": "kgb", "created_at": now, "updated_at": now}
+        waiting = Decree(**common, verify_code="a", signer_id=person, signer_capacity="plt")
+        signed = Decree(**common, verify_code="b", signer_id=person, signer_capacity="definitive", signed_at=now,
+                        signed_sha256="1" * 64)
+        draft = Decree(**common, verify_code="c")
+        session.add_all((waiting, signed, draft))
+        session.flush()
+        session.add_all(
+            Task(decree_id=decree.id, version_no=1, step_index=4, step_title="TTE", kind="sign", assignee_id=position,
+                 opened_at=now, due_at=now, norm_minutes=60) for decree in (waiting, signed))
+    database.dispose()
+    downgrade(url, "0003")
+    upgrade(url)
+    database = Database(url)
+    with database.read_session() as session:
+        rows = session.execute(
+            select(Decree.verify_code, DecreeSigner.ordinal, DecreeSigner.position_id, DecreeSigner.person_id,
+                   DecreeSigner.capacity, DecreeSigner.signed_at, DecreeSigner.signed_sha256)
+            .join(Decree, Decree.id == DecreeSigner.decree_id).order_by(Decree.id))
+        assert [tuple(row) for row in rows] == [
+            ("a", 1, position, person, "plt", None, None), ("b", 1, position, person, "definitive", now, "1" * 64)]
     database.dispose()
 
 
