@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.adapters.renderer import TypstRenderer
 from svc.adapters.s3_store import S3Store
 from svc.adapters.tsa_client import FailoverTsa, TsaConfig
+from svc.cage.pool import WorkerCage
+from svc.cage.port import Cage, CageLimits
 from svc.db import Database
 from svc.kinds import KindCatalogue
 from svc.ports import Clock, Mailer, ObjectStore
@@ -35,6 +38,7 @@ class Deps:
     kinds: KindCatalogue
     routes: Mapping[str, Definition]
     calendar: WorkCalendar
+    cage: Cage
     mailer: Mailer
     pki: Pki
     tsa: TimeStampService
@@ -64,11 +68,24 @@ def build_deps(settings: Settings) -> Deps:
         kinds=kinds,
         routes=load_all(),
         calendar=load_calendar(settings.zone),
+        cage=build_cage(settings),
         mailer=_build_mailer(settings),
         pki=pki,
         tsa=_build_tsa(settings, pki),
         server_key=server_key,
     )
+
+
+def build_cage(settings: Settings) -> Cage:
+    """Where files of strangers are parsed. At most half of a web server's threads may be held up by that."""
+    if not sys.platform.startswith("linux"):
+        from svc.cage.inline import InlineCage  # brings PDFium, which has no business in this process
+
+        return InlineCage()  # health says so
+    room = max(1, settings.web_threads // 2)
+    workers = min(settings.cage_workers, room)
+    return WorkerCage(CageLimits(workers, min(settings.cage_queue, room - workers), settings.cage_seconds,
+                                 settings.cage_memory_mb))
 
 
 def _build_store(settings: Settings) -> ObjectStore:

@@ -1,4 +1,4 @@
-"""Whether the service can do its work: database, store, queue and TSA, each really asked."""
+"""Whether the service can do its work: database, store, queue, TSA and cage, each really asked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from certs.errors import TimestampUnavailable
 from certs.statement import stamp
+from svc.cage.port import CageUnavailable
 from svc.deps import Deps
 from svc.models import JobRun, OutboxMessage
 from svc.ports import StoreUnavailable
@@ -47,10 +48,11 @@ class Health:
     store: Part
     queue: Part
     tsa: Part
+    cage: Part
 
     @property
     def is_healthy(self) -> bool:
-        return all(part.is_ok for part in (self.database, self.store, self.queue, self.tsa))
+        return all(part.is_ok for part in (self.database, self.store, self.queue, self.tsa, self.cage))
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def check(deps: Deps) -> Health:
         database=_timed("database", lambda: _database(deps)),
         store=_timed("store", lambda: _store(deps)),
         queue=_timed("queue", lambda: _queue(deps)),
-        tsa=_timed("tsa", lambda: _tsa(deps)))
+        tsa=_timed("tsa", lambda: _tsa(deps)),
+        cage=_timed("cage", lambda: _cage(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
@@ -119,6 +122,17 @@ def _queue(deps: Deps) -> str:
     if oldest is not None and now - oldest > _OLDEST_WAITING:
         raise _NotWellError(f"messages wait for {(now - oldest) // timedelta(minutes=1)} minutes")
     return "worker alive"
+
+
+def _cage(deps: Deps) -> str:
+    """Which bars hold a worker; gaps are told and are no outage."""
+    try:
+        facts = deps.cage.facts()
+    except CageUnavailable as error:
+        raise _NotWellError("no worker starts") from error
+    if not facts.is_apart:
+        return "none: files are parsed within the service"
+    return f"gaps: {', '.join(facts.missing)}" if facts.missing else f"closed (Landlock {facts.landlock})"
 
 
 def _tsa(deps: Deps) -> str:

@@ -52,7 +52,9 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         """Build the application in each worker, after the fork."""
         from svc.app import create_app
 
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        app.extensions["paraf"].cage.warm()
+        return app
 
 
 def _tame_garbage_collector(_worker: Any) -> None:

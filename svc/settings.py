@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     province: str = Field("Nusa Mandala", description="Name of the province as printed.")
     signature_level: Literal["B-B", "B-T"] = Field("B-T", description="PAdES level of new signatures.")
     max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MiB.")
+    cage_workers: int = Field(2, ge=1, le=64, description="Files of strangers parsed at once, per web process.")
+    cage_queue: int = Field(
+        16, ge=0, le=256, description="Files that may wait for that; with those parsed never over half of web_threads.")
+    cage_seconds: int = Field(10, ge=1, le=120, description="Longest that one file may take.")
+    cage_memory_mb: int = Field(768, ge=256, le=16384, description="Most memory that one file may take, in MiB.")
     passphrase_attempts: int = Field(5, ge=3, le=10, description="Wrong passphrases before a lock.")
     login_attempts: int = Field(8, ge=3, le=20, description="Wrong passwords before a pause.")
     require_totp: bool = Field(False, description="Officials and signers must have a second factor.")

@@ -13,6 +13,7 @@ import pytest
 from svc.adapters.keystore import load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import TypstRenderer
+from svc.cage.inline import InlineCage
 from svc.db import Database
 from svc.deps import Deps
 from svc.kinds import KindCatalogue
@@ -107,6 +108,7 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
     built = Deps(
         settings=settings, db=Database(settings.effective_database_url), store=LocalStore(settings.var_dir / "store"),
         clock=clock, renderer=renderer, kinds=catalogue, routes=load_all(), calendar=load_calendar(settings.zone),
+        cage=InlineCage(),
         mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key)
     yield built
     built.db.dispose()

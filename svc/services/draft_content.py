@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from certs.errors import UploadRefused
-from certs.intake import PdfFacts, inspect_upload
+from certs.intake import PdfFacts
 from svc.actors import HeldPosition
+from svc.cage.port import CageCrashed, CageTimeout
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput
 from svc.kinds import InvalidDecreeData, Kind, search_terms, subject_of
@@ -86,9 +87,12 @@ def ensure_complete(deps: Deps, decree: Decree, version: DecreeVersion) -> None:
 def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
     """Look into an uploaded PDF. :raises InvalidInput: refused, with the reason at ``file``"""
     try:
-        return inspect_upload(pdf, deps.settings.max_upload_bytes)
+        return deps.cage.inspect(pdf, deps.settings.max_upload_bytes)
     except UploadRefused as error:
         raise InvalidInput(fields={"file": refusal_words(error)}) from error
+    except (CageTimeout, CageCrashed) as error:
+        raise InvalidInput(fields={
+            "file": "Berkas ini tidak dapat diperiksa. Simpan ulang sebagai PDF biasa, lalu unggah lagi."}) from error
 
 
 def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: HeldPosition) -> RenderedPdf:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
-from certs.validation import Indication, Report, SignatureReport, validate_pdf
+from certs.validation import Indication, Report, SignatureReport
 from svc.deps import Deps
 from svc.errors import IntegrityViolation, InvalidInput, NotFound
 from svc.models import (
@@ -29,9 +29,9 @@ from svc.models import (
     Unit,
 )
 from svc.services import verdict_words as words
+from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
-from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -154,7 +154,7 @@ def by_code(deps: Deps, code: str) -> PublicVerdict:
         pdf = read_file(deps, found.file.object_key, found.file.sha256)
     except IntegrityViolation:
         return _told(deps, found, words.grey(words.STORED_DIFFERS), signers, None)
-    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    report = judge(deps, pdf)
     return _told(deps, found, _sentence(report, found), signers, report)
 
 
@@ -169,7 +169,7 @@ def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})
     registry, found = _look_up(deps, pdf)
-    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    report = judge(deps, pdf)
     registered = by_code(deps, found.decree.verify_code) if found else None
     return UploadVerdict(
         sentence=_upload_sentence(registry, report, found, registered), registry=registry,
@@ -196,7 +196,7 @@ def first_page_image(deps: Deps, code: str) -> bytes:
 
     :raises NotFound: not to be had. :raises StorageUnavailable: :raises IntegrityViolation: not readable
     """
-    return first_page(_read(deps, _public_file(deps, code, {"signed", "scan"})))
+    return first_page(deps, _read(deps, _public_file(deps, code, {"signed", "scan"})))
 
 
 # ---- finding
@@ -355,7 +355,7 @@ def _verify_file(deps: Deps, path: Path) -> FileVerdict:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
     registry, found = _look_up(deps, pdf)
-    report = validate_pdf(pdf, trust_store(deps), deps.clock.now())
+    report = judge(deps, pdf)
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
         legal_status=found.legal_status if found else None, number=found.decree.number if found else None,

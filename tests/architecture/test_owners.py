@@ -15,6 +15,7 @@ OWNERS = {
     "typst": "svc/adapters/renderer.py", "flask_login": "svc/security.py", "flask_limiter": "svc/limits.py",
     "flask_babel": "svc/", "smtplib": "svc/adapters/mailers.py", "argon2": "svc/services/passwords.py",
     "pyotp": "svc/services/second_factor.py", "gunicorn": "svc/server.py", "alembic": "svc/migrat",
+    "pypdfium2": "svc/cage/drawing.py",
     "redis": "nowhere: Flask-Limiter talks to it",
 }
 
