@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 
@@ -40,7 +41,7 @@ from svc.cage.protocol import (
     write_task,
 )
 from svc.cage.trust_blob import TrustBlob, write_trust
-from svc.cage.zygote import Zygote, ZygoteGone
+from svc.cage.zygote import PROGRAM, Zygote, ZygoteGone
 
 log = structlog.get_logger(__name__)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -51,8 +52,9 @@ _REFUSALS: dict[str, type[refusals.UploadRefused]] = {
 class WorkerCage:
     """Starts its zygote at the first task, or at :meth:`warm`; safe to use from many threads."""
 
-    def __init__(self, limits: CageLimits) -> None:
+    def __init__(self, limits: CageLimits, program: Path = PROGRAM) -> None:
         self._limits = limits
+        self._program = program
         self._gate = Gate(limits.workers, limits.queue)
         self._zygote: Zygote | None = None
         self._starting = threading.Lock()
@@ -146,7 +148,7 @@ class WorkerCage:
                 self._zygote.end()
                 self._zygote = None
             if self._zygote is None:
-                self._zygote = Zygote(self._limits)
+                self._zygote = Zygote(self._limits, self._program)
             return self._zygote
 
     @staticmethod

@@ -33,6 +33,7 @@ _SEND_SECONDS = 5.0
 _MAX_MESSAGE = 4096
 _UNFIT_TRUST = json.dumps({"failed": "trust"}).encode()
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+PROGRAM = Path(__file__).parent / "__main__.py"
 
 
 class ZygoteGone(Exception):
@@ -51,9 +52,13 @@ class Fate:
 
 
 class Zygote:
-    """One warm process. :raises CageUnavailable: it does not start"""
+    """One warm process.
 
-    def __init__(self, limits: CageLimits) -> None:
+    :param program: what it runs
+    :raises CageUnavailable: it does not start
+    """
+
+    def __init__(self, limits: CageLimits, program: Path = PROGRAM) -> None:
         self._limits = limits
         self._sending = threading.Lock()
         self._trust: tuple[str, int] | None = None
@@ -61,7 +66,7 @@ class Zygote:
         self._control = ours
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", str(Path(__file__).parent / "__main__.py"), str(theirs.fileno())],
+                [sys.executable, "-I", "-B", str(program), str(theirs.fileno())],
                 env=_ENVIRONMENT, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), start_new_session=True)
         try:

@@ -20,10 +20,10 @@ def judge(deps: Deps, pdf: bytes, trust: TrustStore | None = None, proofs: Itera
     try:
         return deps.cage.validate(pdf, trust or trust_store(deps), deps.clock.now(), proofs)
     except CageTimeout:
-        return _unreadable("The file took longer to read than any honest file does; the attempt was stopped.")
+        return _unreadable("The file took longer to read than any honest file does; the attempt was stopped")
     except CageCrashed:
-        return _unreadable("The file brought down the process that read it, or used up its memory.")
+        return _unreadable("The file brought down the process that read it, or used up its memory")
 
 
 def _unreadable(explanation: str) -> Report:
-    return Report(Indication.INDETERMINATE, "FORMAT_FAILURE", (), explanation)
+    return Report(Indication.INDETERMINATE, "FORMAT_FAILURE", (), f"{explanation}.")
