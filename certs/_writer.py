@@ -23,9 +23,13 @@ class PlainWriter(IncrementalPdfFileWriter):
 def open_writer(pdf: bytes) -> PlainWriter:
     """A writer that appends to these bytes; what a strict reader refuses now would not be validated later either.
 
+    An update begins on a line of its own, as PDF/A demands of its first object (ISO 19005-2, 6.1.9): what ends at
+    its ``%%EOF`` gets an end of line first.
+
     :raises DocumentUnsignable: encrypted
     """
-    writer = PlainWriter(BytesIO(pdf), strict=True)
+    ended = pdf if pdf.endswith((b"\n", b"\r")) else pdf + b"\n"
+    writer = PlainWriter(BytesIO(ended), strict=True)
     if writer.prev.encrypted:
         raise errors.DocumentUnsignable("the document is encrypted")
     return writer
