@@ -25,6 +25,7 @@ from certs.signers.port import DocumentSigner, HashSigner
 from certs.tsa import TimeStampService
 
 __all__ = [
+    "FurtherField",
     "Level",
     "LocalSigner",
     "SignRequest",
@@ -76,12 +77,22 @@ class SignatureBox:
 
 
 @dataclass(frozen=True)
+class FurtherField:
+    """An empty field for a later signer: a certifying signature must have it in what it certifies, since P=2 lets
+    fields be filled and none be added. ``locks``: that signature will close all fields."""
+
+    name: str
+    box: SignatureBox | None
+    locks: bool = False
+
+
+@dataclass(frozen=True)
 class SignRequest:
     """What a signature states and where its widget lies; ``box`` None is an invisible field.
 
     ``signed_at`` (aware) is the claimed time, and the time at which the time stamp is asked for.
     ``certify`` makes it a certifying signature (DocMDP); only the first may be. It allows no changes (P=1), or
-    with ``expects_more`` further signatures (P=2). ``locks`` closes all fields with this signature (FieldMDP)
+    with ``further`` their fields filled (P=2). ``locks`` closes all fields with this signature (FieldMDP)
     and allows no changes from then on: for the last of several. ``level`` is B-B or B-T here; higher ones are
     reached by :func:`certs.augment.augment`.
 
@@ -97,7 +108,7 @@ class SignRequest:
     contact: str = ""
     box: SignatureBox | None = None
     certify: bool = True
-    expects_more: bool = False
+    further: tuple[FurtherField, ...] = ()
     locks: bool = False
     level: Level = Level.B_T
 
@@ -183,7 +194,7 @@ def _sign_once(
 ) -> bytes:
     try:
         writer = _open_writer(pdf, request)
-        _append_field(writer, request)
+        _append_fields(writer, request)
         return _embed(writer, request, signer, stamper, reserved)
     except TimestampRequestError as error:
         raise errors.TimestampUnavailable("the time-stamp authority gave no token") from error
@@ -201,24 +212,37 @@ def _open_writer(pdf: bytes, request: SignRequest) -> IncrementalPdfFileWriter:
         raise errors.DocumentUnsignable("the document is certified against changes")
     if request.certify and next(iter(reader.embedded_signatures), None) is not None:
         raise errors.AlreadySigned("only the first signature can certify")
-    if request.field_name in field_names(writer):
+    if request.field_name in field_names(writer) and not _is_waiting(writer, request.field_name):
         raise errors.FieldNameTaken(f"the document has a field {request.field_name}")
     if request.box is not None and request.box.page >= int(writer.root["/Pages"]["/Count"]):
         raise errors.DocumentUnsignable("the document lacks the page of the signature box")
     return writer
 
 
-def _append_field(writer: IncrementalPdfFileWriter, request: SignRequest) -> None:
-    box = request.box
+def _is_waiting(writer: IncrementalPdfFileWriter, name: str) -> bool:
+    """Whether the document has an empty signature field of that name, made for a later signer."""
+    return any(found == name for found, _value, _reference in fields.enumerate_sig_fields(writer, filled_status=False))
+
+
+def _append_fields(writer: IncrementalPdfFileWriter, request: SignRequest) -> None:
+    label = f"Tanda tangan elektronik {request.signer_name}".strip()
+    if request.field_name not in field_names(writer):
+        _append_field(writer, FurtherField(request.field_name, request.box, request.locks), label)
+    for one in request.further:
+        _append_field(writer, one, "Tanda tangan elektronik")
+
+
+def _append_field(writer: IncrementalPdfFileWriter, field: FurtherField, label: str) -> None:
+    box = field.box
     spec = fields.SigFieldSpec(
-        request.field_name,
+        field.name,
         on_page=box.page if box else 0,
         # pyHanko says int and writes any number, rounded to a hundredth of a point
         box=(box.llx, box.lly, box.urx, box.ury) if box else None,  # type: ignore[arg-type]
         empty_field_appearance=False,
-        readable_field_name=f"Tanda tangan elektronik {request.signer_name}".strip(),
-        field_mdp_spec=_LOCK if request.locks else None,
-        doc_mdp_update_value=fields.MDPPerm.NO_CHANGES if request.locks else None,
+        readable_field_name=label,
+        field_mdp_spec=_LOCK if field.locks else None,
+        doc_mdp_update_value=fields.MDPPerm.NO_CHANGES if field.locks else None,
     )
     fields.append_signature_field(writer, spec)
 
@@ -267,7 +291,7 @@ def _permission(request: SignRequest) -> fields.MDPPerm | None:
         return fields.MDPPerm.NO_CHANGES
     if not request.certify:
         return None
-    return fields.MDPPerm.FILL_FORMS if request.expects_more else fields.MDPPerm.NO_CHANGES
+    return fields.MDPPerm.FILL_FORMS if request.further else fields.MDPPerm.NO_CHANGES
 
 
 def _signature_dictionary(request: SignRequest, reserved: int) -> SignatureObject:

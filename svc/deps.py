@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from certs.tsa import TimeStampService
+from svc.adapters.backends import Backends, Opener
 from svc.adapters.clock import SystemClock
+from svc.adapters.csc_backend import CscBackend
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.mailers import FolderMailer, SmtpMailer
@@ -18,7 +20,7 @@ from svc.cage.pool import WorkerCage
 from svc.cage.port import Cage, CageLimits
 from svc.db import Database
 from svc.kinds import KindCatalogue
-from svc.ports import Clock, Mailer, ObjectStore
+from svc.ports import Clock, Mailer, ObjectStore, SigningBackends
 from svc.rendering import Renderer
 from svc.settings import Settings
 from workflows.calendar import WorkCalendar, load_calendar
@@ -43,6 +45,7 @@ class Deps:
     pki: Pki
     tsa: TimeStampService
     server_key: bytes
+    backends: SigningBackends
 
 
 def system_clock() -> Clock:
@@ -59,6 +62,7 @@ def build_deps(settings: Settings) -> Deps:
     kinds = KindCatalogue.load()
     server_key = load_server_key(settings)
     pki = load_or_create_pki(settings, server_key, clock.now())
+    tsa = _build_tsa(settings, pki)
     return Deps(
         settings=settings,
         db=Database(settings.effective_database_url),
@@ -71,9 +75,18 @@ def build_deps(settings: Settings) -> Deps:
         cage=build_cage(settings),
         mailer=_build_mailer(settings),
         pki=pki,
-        tsa=_build_tsa(settings, pki),
+        tsa=tsa,
         server_key=server_key,
+        backends=build_backends(settings, tsa, clock),
     )
+
+
+def build_backends(settings: Settings, tsa: TimeStampService, clock: Clock) -> Backends:
+    """The signing backends that the settings name."""
+    openers: dict[str, Opener] = {}
+    if settings.csc_url:
+        openers["csc"] = CscBackend(settings, tsa, clock)
+    return Backends(openers)
 
 
 def build_cage(settings: Settings) -> Cage:

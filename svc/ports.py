@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
+
+from cryptography import x509
+
+from certs.signers.port import CallLog, DocumentSigner
 
 
 class Clock(Protocol):
@@ -82,4 +86,51 @@ class Mail:
 class Mailer(Protocol):
     def send(self, mail: Mail) -> None:
         """Hand over one message. :raises MailFailed: it was not taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class KeyElsewhere:
+    """A signing key that lies in a token or with a remote service.
+
+    ``config`` names it there (token and label, or the remote credential); ``identity`` is what BSrE knows the signer
+    by, never printed. ``certificate`` is None until BSrE has told it.
+    """
+
+    backend: str  # pkcs11 | csc | bsre
+    config: Mapping[str, Any]
+    certificate: x509.Certificate | None
+    chain: tuple[x509.Certificate, ...]
+    identity: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What the signer typed for this one act; never printed, stored or logged."""
+
+    passphrase: str = field(repr=False)
+    code: str = field(default="", repr=False)
+
+
+class BackendNotConfigured(Exception):
+    """The operator has not set up this kind of backend."""
+
+
+class SigningBackends(Protocol):
+    """Signing with keys that are not ours. Errors of signing are those of ``certs.signers.port``."""
+
+    def is_offered(self, backend: str) -> bool:
+        """Whether the operator has set it up."""
+        ...
+
+    def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
+        """A signer for one act. :raises BackendNotConfigured: :raises certs.errors.CertsError: not to be had"""
+        ...
+
+    def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
+        """Have the backend send the signer a one-time code for so many signatures. Errors as for signing."""
+        ...
+
+    def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
+        """A result whose answer was lost, or None. :raises certs.signers.port.BackendUnavailable: ask later"""
         ...

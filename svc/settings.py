@@ -46,7 +46,10 @@ class Settings(BaseSettings):
 
     zone: str = Field("Asia/Makassar", description="Time zone of the province (dates, working hours).")
     province: str = Field("Nusa Mandala", description="Name of the province as printed.")
-    signature_level: Literal["B-B", "B-T"] = Field("B-T", description="PAdES level of new signatures.")
+    signature_level: Literal["B-B", "B-T", "B-LT", "B-LTA"] = Field(
+        "B-LTA", description="PAdES level that signed decrees are brought to and kept at.")
+    renewal_margin_days: int = Field(
+        90, ge=1, le=1000, description="Days before its certificate ends that an archive time stamp is renewed.")
     max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MiB.")
     cage_workers: int = Field(2, ge=1, le=64, description="Files of strangers parsed at once, per web process.")
     cage_queue: int = Field(
@@ -57,6 +60,18 @@ class Settings(BaseSettings):
     login_attempts: int = Field(8, ge=3, le=20, description="Wrong passwords before a pause.")
     require_totp: bool = Field(False, description="Officials and signers must have a second factor.")
     session_hours: int = Field(10, ge=1, le=72, description="Length of a session.")
+
+    csc_url: str = Field("", description="CSC v2 remote signing service (what stands before /csc/v2); empty: none.")
+    csc_token: SecretStr = Field(SecretStr(""), description="Its bearer token for this application,")
+    csc_client_id: str = Field("", description="or the id of its OAuth client")
+    csc_client_secret: SecretStr = Field(SecretStr(""), description="and the client's secret.")
+    bsre_url: str = Field("", description="BSrE e-Sign Client Service; empty: none.")
+    bsre_version: Literal[1, 2] = Field(2, description="Version of its API.")
+    bsre_username: str = Field("", description="User that it gave this application.")
+    bsre_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    bsre_seconds: int = Field(120, ge=10, le=600, description="Longest wait for an answer of it.")
+    backend_ca_file: str = Field("", description="CA certificates (PEM) for signing services; empty: the system's.")
+    pkcs11_module: str = Field("", description="PKCS#11 library of the security module; empty: none.")
 
     tsa_urls: str = Field(
         "", description="Time-stamp authorities (RFC 3161), comma-separated, tried in order; empty: built-in.")
@@ -129,6 +144,11 @@ class Settings(BaseSettings):
         keys = (self.s3_access_key.get_secret_value(), self.s3_secret_key.get_secret_value())
         if self.store == "s3" and not (self.s3_endpoint and all(keys)):
             raise ValueError("store=s3 needs s3_endpoint, s3_access_key and s3_secret_key")
+        if self.csc_url and bool(self.csc_token.get_secret_value()) == bool(
+                self.csc_client_id and self.csc_client_secret.get_secret_value()):
+            raise ValueError("csc_url needs either csc_token, or csc_client_id and csc_client_secret")
+        if self.bsre_url and not (self.bsre_username and self.bsre_password.get_secret_value()):
+            raise ValueError("bsre_url needs bsre_username and bsre_password")
         if self.mail == "smtp" and not self.smtp_host:
             raise ValueError("mail=smtp needs smtp_host")
         if self.env == "production":
@@ -149,6 +169,8 @@ class Settings(BaseSettings):
             faults.append("base_url must be https")
         if not self.rate_limits:
             faults.append("rate_limits must stay on")
+        if any(url.startswith("http://") for url in (self.csc_url, self.bsre_url)):
+            faults.append("csc_url and bsre_url must be https (put TLS in front of the service)")
         if self.web_workers > 1 and self.rate_limit_storage == "memory://":
             faults.append("rate_limit_storage must be shared (redis://) with more than one web worker")
         return faults

@@ -15,7 +15,7 @@ from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import TypstRenderer
 from svc.cage.inline import InlineCage
 from svc.db import Database
-from svc.deps import Deps
+from svc.deps import Deps, build_backends
 from svc.kinds import KindCatalogue
 from svc.settings import Settings
 from tests.support.clock import FrozenClock
@@ -109,7 +109,8 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
         settings=settings, db=Database(settings.effective_database_url), store=LocalStore(settings.var_dir / "store"),
         clock=clock, renderer=renderer, kinds=catalogue, routes=load_all(), calendar=load_calendar(settings.zone),
         cage=InlineCage(),
-        mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key)
+        mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key,
+        backends=build_backends(settings, pki.tsa_service(), clock))
     yield built
     built.db.dispose()
 

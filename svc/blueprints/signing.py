@@ -38,15 +38,21 @@ def sign(task_id: str) -> Response | tuple[str, int]:
     """Sign what the sheet showed. The passphrase lives in this request alone."""
     try:
         outcome = signing.sign(
-            deps(), current_actor(), task_id, form_version(), request.form.get("frozen_sha256", ""),
-            request.form.get("passphrase", ""), request.form.get("totp", "").strip() or None)
-    except signing.SigningUnfinished:
-        raise  # there is no sheet to go back to: the signature exists
+            deps(), current_actor(), task_id, form_version(), request.form.get("frozen_sha256", ""), _step_up())
+    except (signing.SigningUnfinished, signing.ProofPending, signing.Unknown):
+        raise  # there is no sheet to go back to: the signature exists, or may exist
     except (StepUpFailed, TooManyAttempts, CredentialLocked, CredentialUnusable, SigningFailed, StorageUnavailable,
             InvalidInput) as error:
         return _page(task_id, error), error.status
     flash(_("Naskah %(number)s sudah ditandatangani.", number=outcome.number), "success")
     return redirect(url_for("decrees.show", decree_id=outcome.decree_id))
+
+
+def _step_up() -> signing.StepUp:
+    form = request.form
+    second = signing.SecondStep(
+        form.get("totp", "").strip(), form.get("passkey_challenge", ""), form.get("passkey_answer", ""))
+    return signing.StepUp(form.get("passphrase", ""), second, form.get("code", "").strip())
 
 
 def _page(task_id: str, error: AppError | None = None) -> str:

@@ -62,7 +62,8 @@ def _act(deps: Deps, cast: Cast, view: decree_page.DecreeView, task: decree_page
         routing.approve(deps, actor, task.task_id, view.lock_version)
     elif task.kind == "sign":
         sheet = signing.prepare(deps, actor, task.task_id)
-        signing.sign(deps, actor, task.task_id, sheet.lock_version, sheet.frozen_sha256, DEMO_PASSPHRASE, None)
+        signing.sign(deps, actor, task.task_id, sheet.lock_version, sheet.frozen_sha256,
+                     signing.StepUp(DEMO_PASSPHRASE))
     else:
         issuance.distribute(deps, actor, task.task_id, view.lock_version)
 

@@ -53,7 +53,7 @@ class Story:
                 self.number = payload.get("number") or self.number
             case "number_voided":
                 self.number = None
-            case "signed":
+            case "signed" | "signature_augmented":
                 self.signed_sha256 = payload.get("signed_sha256")
             case "distributed":
                 self.legal_status = "in_force"

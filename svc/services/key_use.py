@@ -29,20 +29,21 @@ from svc.errors import (
     TooManyAttempts,
 )
 from svc.models import Credential, Person
-from svc.services import second_factor
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.outbox import notify
+from svc.services.second_step import SecondStep, is_accepted
 
 STREAM = "administration"
 _LONGEST = 1024
 _LONGEST_DELAY = 60
-_NO_KEY = "Anda belum memiliki sertifikat. Terbitkan atau impor di halaman Sertifikat saya."
-_UNREADABLE = "Kunci sertifikat Anda tidak dapat dibaca oleh server ini. Hubungi administrator."
+NO_KEY = "Anda belum memiliki sertifikat. Terbitkan atau impor di halaman Sertifikat saya."
+UNREADABLE = "Kunci sertifikat Anda tidak dapat dibaca oleh server ini. Hubungi administrator."
 
 
 class WrongTotp(StepUpFailed):
     code = "wrong_totp"
-    message: ClassVar[str] = "Kode verifikasi salah atau sudah dipakai. Sisa percobaan: %(left)s."
+    message: ClassVar[str] = (
+        "Kode verifikasi salah atau sudah dipakai, atau kunci sandi (passkey) tidak cocok. Sisa percobaan: %(left)s.")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,13 @@ class _Tried:
 
     credential: Credential
     owner_id: str
-    has_totp: bool
+
+
+@dataclass(frozen=True)
+class Try:
+    """A try at a key elsewhere that was counted before it is made."""
+
+    credential_id: int
 
 
 def current_credential(session: Session, person_id: int, *, for_update: bool = False) -> Credential | None:
@@ -82,8 +89,8 @@ def chain_of(credential: Credential) -> tuple[x509.Certificate, ...]:
     return tuple(x509.load_pem_x509_certificates(pem)) if pem.strip() else ()
 
 
-def open_key(deps: Deps, actor: Actor, passphrase: str, totp: str | None) -> OpenedKey:
-    """Open the actor's key with his passphrase, and his second factor where he has one or must have one.
+def open_key(deps: Deps, actor: Actor, passphrase: str, second: SecondStep, document_sha256: str) -> OpenedKey:
+    """Open the actor's key with his passphrase, and his second factor where one is demanded.
 
     :raises StepUpFailed: wrong; the text tells how many tries are left and how long to wait
     :raises TooManyAttempts: tried again before the delay was over; not counted
@@ -91,17 +98,52 @@ def open_key(deps: Deps, actor: Actor, passphrase: str, totp: str | None) -> Ope
     :raises CredentialUnusable: no credential, or its envelope does not open here
     :raises InvalidInput: passphrase or code is missing
     """
-    _ensure_typed(deps, actor, passphrase, totp)
+    if not passphrase or len(passphrase) > _LONGEST:
+        raise InvalidInput(fields={"passphrase": "Ketik kata sandi TTE Anda."})
     with deps.db.unit_of_work() as session:
         credential = current_credential(session, actor.person_id, for_update=True)
         if credential is None:
-            raise CredentialUnusable(_NO_KEY)
+            raise CredentialUnusable(NO_KEY)
         tried = _count(session, deps, credential)
     key = _unseal(deps, tried, passphrase)
-    if tried.has_totp and not _accepts_totp(deps, actor, totp or ""):
+    if not is_accepted(deps, actor, tried.credential, second, document_sha256):
         raise _failed(deps, tried.credential.id, WrongTotp)
     _succeeded(deps, tried.credential.id)
     return OpenedKey(tried.credential.id, certificate_of(tried.credential), chain_of(tried.credential), key)
+
+
+def begin_try(deps: Deps, actor: Actor, passphrase: str) -> Try:
+    """Count a try at the actor's key elsewhere, which only the backend can judge: the same delays and limit as
+    for stored keys, so that nobody spends the tries that the token or service has.
+
+    :raises InvalidInput: nothing typed. :raises TooManyAttempts: :raises CredentialLocked: as for open_key
+    """
+    if not passphrase or len(passphrase) > _LONGEST:
+        raise InvalidInput(fields={"passphrase": "Ketik kata sandi TTE Anda."})
+    with deps.db.unit_of_work() as session:
+        credential = current_credential(session, actor.person_id, for_update=True)
+        if credential is None:
+            raise CredentialUnusable(NO_KEY)
+        _ensure_may_try(deps, credential)
+        credential.failures += 1
+        return Try(credential.id)
+
+
+def try_succeeded(deps: Deps, tried: Try) -> None:
+    """The backend accepted what was typed."""
+    _succeeded(deps, tried.credential_id)
+
+
+def try_failed(deps: Deps, tried: Try) -> StepUpFailed | CredentialLocked:
+    """The backend refused what was typed: the error to raise, with what is left."""
+    return _failed(deps, tried.credential_id, StepUpFailed)
+
+
+def try_unmade(deps: Deps, tried: Try) -> None:
+    """The backend never judged what was typed: the try is given back."""
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, tried.credential_id)
+        row.failures = max(0, row.failures - 1)
 
 
 def change_passphrase(deps: Deps, actor: Actor, credential_id: str, old: str, new: str, repeated: str) -> None:
@@ -141,28 +183,17 @@ def ensure_new_passphrase(passphrase: str, repeated: str) -> None:
         raise InvalidInput(fields={"repeated": "Kedua kata sandi TTE tidak sama."})
 
 
-def needs_totp(deps: Deps, session: Session, person_id: int) -> bool:
-    """Whether signing asks for a code: the person has a second factor, or the service demands one."""
-    has = session.scalar(select(Person.totp_secret.is_not(None)).where(Person.id == person_id))
-    return bool(has) or deps.settings.require_totp
-
-
-def _ensure_typed(deps: Deps, actor: Actor, passphrase: str, totp: str | None) -> None:
-    with deps.db.read_session() as session:
-        has_totp = session.scalar(select(Person.totp_secret.is_not(None)).where(Person.id == actor.person_id))
-    if deps.settings.require_totp and not has_totp:
-        raise CredentialUnusable("Aktifkan verifikasi dua langkah di halaman akun sebelum menandatangani.")
-    faults = {}
-    if not passphrase or len(passphrase) > _LONGEST:
-        faults["passphrase"] = "Ketik kata sandi TTE Anda."  # noqa: S105 - words, not a secret
-    if has_totp and not totp:
-        faults["totp"] = "Ketik kode dari aplikasi autentikator Anda."
-    if faults:
-        raise InvalidInput(fields=faults)
-
-
 def _count(session: Session, deps: Deps, credential: Credential) -> _Tried:
     """Take one try; the caller holds the row's lock and commits before the passphrase is looked at."""
+    _ensure_may_try(deps, credential)
+    if credential.status != "active" or credential.key_envelope is None:
+        raise CredentialUnusable(UNREADABLE)
+    credential.failures += 1
+    owner = session.get_one(Person, credential.owner_id)
+    return _Tried(credential, owner.public_id)
+
+
+def _ensure_may_try(deps: Deps, credential: Credential) -> None:
     now = deps.clock.now()
     if credential.status == "locked" or credential.failures >= deps.settings.passphrase_attempts:
         raise CredentialLocked
@@ -170,11 +201,6 @@ def _count(session: Session, deps: Deps, credential: Credential) -> _Tried:
         seconds = math.ceil((credential.next_try_at - now).total_seconds())
         raise TooManyAttempts("Tunggu %(seconds)s detik sebelum mencoba kata sandi TTE lagi.",
                               params={"seconds": seconds})
-    if credential.status != "active" or credential.key_envelope is None:
-        raise CredentialUnusable(_UNREADABLE)
-    credential.failures += 1
-    owner = session.get_one(Person, credential.owner_id)
-    return _Tried(credential, owner.public_id, owner.totp_secret is not None)
 
 
 def _unseal(deps: Deps, tried: _Tried, passphrase: str) -> vault.PrivateKey:
@@ -188,14 +214,7 @@ def _unseal(deps: Deps, tried: _Tried, passphrase: str) -> vault.PrivateKey:
         with deps.db.unit_of_work() as session:
             row = _locked(session, credential.id)
             row.failures = max(0, row.failures - 1)
-        raise CredentialUnusable(_UNREADABLE) from error
-
-
-def _accepts_totp(deps: Deps, actor: Actor, code: str) -> bool:
-    with deps.db.unit_of_work() as session:
-        person = session.scalars(
-            select(Person).where(Person.id == actor.person_id).with_for_update()).one()
-        return second_factor.accept_code(deps, person, code)
+        raise CredentialUnusable(UNREADABLE) from error
 
 
 def _failed(deps: Deps, credential_id: int, kind: type[StepUpFailed]) -> StepUpFailed | CredentialLocked:

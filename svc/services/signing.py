@@ -1,44 +1,42 @@
-"""Signing: the sheet, the act, and the recovery of acts that a crash interrupted.
+"""The act of signing.
 
-The passphrase is checked before anything is claimed; the key is used outside any transaction; what came back
-is validated and stored before it is recorded. Whatever fails before that leaves the decree ready to be
-signed, and nothing signed.
+A stored key is opened before anything is claimed; the key is used outside any transaction, under an authorisation
+that covers these very bytes once; what came back is validated and stored before it is recorded. Whatever fails
+before that leaves the decree ready to be signed, and nothing signed, except where nobody can know
+(``svc.services.reconciliation``).
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import AppError, Conflict, IntegrityViolation, SigningFailed, StorageUnavailable
-from svc.models import Credential, Decree, SigningAttempt
-from svc.ports import StoreUnavailable
+from svc.errors import AppError, StepUpFailed
+from svc.models import Decree
+from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.files import read_file
 from svc.services.flow import ensure_seen, load_flow, lock_by_task
-from svc.services.key_use import open_key
-from svc.services.outbox import notify
+from svc.services.key_use import try_succeeded, try_unmade
+from svc.services.reconciliation import RecoveryReport, abandon, open_act, reconcile, recover
+from svc.services.second_step import SecondStep
+from svc.services.signing_errors import BackendDown, ProofPending, SigningUnfinished, Unknown
+from svc.services.signing_keys import OpenedSigner, StepUp, open_signer
 from svc.services.signing_sheet import CredentialState, FieldChange, ParafLine, SigningSheet, prepare
 
-__all__ = ["CredentialState", "FieldChange", "ParafLine", "RecoveryReport", "SignOutcome", "SigningSheet",
-           "SigningUnfinished", "prepare", "recover", "sign"]
+__all__ = [
+    "CredentialState", "FieldChange", "ParafLine", "ProofPending", "RecoveryReport", "SecondStep", "SignOutcome",
+    "SigningSheet", "SigningUnfinished", "StepUp", "Unknown", "abandon", "open_act", "prepare", "reconcile", "recover",
+    "sign",
+]
 
-MINIMUM_AGE = timedelta(minutes=5)
 logger = logging.getLogger(__name__)
-
-
-class SigningUnfinished(SigningFailed):
-    code, status = "signing_unfinished", 503
-    message: ClassVar[str] = (
-        "Tanda tangan sudah dibuat dan disimpan, tetapi pencatatannya belum selesai. Jangan ulangi: "
-        "layanan menyelesaikannya sendiri dalam beberapa menit.")
 
 
 @dataclass(frozen=True)
@@ -54,42 +52,21 @@ class SignOutcome:
     level: str
 
 
-@dataclass(frozen=True)
-class RecoveryReport:
-    """Decrees (public ids) whose signing was finished, given back, or left for the next run because storage did not
-    answer or something unexpected happened."""
-
-    finished: tuple[str, ...]
-    released: tuple[str, ...]
-    waiting: tuple[str, ...]
-
-
-def sign(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha256: str, passphrase: str,
-         totp: str | None = None) -> SignOutcome:
+def sign(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha256: str,
+         step_up: StepUp) -> SignOutcome:
     """Sign the very document that the sheet showed.
 
     :raises StaleTask: :raises DocumentChanged: it is not the one shown any more
     :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: passphrase or code (``key_use``)
     :raises CredentialUnusable: expired, revoked, unfit or untrusted certificate; nothing was claimed
     :raises SigningFailed: :raises StorageUnavailable: nothing was signed; the decree is ready again
-    :raises SigningUnfinished: signed and stored, recorded within minutes by ``recover``
+    :raises SigningUnfinished: :raises ProofPending: signed and stored; ``recover`` goes on with it
+    :raises Unknown: nobody knows; see :func:`svc.services.reconciliation.reconcile`
     """
     _ensure_can_begin(deps, actor, task_id, seen_version)
-    opened = open_key(deps, actor, passphrase, totp)
-    steps.ensure_key_can_sign(deps, opened)
-    claimed = steps.claim(deps, actor, task_id, seen_version, frozen_sha256, opened.credential_id)
-    is_kept, code = False, "interrupted"
-    try:
-        produced = steps.produce(deps, claimed, opened)
-        steps.keep(deps, claimed, produced)
-        is_kept = True
-    except AppError as error:
-        code = error.code
-        raise
-    finally:
-        if not is_kept:
-            logger.warning("signing failed: attempt=%s decree=%s code=%s", claimed.attempt_id, claimed.decree_id, code)
-            steps.release(deps, claimed.attempt_id, code)
+    opened = open_signer(deps, actor, step_up, frozen_sha256)
+    claimed = steps.claim(deps, actor, task_id, seen_version, frozen_sha256, opened)
+    produced = _produce(deps, claimed, opened)
     try:
         steps.finalise(deps, claimed, produced)
     except (AppError, SQLAlchemyError) as error:
@@ -98,24 +75,50 @@ def sign(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha25
     return _outcome(deps, claimed, produced)
 
 
-def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
-    """Finish or give back what a crash left between claim and record.
+def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Produced:
+    """Sign, keep, prove. What may exist elsewhere, or is kept already, is never given back as if it were not."""
+    try:
+        signed = production.produce(deps, claimed, opened)
+    except Unknown as error:
+        steps.mark_unknown(deps, claimed.attempt_id, error.reference)
+        _settle_try(deps, opened, error)
+        raise
+    except BaseException as error:
+        _settle_try(deps, opened, error)
+        _give_back(deps, claimed, error)
+        raise
+    _settle_try(deps, opened, None)
+    try:
+        if not opened.gives_pades:  # another's signature, and perhaps handed out only once: kept before it is judged
+            steps.keep(deps, claimed, signed)
+        frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
+        produced = production.prove(deps, claimed, frozen, signed, production.expected_of(deps, opened))
+        if opened.gives_pades:
+            steps.keep(deps, claimed, signed)
+    except ProofPending:
+        if opened.gives_pades:  # nothing is lost: the same key can sign again once it is known
+            steps.release(deps, claimed.attempt_id, ProofPending.code)
+        raise
+    except BaseException as error:
+        _give_back(deps, claimed, error)
+        raise
+    return produced
 
-    Signed bytes that were stored and still verify are recorded; otherwise the decree is ready to be signed
-    again. Younger acts than ``minimum_age`` are left to the process that is at them. Safe to run anywhere and
-    at any time: each step asks for the attempt's state under its lock.
-    """
-    before = deps.clock.now() - minimum_age
-    with deps.db.read_session() as session:
-        rows = session.execute(
-            select(SigningAttempt.public_id, Decree.public_id.label("decree_id"))
-            .join(Decree, Decree.id == SigningAttempt.decree_id)
-            .where(SigningAttempt.state.in_(("claimed", "produced", "unknown")), SigningAttempt.claimed_at <= before)
-            .order_by(SigningAttempt.id)).all()
-    results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
-    for row in rows:
-        results[_recover_apart(deps, row.public_id)].append(row.decree_id)
-    return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
+
+def _give_back(deps: Deps, claimed: steps.Claim, error: BaseException) -> None:
+    code = error.code if isinstance(error, AppError) else "interrupted"
+    logger.warning("signing failed: attempt=%s decree=%s code=%s", claimed.attempt_id, claimed.decree_id, code)
+    steps.release(deps, claimed.attempt_id, code)
+
+
+def _settle_try(deps: Deps, opened: OpenedSigner, error: BaseException | None) -> None:
+    """A try at a key elsewhere was counted beforehand: it succeeded, or was never judged; a wrong one stays."""
+    if opened.tried is None or isinstance(error, StepUpFailed):
+        return
+    if isinstance(error, BackendDown | Unknown):
+        try_unmade(deps, opened.tried)
+    else:
+        try_succeeded(deps, opened.tried)
 
 
 def _ensure_can_begin(deps: Deps, actor: Actor, task_id: str, seen_version: int) -> None:
@@ -132,66 +135,3 @@ def _outcome(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> Sign
         return SignOutcome(
             decree.public_id, decree.number or "", decree.status, decree.verify_code, produced.sha256,
             produced.signed_at or deps.clock.now(), produced.signature.level)
-
-
-def _recover_apart(deps: Deps, attempt_id: str) -> str:
-    try:
-        return _recover_one(deps, attempt_id)
-    except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
-        # Texts of unexpected errors may carry personal data.
-        logger.error("recovery failed: attempt=%s error=%s", attempt_id, type(error).__name__)  # noqa: TRY400
-        return "waiting"
-
-
-def _recover_one(deps: Deps, attempt_id: str) -> str:
-    try:
-        claimed, produced = _find_produced(deps, attempt_id)
-        if produced is not None:
-            return _finish(deps, claimed, produced)
-    except (StorageUnavailable, StoreUnavailable) as error:
-        logger.warning("recovery waits for storage: attempt=%s error=%s", attempt_id, type(error).__name__)
-        return "waiting"
-    except Conflict as error:
-        logger.warning("recovery: the decree is elsewhere: attempt=%s code=%s", attempt_id, error.code)
-    except IntegrityViolation:
-        logger.exception("recovery: stored bytes are not what was recorded: attempt=%s", attempt_id)
-    if steps.release(deps, attempt_id, "interrupted"):
-        _tell(deps, attempt_id)
-    logger.warning("recovery released: attempt=%s", attempt_id)
-    return "released"
-
-
-def _find_produced(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produced | None]:
-    """The signed bytes of an attempt, if they reached the store and hold."""
-    with deps.db.read_session() as session:
-        attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
-        claimed = steps.load_claim(session, deps, attempt)
-        serial = int(session.get_one(Credential, attempt.credential_id).serial, 16)
-    frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
-    for found in deps.store.list(steps.signed_prefix(claimed.decree_id)):
-        if attempt.signed_sha256 not in (None, found.sha256):
-            continue
-        try:
-            return claimed, steps.prove(deps, frozen, read_file(deps, found.key, found.sha256), serial)
-        except steps.NotProven as error:
-            logger.warning("recovery: stored bytes do not hold: attempt=%s why=%s", attempt_id, error.params["why"])
-    return claimed, None
-
-
-def _finish(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> str:
-    try:
-        steps.mark_produced(deps, claimed, produced)
-        steps.finalise(deps, claimed, produced)
-    except SigningFailed:
-        return "released"  # somebody else finished or released it meanwhile
-    logger.info("recovery finished: attempt=%s decree=%s", claimed.attempt_id, claimed.decree_id)
-    return "finished"
-
-
-def _tell(deps: Deps, attempt_id: str) -> None:
-    now = deps.clock.now()
-    with deps.db.unit_of_work() as session:
-        attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
-        decree = session.get_one(Decree, attempt.decree_id)
-        notify(session, attempt.person_id, "Penandatanganan terhenti dan perlu diulang: %(subject)s", now,
-               decree_id=decree.id, params={"subject": decree.subject[:200]})

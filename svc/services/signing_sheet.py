@@ -21,9 +21,11 @@ from svc.services import rendition
 from svc.services.access import ensure_can_view
 from svc.services.certificate_words import unusable
 from svc.services.flow import load_flow, lock_by_task
-from svc.services.key_use import certificate_of, chain_of, current_credential, needs_totp
+from svc.services.key_use import certificate_of, chain_of, current_credential
 from svc.services.redating import ensure_dated_today
+from svc.services.second_step import Demand, demand
 from svc.services.signature_blocks import NamedSigner, shown_signers
+from svc.services.signing_keys import NOT_OFFERED, STORED
 from svc.services.signing_steps import capacity_line, ensure_may_sign
 from svc.services.trust import trust_store, with_intermediates
 
@@ -61,6 +63,7 @@ class CredentialState:
     next_try_at: datetime | None
     problem: str
     problem_params: Mapping[str, object] = field(default_factory=dict)
+    backend: str = "stored"  # where the key lies: stored | pkcs12 | pkcs11 | csc | bsre
 
     @property
     def can_sign(self) -> bool:
@@ -89,7 +92,7 @@ class SigningSheet:
     changes: tuple[FieldChange, ...]
     parafs: tuple[ParafLine, ...]
     credential: CredentialState
-    needs_totp: bool
+    second_step: Demand
     signers: tuple[NamedSigner, ...]  # all blocks of the document, in the order of signing
 
     @property
@@ -124,7 +127,7 @@ def prepare(deps: Deps, actor: Actor, task_id: str) -> SigningSheet:
             capacity_line=capacity_line(position, held.capacity), frozen_sha256=decree.frozen_sha256 or "",
             pages=_pages(session, decree), level=deps.settings.signature_level, last_seen_version=last_seen,
             changes=changes, parafs=_parafs(session, decree), credential=_credential(session, deps, actor),
-            needs_totp=needs_totp(deps, session, actor.person_id),
+            second_step=demand(session, deps, actor.person_id, current_credential(session, actor.person_id)),
             signers=shown_signers(session, decree.id))
 
 
@@ -208,20 +211,25 @@ def _credential(session: Session, deps: Deps, actor: Actor) -> CredentialState:
     if row is None:
         return CredentialState("missing", "", "", None, 0, None,
                                "Anda belum memiliki sertifikat. Terbitkan atau impor di halaman Sertifikat saya.")
-    now, certificate = deps.clock.now(), certificate_of(row)
+    now = deps.clock.now()
     left = max(0, deps.settings.passphrase_attempts - row.failures)
     state, problem = "usable", ""
     params: Mapping[str, object] = {}
-    try:
-        checks.ensure_can_sign(certificate, None, with_intermediates(trust_store(deps), chain_of(row)), now)
-    except CannotSign as error:
-        refusal = unusable(error, deps.settings.tzinfo)
-        state, problem, params = "unusable", refusal.text, refusal.params
+    subject = row.label
+    if row.certificate_pem.strip():  # else the backend tells it only with the first signature
+        certificate = certificate_of(row)
+        subject = certificate.subject.rfc4514_string()
+        try:
+            checks.ensure_can_sign(certificate, None, with_intermediates(trust_store(deps), chain_of(row)), now)
+        except CannotSign as error:
+            refusal = unusable(error, deps.settings.tzinfo)
+            state, problem, params = "unusable", refusal.text, refusal.params
+    if row.backend not in STORED and not deps.backends.is_offered(row.backend):
+        state, problem, params = "unusable", NOT_OFFERED, {}
     if row.status == "locked" or left == 0:
-        state = "locked"
-        params = {}
+        state, params = "locked", {}
         problem = "Sertifikat terkunci karena kata sandi TTE salah berulang kali. Hubungi administrator."
     elif not problem and row.next_try_at is not None and row.next_try_at > now:
         state = "waiting"
-    return CredentialState(state, certificate.subject.rfc4514_string(), row.issuer, row.valid_to, left,
-                           row.next_try_at if state == "waiting" else None, problem, params)
+    return CredentialState(state, subject, row.issuer, row.valid_to, left,
+                           row.next_try_at if state == "waiting" else None, problem, params, row.backend)

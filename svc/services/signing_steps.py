@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from certs import checks, pades
-from certs.errors import CannotSign, CertsError
-from certs.validation import SignatureReport, is_extension, validate_pdf
+from certs.authorisation import Authorisation
+from certs.validation import SignatureReport
 from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import (
@@ -32,6 +31,7 @@ from svc.errors import (
 from svc.models import (
     Credential,
     Decree,
+    DecreeSigner,
     Person,
     Position,
     Signature,
@@ -41,11 +41,10 @@ from svc.models import (
     Unit,
 )
 from svc.roles import is_allowed
-from svc.services import numbering, rendition
+from svc.services import authorisations, numbering, rendition
 from svc.services.access import ensure_can_view
-from svc.services.audit_log import AuditActor
-from svc.services.certificate_words import unusable
-from svc.services.files import object_key, put_pdf, read_file, retention_of
+from svc.services.audit_log import AuditActor, record_decree
+from svc.services.files import object_key, put_pdf, retention_of, signature_boxes
 from svc.services.flow import (
     Doer,
     Flow,
@@ -56,32 +55,20 @@ from svc.services.flow import (
     run_command,
     to_workflow,
 )
-from svc.services.key_use import OpenedKey
 from svc.services.orgchart import CAPACITY_PREFIX
-from svc.services.trust import trust_store, with_intermediates
+from svc.services.preservation import FileToKeep, keep_provable
+from svc.services.signing_errors import NamedOtherwise, Unknown
+from svc.services.signing_keys import WHOLE_DOCUMENTS, OpenedSigner
 from workflows.model import ClaimSigning, RecordSigned, ReleaseSigning
-
-FIELD_NAME = "TandaTangan1"
-_MAX_TEXT = 200
-
-
-class NamedOtherwise(DocumentChanged):
-    code = "named_otherwise"
-    message: ClassVar[str] = (
-        "Blok tanda tangan naskah ini menyebut pejabat lain, jadi tidak dapat Anda tandatangani. "
-        "Kembalikan untuk perbaikan, atau alihkan kepada pejabat itu.")
-
-
-class NotProven(SigningFailed):
-    code = "signature_not_proven"
-    message: ClassVar[str] = (
-        "Tanda tangan yang dihasilkan tidak lolos pemeriksaan (%(why)s), jadi naskah belum ditandatangani. "
-        "Hubungi administrator.")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claimed act of signing: what is to be signed, by whom, and where the widget lies."""
+    """A claimed act of signing: what is to be signed, by whom, and where the widget lies.
+
+    It is signature ``ordinal`` of ``total`` on the document. ``authorisation`` is what the signer allowed; a
+    process that only recovers the act has none.
+    """
 
     attempt_id: str
     decree_id: str
@@ -93,20 +80,11 @@ class Claim:
     title: str
     number: str
     place: str
-
-
-@dataclass(frozen=True)
-class Produced:
-    """Signed bytes that were validated, with the report on their one signature."""
-
-    pdf: bytes
-    sha256: str
-    signature: SignatureReport
-
-    @property
-    def signed_at(self) -> datetime | None:
-        """The proven time, else the claimed one."""
-        return self.signature.timestamp_at or self.signature.claimed_at
+    ordinal: int
+    total: int
+    further_boxes: tuple[tuple[int, float, float, float, float], ...] = ()
+    earlier_serials: tuple[int, ...] = ()
+    authorisation: Authorisation | None = None
 
 
 def capacity_line(position: Position, capacity: str) -> str:
@@ -120,7 +98,7 @@ def ensure_may_sign(deps: Deps, actor: Actor, decree: Decree, flow: Flow) -> Hel
 
     :raises NotYourTask: :raises Forbidden: not his task, or no position that signs
     :raises NamedOtherwise: the frozen document names somebody else
-    :raises DocumentChanged: the printed date is not today
+    :raises DocumentChanged: the printed date is not today (once somebody has signed, it stays what it is)
     """
     ensure_can_view(actor, decree)
     task = flow.snapshot.open_task
@@ -131,23 +109,15 @@ def ensure_may_sign(deps: Deps, actor: Actor, decree: Decree, flow: Flow) -> Hel
         raise Forbidden
     if (decree.signer_id, decree.signer_capacity) != (actor.person_id, held.capacity):
         raise NamedOtherwise
-    if decree.issued_on != numbering.local_day(deps, deps.clock.now()):
+    if not flow.snapshot.signatures and decree.issued_on != numbering.local_day(deps, deps.clock.now()):
         raise DocumentChanged
     return held
 
 
-def ensure_key_can_sign(deps: Deps, opened: OpenedKey) -> None:
-    """:raises CredentialUnusable: expired, revoked, unfit, untrusted or of another key, in the signer's words"""
-    trust = with_intermediates(trust_store(deps), opened.chain)
-    try:
-        checks.ensure_can_sign(opened.certificate, opened.key, trust, deps.clock.now())
-    except CannotSign as error:
-        raise unusable(error, deps.settings.tzinfo) from error
-
-
 def claim(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha256: str,
-          credential_id: int) -> Claim:
-    """Claim the decree for this act: from here on nobody else can sign, return or withdraw it.
+          opened: OpenedSigner) -> Claim:
+    """Claim the decree for this act and write down what the signer authorises: from here on nobody else can
+    sign, return or withdraw it.
 
     :raises StaleTask: :raises DocumentChanged: the page showed something else
     :raises NotYourTask: :raises SelfApproval: :raises CapacityForbidden: :raises Conflict: refused
@@ -159,79 +129,71 @@ def claim(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha2
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
         held = ensure_may_sign(deps, actor, decree, flow)
-        _ensure_active(session, credential_id)
+        credential = _ensure_active(session, opened.credential_id)
+        row_id, authorisation = authorisations.give(session, actor, credential, [frozen_sha256], opened.factors, now)
         task = session.scalars(select(Task).where(Task.public_id == task_id)).one()
         run_command(session, deps, flow, ClaimSigning(to_workflow(actor), seen_version, frozen_sha256),
                     doer_of(actor, held.position_id))
         attempt = SigningAttempt(
-            decree_id=decree.id, task_id=task.id, sha256=frozen_sha256, credential_id=credential_id,
+            decree_id=decree.id, task_id=task.id, sha256=frozen_sha256, credential_id=credential.id,
+            authorisation_id=row_id,
             person_id=actor.person_id, position_id=held.position_id, capacity=held.capacity, claimed_at=now)
         session.add(attempt)
         session.flush()
-        return _claim_of(session, deps, decree, attempt)
+        if opened.recorder is not None:
+            opened.recorder.attempt_id = attempt.id
+        return replace(_claim_of(session, deps, decree, attempt), authorisation=authorisation)
 
 
-def produce(deps: Deps, claimed: Claim, opened: OpenedKey) -> Produced:
-    """Sign the frozen bytes and prove the result; nothing is stored yet.
+@dataclass(frozen=True)
+class Produced:
+    """Signed bytes that were validated, with the report on the new signature."""
 
-    :raises StorageUnavailable: :raises IntegrityViolation: the frozen bytes are not to be had
-    :raises SigningFailed: no signature came about, or not one that holds
-    """
-    frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
-    page, llx, lly, urx, ury = claimed.box
-    request = pades.SignRequest(
-        signed_at=deps.clock.now(), signer_name=claimed.signer_name, field_name=FIELD_NAME,
-        reason=f"{claimed.title} Nomor {claimed.number}"[:_MAX_TEXT], location=claimed.place,
-        contact=deps.settings.base_url, box=pades.SignatureBox(int(page), llx, lly, urx, ury), certify=True,
-        level=pades.Level(deps.settings.signature_level))
-    try:
-        signer = pades.LocalSigner(opened.certificate, opened.key, opened.chain)
-        signed = pades.sign_pdf(frozen, request, signer, deps.tsa)
-    except CertsError as error:
-        raise SigningFailed from error
-    return prove(deps, frozen, signed.pdf, opened.certificate.serial_number, opened)
+    pdf: bytes
+    sha256: str
+    signature: SignatureReport
+
+    @property
+    def signed_at(self) -> datetime | None:
+        """The proven time, else the claimed one."""
+        return self.signature.timestamp_at or self.signature.claimed_at
 
 
-def prove(deps: Deps, frozen: bytes, signed: bytes, serial: int, opened: OpenedKey | None = None) -> Produced:
-    """Validate signed bytes as the public will, and compare them with the frozen ones.
-
-    :raises NotProven: not the frozen bytes with exactly one certifying, valid signature by that certificate
-    """
-    if not is_extension(frozen, signed):
-        raise NotProven(params={"why": "NOT_AN_EXTENSION"})
-    trust = with_intermediates(trust_store(deps), opened.chain if opened else ())
-    report = validate_pdf(signed, trust, deps.clock.now())
-    if not report.passed:
-        raise NotProven(params={"why": report.sub_indication or report.indication.value})
-    signature = report.signatures[0]
-    is_as_asked = (len(report.signatures) == 1 and signature.covers_whole_file and signature.certifies
-                   and signature.serial == f"{serial:x}" and signature.level == deps.settings.signature_level)
-    if not is_as_asked:
-        raise NotProven(params={"why": "NOT_AS_ASKED"})
-    return Produced(signed, hashlib.sha256(signed).hexdigest(), signature)
-
-
-def keep(deps: Deps, claimed: Claim, produced: Produced) -> None:
-    """Store the signed bytes, then note that they are there.
+def keep(deps: Deps, claimed: Claim, signed: bytes) -> str:
+    """Store the signed bytes, then note that they are there; returns their SHA-256.
 
     :raises StorageUnavailable: :raises IntegrityViolation: not stored
     :raises SigningFailed: the claim was released meanwhile
     """
-    now = deps.clock.now()
-    put_pdf(deps, signed_key(claimed.decree_id, produced.sha256), produced.pdf,
-            retain_until=retention_of(deps, "signed", now))
-    mark_produced(deps, claimed, produced)
+    sha256 = hashlib.sha256(signed).hexdigest()
+    put_pdf(deps, signed_key(claimed.decree_id, sha256), signed,
+            retain_until=retention_of(deps, "signed", deps.clock.now()))
+    mark_produced(deps, claimed, sha256)
+    return sha256
 
 
-def mark_produced(deps: Deps, claimed: Claim, produced: Produced) -> None:
+def mark_produced(deps: Deps, claimed: Claim, sha256: str) -> None:
     """Note which bytes came of an attempt; twice is fine. :raises SigningFailed: it was released meanwhile"""
     with deps.db.unit_of_work() as session:
         attempt = _locked_attempt(session, claimed.attempt_id)
-        if attempt.state == "produced" and attempt.signed_sha256 == produced.sha256:
+        if attempt.state == "produced" and attempt.signed_sha256 == sha256:
             return
         if attempt.state not in {"claimed", "unknown"}:
             raise SigningFailed
-        attempt.state, attempt.signed_sha256 = "produced", produced.sha256
+        attempt.state, attempt.signed_sha256 = "produced", sha256
+
+
+def mark_unknown(deps: Deps, attempt_id: str, reference: str = "") -> None:
+    """Note that the request left and no answer came. Only the signer's new act or ``reconcile`` ends this state."""
+    with deps.db.unit_of_work() as session:
+        attempt = _locked_attempt(session, attempt_id)
+        if attempt.state != "claimed":
+            return
+        attempt.state, attempt.error_code = "unknown", Unknown.code
+        attempt.reference = reference[:200] or None
+        decree = session.get_one(Decree, attempt.decree_id)
+        record_decree(session, decree, "signing_outcome_unknown", _doer(session, attempt).audit, deps.clock.now(),
+                      {"attempt": attempt_id})
 
 
 def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
@@ -250,7 +212,12 @@ def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
             raise IntegrityViolation
         run_command(session, deps, flow, RecordSigned(produced.sha256), _doer(session, attempt))
         attempt.state, attempt.finished_at = "done", now
-        session.add_all((_signature(attempt, claimed, produced, now), _stored(session, decree, produced, now)))
+        file = _stored(session, decree, produced, now)
+        session.add_all((_signature(attempt, claimed, produced, now), file))
+        _learn_certificate(session, attempt, produced)
+        if decree.signed_sha256 == produced.sha256:
+            level = produced.signature.level
+            keep_provable(session, FileToKeep(file.sha256, file.size, file.object_key, level), now, decree_id=decree.id)
 
 
 def release(deps: Deps, attempt_id: str, error_code: str) -> bool:
@@ -289,25 +256,48 @@ def _claim_of(session: Session, deps: Deps, decree: Decree, attempt: SigningAtte
     file = session.scalars(
         select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen",
                                  StoredFile.sha256 == attempt.sha256)).one_or_none()
-    if file is None or file.signature_box is None:
+    ordinal, total = _place_in_line(session, decree)
+    boxes = signature_boxes(file) if file is not None else ()
+    if file is None or len(boxes) < ordinal:
         raise IntegrityViolation
     position = session.get_one(Position, attempt.position_id)
     agency = session.get_one(Unit, decree.agency_id)
     place = agency.place or session.scalar(select(Unit.place).where(Unit.parent_id.is_(None))) or ""
     return Claim(
         attempt_id=attempt.public_id, decree_id=decree.public_id, frozen_sha256=attempt.sha256,
-        frozen_key=file.object_key, box=tuple(file.signature_box),
+        frozen_key=file.object_key, box=boxes[ordinal - 1],
         signer_name=session.get_one(Person, attempt.person_id).name,
         capacity_line=capacity_line(position, attempt.capacity),
-        title=rendition.kind_of(deps, decree.kind).title, number=decree.number or "", place=place)
+        title=rendition.kind_of(deps, decree.kind).title, number=decree.number or "", place=place, ordinal=ordinal,
+        total=total, further_boxes=boxes[1:total] if ordinal == 1 else (),
+        earlier_serials=tuple(int(serial, 16) for serial in session.scalars(
+            select(Signature.certificate_serial).where(Signature.decree_id == decree.id).order_by(Signature.id))))
 
 
-def _ensure_active(session: Session, credential_id: int) -> None:
+def _place_in_line(session: Session, decree: Decree) -> tuple[int, int]:
+    """Which signature on the document is next, of how many."""
+    blocks = session.scalars(
+        select(DecreeSigner).where(DecreeSigner.decree_id == decree.id).order_by(DecreeSigner.ordinal)).all()
+    given = sum(1 for block in blocks if block.signed_at is not None)
+    return (given + 1, max(len(blocks), 1))
+
+
+def _ensure_active(session: Session, credential_id: int) -> Credential:
     """It may have been revoked or replaced since the key was opened."""
     credential = session.scalars(
         select(Credential).where(Credential.id == credential_id).with_for_update()).one()
     if credential.status != "active":
         raise CredentialUnusable
+    return credential
+
+
+def _learn_certificate(session: Session, attempt: SigningAttempt, produced: Produced) -> None:
+    """BSrE tells a signer's certificate only with his signature: what is listed is what signed last."""
+    credential = session.get_one(Credential, attempt.credential_id)
+    if credential.backend in WHOLE_DOCUMENTS:
+        report = produced.signature
+        credential.serial, credential.issuer = report.serial, report.issuer[:300]
+        credential.valid_from, credential.valid_to = report.valid_from, report.valid_to
 
 
 def _locked_attempt(session: Session, attempt_id: str) -> SigningAttempt:
@@ -335,10 +325,12 @@ def _signature(attempt: SigningAttempt, claimed: Claim, produced: Produced, now:
 
 
 def _stored(session: Session, decree: Decree, produced: Produced, now: datetime) -> StoredFile:
+    """The row of the signed file; one that waits for further signatures is what is frozen now."""
     frozen = session.scalars(
-        select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen",
-                                 StoredFile.sha256 == decree.frozen_sha256)).one()
+        select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen")
+        .order_by(StoredFile.id.desc()).limit(1)).one()
+    is_last = decree.signed_sha256 == produced.sha256
     return StoredFile(
-        decree_id=decree.id, version_no=decree.version_no, purpose="signed", sha256=produced.sha256,
-        size=len(produced.pdf), object_key=object_key(decree, "signed", produced.sha256), pages=frozen.pages,
-        created_at=now)
+        decree_id=decree.id, version_no=decree.version_no, purpose="signed" if is_last else "frozen",
+        sha256=produced.sha256, size=len(produced.pdf), object_key=object_key(decree, "signed", produced.sha256),
+        pages=frozen.pages, signature_box=None if is_last else frozen.signature_box, created_at=now)

@@ -40,10 +40,11 @@ _lists: dict[bytes, _KnownList] = {}
 _lists_lock = threading.Lock()
 
 
-def current_crl(deps: Deps) -> bytes:
+def current_crl(deps: Deps, since: datetime | None = None) -> bytes:
     """The issuing CA's revocation list (DER, RFC 5280), good for 24 hours.
 
-    Signed anew after every revocation, by whichever process it was made, and when half its life is over.
+    Signed anew after every revocation, by whichever process it was made, when half its life is over, and when
+    it is older than ``since``: a list from before a signature says nothing of it.
     """
     issuer = deps.pki.issuing.certificate.fingerprint(hashes.SHA256())
     now = deps.clock.now()
@@ -54,7 +55,8 @@ def current_crl(deps: Deps) -> bytes:
         state = (count, latest)
         with _lists_lock:
             known = _lists.get(issuer)
-        if known is not None and known.state == state and known.made_at <= now < known.made_at + CRL_RENEWAL:
+        if known is not None and known.state == state and known.made_at <= now < known.made_at + CRL_RENEWAL and (
+                since is None or since <= known.made_at):
             return known.crl
         rows = session.execute(
             select(Credential.serial, Credential.revoked_at, Credential.revocation_reason)
@@ -67,12 +69,13 @@ def current_crl(deps: Deps) -> bytes:
     return crl
 
 
-def trust_store(deps: Deps) -> TrustStore:
+def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
     """Our root, and what the operator put into ``var/trust``: anchors (``*.pem``), lists (``*.crl``).
 
+    :param since: our own list is at least as young as that
     :raises TrustFolderUnusable: a file there cannot be read
     """
-    own = deps.pki.development.trust_store((current_crl(deps),))
+    own = deps.pki.development.trust_store((current_crl(deps, since),))
     folder = deps.settings.var_dir / "trust"
     if not folder.is_dir():
         return own

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from certs.validation import Indication, Report, SignatureReport
@@ -250,8 +250,12 @@ def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
         if match is None:
             return "unknown", None
         found = _find(session, deps, Decree.id == known[match])
-    if found.file is None or found.file.sha256 != match:
+        is_registered = session.scalar(select(exists().where(
+            StoredFile.decree_id == found.decree.id, StoredFile.sha256 == match,
+            StoredFile.purpose.in_(("signed", "scan"))))) if found.file is not None else False
+    if not is_registered:
         return "unknown", None
+    # An earlier state of the file, before archive time stamps were added, is as much ours as the present one.
     return ("identical" if match == whole else "extends"), found
 
 

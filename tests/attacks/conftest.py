@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import typst
 
-from certs.pades import SignatureBox, SignRequest
+from certs.pades import FurtherField, SignatureBox, SignRequest
 from tests.attacks.craft import Sample
 from tests.unit.certs.conftest import World, world  # noqa: F401 - a fixture
 
@@ -20,7 +20,7 @@ PAGE = b"""#set document(title: "Keputusan Contoh", date: datetime(year: 2026, m
 
 def request(world: World, *, certify: bool, expects_more: bool = False) -> SignRequest:  # noqa: F811
     plain = world.request(certify=certify, box=SignatureBox(0, 300, 100, 450.5, 180))
-    return replace(plain, expects_more=expects_more)
+    return replace(plain, further=(FurtherField("Signature2", None),) if expects_more else ())
 
 
 @pytest.fixture(scope="session")

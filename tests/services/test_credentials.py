@@ -20,6 +20,7 @@ from svc.models import Credential, Notice, Person
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials, decree_page, key_rotation, key_use, second_factor, trust
 from svc.services.credentials import CredentialView
+from svc.services.second_step import SecondStep
 from tests.support.clock import FrozenClock
 from tests.support.signers import foreign_pkcs12, give_certificates, trust_authority
 from tests.support.world import World
@@ -33,7 +34,7 @@ def own(world: World, username: str = SIGNER) -> tuple[CredentialView, ...]:
 
 
 def opens(world: World, passphrase: str = DEMO_PASSPHRASE, username: str = SIGNER) -> key_use.OpenedKey:
-    return key_use.open_key(world.deps, world.actor(username), passphrase, None)
+    return key_use.open_key(world.deps, world.actor(username), passphrase, SecondStep(), "")
 
 
 def test_an_official_issues_his_own_and_only_his_passphrase_opens_it(world: World) -> None:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,16 @@ from svc.errors import (
     TooManyAttempts,
 )
 from svc.models import AuditEvent, Credential, Decree, RegisterEntry, Signature, SigningAttempt, StoredFile, Task
-from svc.ports import ObjectStore, StoredObject, StoreUnavailable
+from svc.ports import StoredObject
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials, decree_page, key_use, routing, signing, trust
+from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.signing import SigningSheet
+from svc.services.signing_keys import open_signer
 from tests.support.clock import FrozenClock
 from tests.support.signers import foreign_pkcs12, give_certificates, trust_authority
+from tests.support.stores import FaultyStore
 from tests.support.world import World
 
 SIGNER = "kepala"
@@ -62,8 +65,9 @@ def sheet_of(world: World, task_id: str) -> SigningSheet:
 
 def sign(world: World, sheet: SigningSheet, passphrase: str = DEMO_PASSPHRASE, totp: str | None = None,
          username: str = SIGNER) -> signing.SignOutcome:
+    step_up = signing.StepUp(passphrase, signing.SecondStep(totp or ""))
     return signing.sign(world.deps, world.actor(username), sheet.task_id, sheet.lock_version, sheet.frozen_sha256,
-                        passphrase, totp)
+                        step_up)
 
 
 def status_of(world: World, decree_id: str) -> str:
@@ -95,7 +99,7 @@ def test_the_sheet_says_what_is_signed_and_as_whom(ready: World) -> None:
     assert sheet.hash_tail == sheet.frozen_sha256[-12:]
     assert [line.name for line in sheet.parafs] == [
         "Intan Contoh Lestari", "Hanif Contoh Prakoso", "Gita Contoh Maheswari"]
-    assert (sheet.credential.state, sheet.needs_totp, sheet.changes) == ("usable", False, ())
+    assert (sheet.credential.state, sheet.second_step.is_demanded, sheet.changes) == ("usable", False, ())
 
 
 def test_the_sheet_marks_what_changed_since_the_signer_returned_it(ready: World) -> None:
@@ -399,7 +403,7 @@ def test_a_second_factor_is_asked_for_and_works_once(ready: World, clock: Frozen
     code = pyotp.TOTP(enrolment.secret)
     second_factor.confirm_enrolment(ready.deps, signer, enrolment.secret, code.at(clock.now()))
     sheet = sheet_of(ready, task_id)
-    assert sheet.needs_totp
+    assert sheet.second_step.is_demanded
     with pytest.raises(InvalidInput) as missing:
         sign(ready, sheet)
     assert set(missing.value.fields) == {"totp"}
@@ -440,31 +444,6 @@ def test_two_clicks_make_one_signature(ready: World) -> None:
 # ---- faults and crashes
 
 
-@dataclass
-class FaultyStore:
-    """A real store that fails to take files of one purpose."""
-
-    inner: ObjectStore
-    refuses: str
-
-    def put(self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None) -> StoredObject:
-        if self.refuses in key:
-            raise StoreUnavailable("full")
-        return self.inner.put(key, data, media_type=media_type, retain_until=retain_until)
-
-    def get(self, key: str) -> bytes:
-        return self.inner.get(key)
-
-    def stat(self, key: str) -> StoredObject:
-        return self.inner.stat(key)
-
-    def list(self, prefix: str) -> Iterator[StoredObject]:
-        return self.inner.list(prefix)
-
-    def ping(self) -> None:
-        self.inner.ping()
-
-
 def test_a_full_store_leaves_the_decree_ready_and_unsigned(ready: World) -> None:
     decree_id, task_id = waiting(ready)
     sheet = sheet_of(ready, task_id)
@@ -488,14 +467,15 @@ class Interrupted:
 def crash_after(world: World, step: str) -> Interrupted:
     decree_id, task_id = waiting(world)
     deps, signer, sheet = world.deps, world.actor(SIGNER), sheet_of(world, task_id)
-    opened = key_use.open_key(deps, signer, DEMO_PASSPHRASE, None)
-    claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened.credential_id)
+    opened = open_signer(deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
+    claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened)
     if step != "claim":
-        produced = steps.produce(deps, claimed, opened)
+        signed = production.produce(deps, claimed, opened)
         if step == "store":  # the object is there, the row does not say so yet
-            deps.store.put(steps.signed_key(decree_id, produced.sha256), produced.pdf, media_type="application/pdf")
+            key = steps.signed_key(decree_id, hashlib.sha256(signed).hexdigest())
+            deps.store.put(key, signed, media_type="application/pdf")
         elif step == "keep":
-            steps.keep(deps, claimed, produced)
+            steps.keep(deps, claimed, signed)
     return Interrupted(world, decree_id, task_id)
 
 
@@ -565,10 +545,10 @@ def test_damaged_bytes_are_not_recorded_by_recovery(ready: World, clock: FrozenC
 def test_a_slow_act_whose_claim_was_released_does_not_sign(ready: World) -> None:
     _, task_id = waiting(ready)
     deps, signer, sheet = ready.deps, ready.actor(SIGNER), sheet_of(ready, task_id)
-    opened = key_use.open_key(deps, signer, DEMO_PASSPHRASE, None)
-    claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened.credential_id)
-    produced = steps.produce(deps, claimed, opened)
+    opened = open_signer(deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
+    claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened)
+    signed = production.produce(deps, claimed, opened)
     signing.recover(deps, timedelta(0))
     with pytest.raises(AppError):
-        steps.keep(deps, claimed, produced)
+        steps.keep(deps, claimed, signed)
     assert signatures(ready) == 0

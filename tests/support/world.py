@@ -66,7 +66,7 @@ class World:
         actor = self.actor(username)
         sheet = signing.prepare(self.deps, actor, view.open_task.task_id)
         signing.sign(self.deps, actor, view.open_task.task_id, sheet.lock_version, sheet.frozen_sha256,
-                     DEMO_PASSPHRASE, None)
+                     signing.StepUp(DEMO_PASSPHRASE))
 
 
 def people(deps: Deps) -> World:

@@ -1,0 +1,46 @@
+"""CSC API v2 as a backend of the service."""
+
+from __future__ import annotations
+
+from certs import pades
+from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscSigner
+from certs.signers.csc_http import CscTransport
+from certs.signers.port import CallLog, DocumentSigner
+from certs.tsa import TimeStampService
+from svc.ports import Activation, Clock, KeyElsewhere
+from svc.settings import Settings
+
+
+class CscBackend:
+    """Credentials are named by ``credential_id`` in their config."""
+
+    def __init__(self, settings: Settings, tsa: TimeStampService, clock: Clock) -> None:
+        self._config = CscConfig(
+            settings.csc_url, bearer_token=settings.csc_token.get_secret_value(), client_id=settings.csc_client_id,
+            client_secret=settings.csc_client_secret.get_secret_value(), ca_bundle=settings.backend_ca_file)
+        self._tsa = tsa
+        self._clock = clock
+
+    def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
+        client, info = self._credential(key, log)
+        signer = CscSigner(client, info, CscActivation(activation.passphrase, activation.code))
+        return pades.lift(signer, self._tsa)
+
+    def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
+        client, info = self._credential(key, log)
+        client.send_otp(info)
+
+    def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
+        """The service signs hashes and keeps no document: a lost answer is lost."""
+        return None
+
+    def look_up(self, credential_id: str, log: CallLog) -> CscCredentialInfo:
+        """What the service tells of a credential, for registering it. Errors as for signing."""
+        return self._client(log).credential(credential_id)
+
+    def _credential(self, key: KeyElsewhere, log: CallLog) -> tuple[CscClient, CscCredentialInfo]:
+        client = self._client(log)
+        return client, client.credential(str(key.config["credential_id"]))
+
+    def _client(self, log: CallLog) -> CscClient:
+        return CscClient(self._config, CscTransport(self._config, log), self._clock.now)

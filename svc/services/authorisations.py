@@ -1,0 +1,50 @@
+"""The signer's authorisations in the database: given in the claim's transaction, used up hash by hash.
+
+What ``certs.authorisation`` checks where the key is used, these rows make hold over all processes and for ever:
+a hash is claimed by inserting its row, and the row is unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from certs.authorisation import Authorisation, authorise
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.ids import new_public_id
+from svc.models import AuthorisedDocument, Credential, SigningAuthorisation
+
+
+def give(session: Session, actor: Actor, credential: Credential, hashes: Iterable[str], factors: str,
+         now: datetime) -> tuple[int, Authorisation]:
+    """Write down what the actor authorises now; returns the row's id and the value that the key is guarded with."""
+    authorisation = authorise(new_public_id(), actor.person_public_id, credential.public_id, hashes, now)
+    row = SigningAuthorisation(
+        public_id=authorisation.authorisation_id, person_id=actor.person_id, credential_id=credential.id,
+        digest=authorisation.digest, hashes=list(authorisation.hashes), count=authorisation.count, factors=factors,
+        given_at=authorisation.given_at, expires_at=authorisation.expires_at)
+    session.add(row)
+    session.flush()
+    return row.id, authorisation
+
+
+def ledger(deps: Deps, authorisation: Authorisation) -> Callable[[str], bool]:
+    """Claims hashes of this authorisation in the database, each once over all processes."""
+
+    def claim(sha256: str) -> bool:
+        try:
+            with deps.db.unit_of_work() as session:
+                row = session.scalars(select(SigningAuthorisation).where(
+                    SigningAuthorisation.public_id == authorisation.authorisation_id)).one()
+                session.add(AuthorisedDocument(
+                    authorisation_id=row.id, sha256=sha256, claimed_at=deps.clock.now()))
+        except IntegrityError:
+            return False
+        return True
+
+    return claim

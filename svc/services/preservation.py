@@ -1,0 +1,279 @@
+"""Keeping signatures provable: validation data and archive time stamps, now and before the last one ends.
+
+One row a document says how its best file stands. The rows are the work list: what a crash left undone is done
+at the next look, and what cannot be done now (a time-stamp authority that is down, revocation data that is not
+to be had) says so and is tried again. The file that was signed stays as it is; the augmented one begins with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from certs.augment import Augmented, augment, provable_until
+from certs.errors import CertsError, DocumentUnsignable, TimestampUnavailable
+from certs.pades import Level
+from certs.revocation import RevocationDataMissing
+from certs.validation import Report, validate_pdf
+from svc.deps import Deps
+from svc.errors import AppError
+from svc.models import ArchivedDocument, Decree, Preservation, Signature, StoredFile
+from svc.services.audit_log import AuditActor, record_decree, record_stream
+from svc.services.files import put_pdf, read_file, retention_of
+from svc.services.trust import trust_store
+
+STREAM = "archive"
+_BATCH = 50
+_LEASE = timedelta(minutes=10)
+_FIRST_PAUSE = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(hours=6)
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreservationReport:
+    """How many files were raised or renewed, are held as they are, wait for something, or cannot be helped."""
+
+    augmented: int = 0
+    held: int = 0
+    waiting: int = 0
+    stuck: int = 0
+
+
+@dataclass(frozen=True)
+class FileToKeep:
+    """A signed file as it is stored."""
+
+    sha256: str
+    size: int
+    object_key: str
+    level: str
+
+
+@dataclass(frozen=True)
+class _Work:
+    row_id: int
+    decree_id: int | None
+    document_id: str
+    file: FileToKeep
+    signed_at: datetime | None
+    folder: str
+
+
+class _NotProven(Exception):
+    """The augmented file is not at least as good as the one before."""
+
+
+def keep_provable(session: Session, file: FileToKeep, now: datetime, *, decree_id: int | None = None,
+                  archived_document_id: int | None = None) -> None:
+    """Put a signed file on the work list, in the caller's transaction; a newer file of a document replaces it."""
+    row = session.scalars(select(Preservation).where(_about(decree_id, archived_document_id))).one_or_none()
+    if row is None:
+        row = Preservation(decree_id=decree_id, archived_document_id=archived_document_id)
+        session.add(row)
+    row.sha256, row.size, row.object_key, row.level = file.sha256, file.size, file.object_key, file.level
+    row.state, row.due_at, row.attempts, row.last_error, row.provable_until = "waiting", now, 0, None, None
+
+
+def preserve_due(deps: Deps, most: int = _BATCH) -> PreservationReport:
+    """Work through what is due, one document after the other; safe to run in several processes."""
+    counts = dict.fromkeys(("augmented", "held", "waiting", "stuck"), 0)
+    for _ in range(most):
+        work = _take(deps)
+        if work is None:
+            break
+        counts[_preserve(deps, work)] += 1
+    return PreservationReport(**counts)
+
+
+def target_level(deps: Deps, level: str) -> Level:
+    """What the settings want for a file of this level's family. Files without a time stamp cannot be raised."""
+    wanted = Level(deps.settings.signature_level)
+    if Level(level).is_pades:
+        return wanted
+    return (Level.PKCS7_B, Level.PKCS7_T, Level.PKCS7_LT, Level.PKCS7_LTA)[wanted.rank]
+
+
+def _about(decree_id: int | None, archived_document_id: int | None) -> ColumnElement[bool]:
+    if decree_id is not None:
+        return Preservation.decree_id == decree_id
+    return Preservation.archived_document_id == archived_document_id
+
+
+def _take(deps: Deps) -> _Work | None:
+    """The document due longest; its due time moves ahead, so that nobody else takes it meanwhile."""
+    now = deps.clock.now()
+    due = (select(Preservation).where(Preservation.state != "stuck", Preservation.due_at <= now)
+           .order_by(Preservation.due_at, Preservation.id).limit(1))
+    with deps.db.read_session() as session:
+        if session.scalars(due).first() is None:
+            return None
+    with deps.db.unit_of_work() as session:
+        row = session.scalars(due.with_for_update(skip_locked=True)).first()
+        if row is None:
+            return None
+        row.due_at = now + _LEASE
+        file = FileToKeep(row.sha256, row.size, row.object_key, row.level)
+        if row.decree_id is not None:
+            decree = session.get_one(Decree, row.decree_id)
+            # Lists and time stamps know whole seconds.
+            signed_at = decree.signed_at.replace(microsecond=0) if decree.signed_at else None
+            return _Work(row.id, decree.id, decree.public_id, file, signed_at,
+                         f"decrees/{decree.public_id}/signed/")
+        document = session.get_one(ArchivedDocument, row.archived_document_id)
+        return _Work(row.id, None, document.public_id, file, None, f"archive/{document.public_id}/")
+
+
+def _preserve(deps: Deps, work: _Work) -> str:
+    try:
+        pdf = read_file(deps, work.file.object_key, work.file.sha256)
+        if not _needs_more(deps, work, pdf):
+            return _hold(deps, work, pdf)
+        raised = _augment(deps, work, pdf)
+        key = f"{work.folder}{raised.sha256}.pdf"
+        put_pdf(deps, key, raised.pdf, retain_until=retention_of(deps, "signed", deps.clock.now()))
+        _record(deps, work, raised, key)
+    except (TimestampUnavailable, RevocationDataMissing, AppError) as error:
+        return _postpone(deps, work, error.code)
+    except (DocumentUnsignable, _NotProven) as error:
+        return _give_up(deps, work, str(error))
+    except CertsError as error:
+        return _postpone(deps, work, error.code)
+    logger.info("augmented: document=%s level=%s", work.document_id, raised.level)
+    return "augmented"
+
+
+def _needs_more(deps: Deps, work: _Work, pdf: bytes) -> bool:
+    """Whether the level is below the wanted one, or the last archive time stamp ends before long."""
+    level, wanted = Level(work.file.level), target_level(deps, work.file.level)
+    if level.rank == 0 or wanted.rank < Level.B_LT.rank:
+        return False  # without a time stamp nothing can be added; or the settings want no more
+    if level.rank < wanted.rank:
+        return True
+    return level.rank == Level.B_LTA.rank and provable_until(pdf) - _margin(deps) <= deps.clock.now()
+
+
+def _margin(deps: Deps) -> timedelta:
+    return timedelta(days=deps.settings.renewal_margin_days)
+
+
+def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
+    now = deps.clock.now()
+    trust = trust_store(deps, work.signed_at)
+    before = validate_pdf(pdf, trust, now)
+    raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
+    after = validate_pdf(raised.pdf, trust, now)
+    if not _is_as_good(before, after):
+        raise _NotProven(f"{after.indication} {after.sub_indication or ''}".strip())
+    return raised
+
+
+def _is_as_good(before: Report, after: Report) -> bool:
+    """A file that passed must pass; one that could not be proven before must not have become worse."""
+    if len(after.signatures) != len(before.signatures):
+        return False
+    return after.passed or (not before.passed and after.indication == before.indication)
+
+
+def _record(deps: Deps, work: _Work, raised: Augmented, key: str) -> None:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, work)
+        if row is None:
+            return  # a newer file has taken its place meanwhile; the object stays, nothing names it
+        if work.decree_id is not None:
+            _adopt(session, work, raised, key, now)
+        else:
+            record_stream(session, STREAM, "document_augmented", AuditActor.system(), now,
+                          {"document": work.document_id, "sha256": raised.sha256, "level": raised.level.value})
+        row.sha256, row.size, row.object_key = raised.sha256, len(raised.pdf), key
+        row.level, row.provable_until = raised.level.value, raised.provable_until
+        row.state, row.attempts, row.last_error, row.done_at = "held", 0, None, now
+        row.due_at = _next_look(deps, raised.level, raised.provable_until, now)
+
+
+def _adopt(session: Session, work: _Work, raised: Augmented, key: str, now: datetime) -> None:
+    """The augmented file becomes the decree's; the one that was signed stays on record."""
+    decree = session.get_one(Decree, work.decree_id)
+    record_decree(session, decree, "signature_augmented", AuditActor.system(), now,
+                  {"signed_sha256": raised.sha256, "before": work.file.sha256, "level": raised.level.value})
+    signed = session.scalars(select(StoredFile).where(
+        StoredFile.decree_id == decree.id, StoredFile.purpose == "signed",
+        StoredFile.sha256 == work.file.sha256)).one()
+    session.add(StoredFile(
+        decree_id=decree.id, version_no=decree.version_no, purpose="signed", sha256=raised.sha256,
+        size=len(raised.pdf), object_key=key, pages=signed.pages, created_at=now))
+    decree.signed_sha256 = raised.sha256
+    for signature in session.scalars(select(Signature).where(Signature.decree_id == decree.id)):
+        signature.level = raised.level.value
+
+
+def _hold(deps: Deps, work: _Work, pdf: bytes) -> str:
+    level = Level(work.file.level)
+    end = provable_until(pdf) if level.rank > 0 else None
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, work)
+        if row is not None:
+            row.state, row.provable_until, row.attempts, row.last_error, row.done_at = "held", end, 0, None, now
+            row.due_at = _next_look(deps, level, end, now)
+    return "held"
+
+
+def _next_look(deps: Deps, level: Level, end: datetime | None, now: datetime) -> datetime:
+    """Before the archive time stamp ends; lower levels are looked at again in case the settings want more."""
+    soonest, weekly = now + timedelta(hours=1), now + timedelta(days=7)
+    if level.rank < Level.B_LTA.rank or end is None:
+        return weekly
+    return max(soonest, end - _margin(deps))
+
+
+def _postpone(deps: Deps, work: _Work, why: str) -> str:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, work)
+        if row is not None:
+            pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
+            row.attempts += 1
+            row.state, row.last_error, row.due_at = "waiting", why[:300], now + pause
+    logger.warning("preservation waits: document=%s why=%s", work.document_id, why)
+    return "waiting"
+
+
+def _give_up(deps: Deps, work: _Work, why: str) -> str:
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, work)
+        if row is not None:
+            row.state, row.last_error, row.done_at = "stuck", why[:300], deps.clock.now()
+    logger.error("preservation is stuck: document=%s why=%s", work.document_id, why)
+    return "stuck"
+
+
+def _locked(session: Session, work: _Work) -> Preservation | None:
+    """The row, if it is still about this file; the decree's row is locked first, as everywhere."""
+    if work.decree_id is not None:
+        session.scalars(select(Decree).where(Decree.id == work.decree_id).with_for_update()).one()
+    row = session.scalars(select(Preservation).where(Preservation.id == work.row_id).with_for_update()).one()
+    return row if row.sha256 == work.file.sha256 else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a document's preservation stands, for pages. ``why`` is the code of what it waits for."""
+
+    level: str
+    state: str
+    provable_until: datetime | None
+    why: str
+
+
+def standing(session: Session, *, decree_id: int | None = None, archived_document_id: int | None = None
+             ) -> Standing | None:
+    """None for a document that has no signed file yet."""
+    row = session.scalars(select(Preservation).where(_about(decree_id, archived_document_id))).one_or_none()
+    return None if row is None else Standing(row.level, row.state, row.provable_until, row.last_error or "")
+

@@ -1,0 +1,244 @@
+"""Acts of signing that did not end: finished, given back, or clearly reported.
+
+A crash may leave an act between claim and record; a lost answer leaves it *unknown*. Signed bytes that reached
+the store and verify are recorded. An act that may have reached a service beyond a network is never given back by
+itself: the service is asked where it can be, and otherwise the signer decides.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from certs.signers.port import BackendUnavailable
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
+from svc.models import Credential, Decree, SigningAttempt, StoredFile, Task
+from svc.ports import BackendNotConfigured, StoreUnavailable
+from svc.services import signing_production as production
+from svc.services import signing_steps as steps
+from svc.services.audit_log import AuditActor, record_decree
+from svc.services.files import read_file
+from svc.services.key_use import chain_of
+from svc.services.outbox import notify
+from svc.services.remote_calls import CallRecorder
+from svc.services.signing_errors import NotProven, ProofPending
+from svc.services.signing_keys import CAN_BE_UNKNOWN, WHOLE_DOCUMENTS, key_elsewhere
+
+MINIMUM_AGE = timedelta(minutes=5)
+_OPEN = ("claimed", "produced", "unknown")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RecoveryReport:
+    """Decrees (public ids) whose signing was finished, given back, or is still open: storage did not answer, the
+    proof is pending, or nobody knows whether there is a signature."""
+
+    finished: tuple[str, ...]
+    released: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OpenAct:
+    """An act of the actor's that has not ended. ``state`` is claimed, produced or unknown; ``can_abandon``: he may
+    declare it without result and sign anew."""
+
+    attempt_id: str
+    decree_id: str
+    state: str
+    error_code: str
+    claimed_at: datetime
+    can_abandon: bool
+
+
+def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
+    """Finish or give back what a crash left between claim and record.
+
+    Younger acts than ``minimum_age`` are left to the process that is at them. Safe to run anywhere and at any
+    time: each step asks for the attempt's state under its lock.
+    """
+    before = deps.clock.now() - minimum_age
+    with deps.db.read_session() as session:
+        rows = session.execute(
+            select(SigningAttempt.public_id, Decree.public_id.label("decree_id"))
+            .join(Decree, Decree.id == SigningAttempt.decree_id)
+            .where(SigningAttempt.state.in_(_OPEN), SigningAttempt.claimed_at <= before)
+            .order_by(SigningAttempt.id)).all()
+    results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
+    for row in rows:
+        results[_settle_apart(deps, row.public_id)].append(row.decree_id)
+    return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
+
+
+def open_act(deps: Deps, actor: Actor, task_id: str) -> OpenAct | None:
+    """The actor's own act on a task that has not ended, for the page that waits for it; None if there is none."""
+    with deps.db.read_session() as session:
+        row = session.execute(
+            select(SigningAttempt, Decree.public_id)
+            .join(Decree, Decree.id == SigningAttempt.decree_id)
+            .join(Task, Task.id == SigningAttempt.task_id)
+            .where(Task.public_id == task_id, SigningAttempt.state.in_(_OPEN),
+                   SigningAttempt.person_id == actor.person_id)
+            .order_by(SigningAttempt.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    attempt, decree_id = row
+    return OpenAct(attempt.public_id, decree_id, attempt.state, attempt.error_code or "", attempt.claimed_at,
+                   attempt.state == "unknown")
+
+
+def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
+    """Look in the store and ask the backend what became of an act: finished, released or waiting.
+
+    :raises NotFound: no such act. :raises Forbidden: not the actor's own
+    """
+    _own(deps, actor, attempt_id)
+    return _settle_apart(deps, attempt_id)
+
+
+def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
+    """The signer declares that no signature of this act is to count, so that he can sign anew. Both acts stay on
+    record, and should the lost result turn up it is not registered.
+
+    :raises NotFound: :raises Forbidden: as for reconcile. :raises Conflict: its outcome is known by now
+    """
+    attempt = _own(deps, actor, attempt_id)
+    if _settle_apart(deps, attempt_id) == "finished":
+        raise Conflict("Tanda tangan ini ternyata sudah ada dan sudah dicatat.")
+    if attempt.state != "unknown":
+        raise Conflict("Tindakan ini sudah selesai atau masih berjalan; muat ulang halaman ini.")
+    with deps.db.unit_of_work() as session:
+        decree = session.scalars(select(Decree).where(Decree.id == attempt.decree_id).with_for_update()).one()
+        record_decree(session, decree, "signing_abandoned", AuditActor.of(actor), deps.clock.now(),
+                      {"attempt": attempt_id})
+    steps.release(deps, attempt_id, "abandoned")
+
+
+def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:
+    with deps.db.read_session() as session:
+        attempt = session.scalars(
+            select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one_or_none()
+    if attempt is None:
+        raise NotFound
+    if attempt.person_id != actor.person_id:
+        raise Forbidden
+    return attempt
+
+
+def _settle_apart(deps: Deps, attempt_id: str) -> str:
+    try:
+        return _settle(deps, attempt_id)
+    except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
+        # Texts of unexpected errors may carry personal data.
+        logger.error("recovery failed: attempt=%s error=%s", attempt_id, type(error).__name__)  # noqa: TRY400
+        return "waiting"
+
+
+def _settle(deps: Deps, attempt_id: str) -> str:
+    try:
+        claimed, found = _find_signed(deps, attempt_id)
+        if found is not None:
+            return _finish(deps, claimed, found)
+    except (StorageUnavailable, StoreUnavailable, ProofPending, BackendUnavailable) as error:
+        logger.warning("recovery waits: attempt=%s error=%s", attempt_id, type(error).__name__)
+        return "waiting"
+    except Conflict as error:
+        logger.warning("recovery: the decree is elsewhere: attempt=%s code=%s", attempt_id, error.code)
+    except IntegrityViolation:
+        logger.exception("recovery: stored bytes are not what was recorded: attempt=%s", attempt_id)
+    if _may_exist_elsewhere(deps, attempt_id):
+        steps.mark_unknown(deps, attempt_id)
+        return "waiting"
+    if steps.release(deps, attempt_id, "interrupted"):
+        _tell(deps, attempt_id)
+    logger.warning("recovery released: attempt=%s", attempt_id)
+    return "released"
+
+
+def _may_exist_elsewhere(deps: Deps, attempt_id: str) -> bool:
+    with deps.db.read_session() as session:
+        attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
+        backend = session.get_one(Credential, attempt.credential_id).backend
+    return attempt.state in {"claimed", "unknown"} and backend in CAN_BE_UNKNOWN
+
+
+def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produced | None]:
+    """The signed bytes of an attempt, if they reached the store or the backend still has them, and hold."""
+    with deps.db.read_session() as session:
+        attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
+        claimed = steps.load_claim(session, deps, attempt)
+        credential = session.get_one(Credential, attempt.credential_id)
+        recorded = set(session.scalars(
+            select(StoredFile.sha256).where(StoredFile.decree_id == attempt.decree_id,
+                                            StoredFile.purpose.in_(("frozen", "signed")))))
+    frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
+    expected = _expected(deps, credential)
+    pending: ProofPending | None = None
+    for found in deps.store.list(steps.signed_prefix(claimed.decree_id)):
+        if attempt.signed_sha256 not in (None, found.sha256) or found.sha256 in recorded:
+            continue
+        try:
+            signed = read_file(deps, found.key, found.sha256)
+            return claimed, production.prove(deps, claimed, frozen, signed, expected)
+        except NotProven as error:
+            logger.warning("recovery: stored bytes do not hold: attempt=%s why=%s", attempt_id, error.params["why"])
+        except ProofPending as error:
+            pending = error
+    if pending is not None:
+        raise pending
+    if attempt.state != "unknown" or not attempt.reference:
+        return claimed, None
+    return claimed, _retrieve(deps, attempt, credential, claimed, frozen)
+
+
+def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claimed: steps.Claim,
+              frozen: bytes) -> steps.Produced | None:
+    """Ask the backend; what it gives is kept before anything else, since it may give it only once."""
+    try:
+        signed = deps.backends.retrieve(
+            key_elsewhere(deps, credential), attempt.reference or "", CallRecorder(deps, attempt.id))
+    except BackendNotConfigured:
+        return None
+    if signed is None:
+        return None
+    steps.keep(deps, claimed, signed)
+    try:
+        return production.prove(deps, claimed, frozen, signed, _expected(deps, credential))
+    except NotProven as error:
+        logger.warning("recovery: retrieved bytes do not hold: attempt=%s why=%s", attempt.public_id,
+                       error.params["why"])
+        return None
+
+
+def _expected(deps: Deps, credential: Credential) -> production.Expected:
+    serial = int(credential.serial, 16) if credential.serial else None
+    chain = chain_of(credential)
+    if credential.backend not in WHOLE_DOCUMENTS:
+        levels = frozenset({production.signing_level(deps).value})
+        return production.Expected(serial, levels, certifies=True, chain=chain)
+    return production.Expected(None, production.WHOLE_DOCUMENT_LEVELS, certifies=False, chain=chain)
+
+
+def _finish(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> str:
+    try:
+        steps.mark_produced(deps, claimed, produced.sha256)
+        steps.finalise(deps, claimed, produced)
+    except SigningFailed:
+        return "released"  # somebody else finished or released it meanwhile
+    logger.info("recovery finished: attempt=%s decree=%s", claimed.attempt_id, claimed.decree_id)
+    return "finished"
+
+
+def _tell(deps: Deps, attempt_id: str) -> None:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
+        decree = session.get_one(Decree, attempt.decree_id)
+        notify(session, attempt.person_id, "Penandatanganan terhenti dan perlu diulang: %(subject)s", now,
+               decree_id=decree.id, params={"subject": decree.subject[:200]})

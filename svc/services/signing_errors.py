@@ -1,0 +1,69 @@
+"""What a signer can be told when an act of signing does not end in a signature, or not yet."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from svc.errors import DocumentChanged, SigningFailed
+
+
+class NamedOtherwise(DocumentChanged):
+    code = "named_otherwise"
+    message: ClassVar[str] = (
+        "Blok tanda tangan naskah ini menyebut pejabat lain, jadi tidak dapat Anda tandatangani. "
+        "Kembalikan untuk perbaikan, atau alihkan kepada pejabat itu.")
+
+
+class NotProven(SigningFailed):
+    code = "signature_not_proven"
+    message: ClassVar[str] = (
+        "Tanda tangan yang dihasilkan tidak lolos pemeriksaan (%(why)s), jadi naskah belum ditandatangani. "
+        "Hubungi administrator.")
+
+
+class ProofPending(SigningFailed):
+    """There is a signature and it is kept, but what proves it (a confirmed anchor, revocation data) is not here."""
+
+    code, status = "proof_pending", 503
+    message: ClassVar[str] = (
+        "Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan (%(why)s). Jangan ulangi: layanan "
+        "memeriksanya kembali sendiri. Bila tetap demikian, hubungi administrator.")
+
+
+class StampUnavailable(SigningFailed):
+    code, status = "timestamp_unavailable", 503
+    message: ClassVar[str] = (
+        "Layanan stempel waktu sedang tidak menjawab; naskah belum ditandatangani. Coba lagi beberapa saat lagi.")
+
+
+class BackendDown(SigningFailed):
+    code, status = "backend_unavailable", 503
+    message: ClassVar[str] = (
+        "Layanan tanda tangan sedang tidak menjawab; naskah belum ditandatangani. Coba lagi beberapa saat lagi.")
+
+
+class AuthorisationOver(SigningFailed):
+    code, status = "authorisation_over", 409
+    message: ClassVar[str] = (
+        "Persetujuan tanda tangan ini tidak berlaku lagi; naskah belum ditandatangani. "
+        "Ulangi dari lembar tanda tangan.")
+
+
+class Unknown(SigningFailed):
+    """The request left and no answer came: there may be a signature. Nothing is retried by itself."""
+
+    code, status = "outcome_unknown", 504
+    message: ClassVar[str] = (
+        "Permintaan tanda tangan sudah dikirim, tetapi jawabannya tidak sampai, jadi hasilnya belum diketahui. "
+        "Periksa kembali di halaman ini sebelum menandatangani ulang.")
+
+    def __init__(self, reference: str = "") -> None:
+        super().__init__()
+        self.reference = reference
+
+
+class SigningUnfinished(SigningFailed):
+    code, status = "signing_unfinished", 503
+    message: ClassVar[str] = (
+        "Tanda tangan sudah dibuat dan disimpan, tetapi pencatatannya belum selesai. Jangan ulangi: "
+        "layanan menyelesaikannya sendiri dalam beberapa menit.")

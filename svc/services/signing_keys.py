@@ -1,0 +1,178 @@
+"""From a person's credential to something that signs one act: wherever the key lies.
+
+Stored keys are opened here, before anything is claimed, so a wrong passphrase changes nothing. What only a
+token or a remote service can judge is tried in the act itself; the try is counted before it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from certs import checks, pades
+from certs.errors import CannotSign, VaultError
+from certs.signers.port import ActivationRefused, DocumentSigner, SignerNotReady
+from certs.vault import PrivateKey, open_secret
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.errors import AppError, CredentialUnusable, StepUpFailed
+from svc.models import Credential
+from svc.ports import Activation, BackendNotConfigured, KeyElsewhere
+from svc.services import key_use
+from svc.services.certificate_words import unusable
+from svc.services.key_use import Try, certificate_of, chain_of, current_credential
+from svc.services.remote_calls import CallRecorder
+from svc.services.second_step import SecondStep, accept_second_step, ensure_second_step_typed
+from svc.services.trust import trust_store, with_intermediates
+
+STORED = frozenset({"stored", "pkcs12"})
+WHOLE_DOCUMENTS = frozenset({"bsre"})  # takes a PDF and gives a PDF: no certification, no PAdES
+CAN_BE_UNKNOWN = frozenset({"bsre", "csc"})  # signs beyond a network
+
+
+@dataclass(frozen=True)
+class StepUp:
+    """What the signer typed or touched for this one act. It lives in the request's memory alone."""
+
+    passphrase: str = field(default="", repr=False)
+    second: SecondStep = field(default_factory=SecondStep, repr=False)
+    code: str = field(default="", repr=False)  # the one-time code of a remote service
+
+
+@dataclass(frozen=True)
+class OpenedSigner:
+    """A signer ready for one act. ``certificate`` is None where the backend tells it only with the signature."""
+
+    credential_id: int
+    backend: str
+    certificate: x509.Certificate | None
+    chain: tuple[x509.Certificate, ...]
+    factors: str
+    signer: DocumentSigner = field(repr=False)
+    recorder: CallRecorder | None = field(default=None, repr=False)
+    tried: Try | None = None
+
+    @property
+    def gives_pades(self) -> bool:
+        return self.backend not in WHOLE_DOCUMENTS
+
+
+def open_signer(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -> OpenedSigner:
+    """The actor's signer for one act on a document.
+
+    :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: :raises InvalidInput: what was typed
+    :raises CredentialUnusable: none, not usable here, or the certificate may not sign now
+    """
+    credential = _current(deps, actor)
+    ensure_second_step_typed(deps, actor, credential, step_up.second)
+    if credential.backend in STORED:
+        opened = _open_stored(deps, actor, step_up, frozen_sha256)
+    else:
+        opened = _open_elsewhere(deps, actor, credential, step_up, frozen_sha256)
+    return opened
+
+
+def ensure_certificate_can_sign(deps: Deps, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...],
+                                key: PrivateKey | None = None) -> None:
+    """:raises CredentialUnusable: expired, revoked, unfit, untrusted or of another key, in the signer's words"""
+    trust = with_intermediates(trust_store(deps), chain)
+    try:
+        checks.ensure_can_sign(certificate, key, trust, deps.clock.now())
+    except CannotSign as error:
+        raise unusable(error, deps.settings.tzinfo) from error
+
+
+def refused(deps: Deps, opened: OpenedSigner, error: ActivationRefused) -> AppError:
+    """What to raise when the backend did not accept what was typed; counts as a wrong try."""
+    if opened.tried is None:
+        return StepUpFailed()
+    if error.factor == "totp":
+        return _WrongCode(params={"left": _left_after(deps, opened.tried)})
+    return key_use.try_failed(deps, opened.tried)
+
+
+def not_ready(error: SignerNotReady) -> CredentialUnusable:
+    """What to raise when the backend has no usable certificate of this signer."""
+    return CredentialUnusable(
+        "Penyelenggara sertifikat menyatakan sertifikat Anda tidak dapat dipakai (status %(status)s). "
+        "Hubungi verifikator sertifikat di instansi Anda.", params={"status": error.status})
+
+
+class _WrongCode(StepUpFailed):
+    code = "wrong_code"
+    message = "Kode sekali pakai salah atau sudah kedaluwarsa. Minta kode baru. Sisa percobaan: %(left)s."
+
+
+def _left_after(deps: Deps, tried: Try) -> int:
+    failed = key_use.try_failed(deps, tried)
+    left = failed.params.get("left", 0)
+    return left if isinstance(left, int) else 0
+
+
+def _current(deps: Deps, actor: Actor) -> Credential:
+    with deps.db.read_session() as session:
+        credential = current_credential(session, actor.person_id)
+    if credential is None:
+        raise CredentialUnusable(key_use.NO_KEY)
+    return credential
+
+
+def _open_stored(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -> OpenedSigner:
+    opened = key_use.open_key(deps, actor, step_up.passphrase, step_up.second, frozen_sha256)
+    ensure_certificate_can_sign(deps, opened.certificate, opened.chain, opened.key)
+    signer = pades.lift(pades.LocalSigner(opened.certificate, opened.key, opened.chain), deps.tsa)
+    return OpenedSigner(opened.credential_id, "stored", opened.certificate, opened.chain,
+                        _factors("passphrase", step_up), signer)
+
+
+def _open_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up: StepUp,
+                    frozen_sha256: str) -> OpenedSigner:
+    key = key_elsewhere(deps, credential)
+    if key.certificate is not None:
+        ensure_certificate_can_sign(deps, key.certificate, key.chain)
+    if not deps.backends.is_offered(credential.backend):
+        raise CredentialUnusable(NOT_OFFERED)
+    tried = key_use.begin_try(deps, actor, step_up.passphrase or step_up.code)
+    try:
+        accept_second_step(deps, actor, credential, step_up.second, frozen_sha256)
+        recorder = CallRecorder(deps)
+        signer = deps.backends.signer(key, Activation(step_up.passphrase, step_up.code), recorder)
+    except ActivationRefused as error:
+        raise key_use.try_failed(deps, tried) from error
+    except SignerNotReady as error:
+        key_use.try_unmade(deps, tried)
+        raise not_ready(error) from error
+    except BackendNotConfigured as error:
+        key_use.try_unmade(deps, tried)
+        raise CredentialUnusable(NOT_OFFERED) from error
+    factor = "pin" if credential.backend == "pkcs11" else "passphrase" if step_up.passphrase else "code"
+    return OpenedSigner(credential.id, credential.backend, key.certificate, key.chain, _factors(factor, step_up),
+                        signer, recorder, tried)
+
+
+NOT_OFFERED = "Layanan tanda tangan untuk sertifikat Anda belum disetel di server ini. Hubungi administrator."
+
+
+def key_elsewhere(deps: Deps, credential: Credential) -> KeyElsewhere:
+    """Where a credential's key lies. :raises CredentialUnusable: the sealed identity does not open here"""
+    identity = ""
+    if credential.key_envelope is not None:
+        try:
+            identity = open_secret(
+                credential.key_envelope, deps.server_key, identity_purpose(credential.public_id)).decode()
+        except VaultError as error:
+            raise CredentialUnusable(key_use.UNREADABLE) from error
+    certificate = certificate_of(credential) if credential.certificate_pem.strip() else None
+    return KeyElsewhere(
+        credential.backend, dict(credential.backend_config), certificate, chain_of(credential), identity)
+
+
+def identity_purpose(credential_public_id: str) -> str:
+    """To what a sealed identity number is bound (``certs.vault``)."""
+    return f"identity:{credential_public_id}"
+
+
+def _factors(first: str, step_up: StepUp) -> str:
+    return "+".join(part for part in (first, step_up.second.kind) if part)
+

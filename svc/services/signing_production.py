@@ -1,0 +1,141 @@
+"""Making a signature under an authorisation, and proving what came back; nothing is stored or recorded here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from certs import pades
+from certs.authorisation import AuthorisationError, AuthorisedSigner
+from certs.errors import CertsError, TimestampUnavailable
+from certs.pades import Level
+from certs.signers.port import ActivationRefused, BackendUnavailable, OutcomeUnknown, SignerNotReady
+from certs.validation import Report, is_extension, validate_pdf
+from svc.deps import Deps
+from svc.errors import SigningFailed
+from svc.services import authorisations, signing_keys
+from svc.services.files import read_file
+from svc.services.signing_errors import (
+    AuthorisationOver,
+    BackendDown,
+    NotProven,
+    ProofPending,
+    StampUnavailable,
+    Unknown,
+)
+from svc.services.signing_keys import OpenedSigner
+from svc.services.signing_steps import Claim, Produced
+from svc.services.trust import trust_store, with_intermediates
+
+FIELD_NAME = "TandaTangan"
+_MAX_TEXT = 200
+WHOLE_DOCUMENT_LEVELS = frozenset({"PKCS7-B", "PKCS7-T", "B-B", "B-T"})
+# What may still become provable: an anchor can be confirmed, revocation data fetched.
+_LATER = frozenset({"TRY_LATER", "NO_CERTIFICATE_CHAIN_FOUND", "OUT_OF_BOUNDS_NO_POE"})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the bytes that came back must be: the certificate's serial (None where it is not known before), the
+    levels allowed, whether it certifies."""
+
+    serial: int | None
+    levels: frozenset[str]
+    certifies: bool
+    chain: tuple[x509.Certificate, ...] = ()
+
+
+def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> bytes:
+    """Have the frozen bytes signed, once, under the claim's authorisation; nothing is stored yet.
+
+    :raises StorageUnavailable: :raises IntegrityViolation: the frozen bytes are not to be had
+    :raises StepUpFailed: :raises CredentialLocked: :raises CredentialUnusable: the backend says no to the signer
+    :raises Unknown: there may be a signature. :raises SigningFailed: there is none
+    """
+    frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
+    if claimed.authorisation is None:
+        raise AuthorisationOver
+    signer = AuthorisedSigner(opened.signer, claimed.authorisation, deps.clock.now,
+                              authorisations.ledger(deps, claimed.authorisation))
+    try:
+        return signer.sign(frozen, _request(deps, claimed)).pdf
+    except OutcomeUnknown as error:
+        raise Unknown(error.reference) from error
+    except ActivationRefused as error:
+        raise signing_keys.refused(deps, opened, error) from error
+    except SignerNotReady as error:
+        raise signing_keys.not_ready(error) from error
+    except BackendUnavailable as error:
+        raise BackendDown from error
+    except TimestampUnavailable as error:
+        raise StampUnavailable from error
+    except AuthorisationError as error:
+        raise AuthorisationOver from error
+    except CertsError as error:
+        raise SigningFailed from error
+
+
+def _request(deps: Deps, claimed: Claim) -> pades.SignRequest:
+    page, llx, lly, urx, ury = claimed.box
+    return pades.SignRequest(
+        signed_at=deps.clock.now(), signer_name=claimed.signer_name, field_name=f"{FIELD_NAME}{claimed.ordinal}",
+        reason=f"{claimed.title} Nomor {claimed.number}"[:_MAX_TEXT], location=claimed.place,
+        contact=deps.settings.base_url, box=pades.SignatureBox(int(page), llx, lly, urx, ury),
+        certify=claimed.ordinal == 1, further=_further(claimed), locks=1 < claimed.total == claimed.ordinal,
+        level=signing_level(deps))
+
+
+def _further(claimed: Claim) -> tuple[pades.FurtherField, ...]:
+    """Fields for those who sign after the first, who certifies the document with them in it."""
+    if claimed.ordinal > 1:
+        return ()
+    return tuple(
+        pades.FurtherField(f"{FIELD_NAME}{ordinal}", pades.SignatureBox(*box), locks=ordinal == claimed.total)
+        for ordinal, box in enumerate(claimed.further_boxes, start=2))
+
+
+def signing_level(deps: Deps) -> Level:
+    """The level at which signatures are made; higher ones are reached afterwards (``svc.services.preservation``)."""
+    wanted = Level(deps.settings.signature_level)
+    return wanted if wanted.rank <= Level.B_T.rank else Level.B_T
+
+
+def expected_of(deps: Deps, opened: OpenedSigner) -> Expected:
+    """What this signer's result must be."""
+    serial = opened.certificate.serial_number if opened.certificate else None
+    if opened.gives_pades:
+        return Expected(serial, frozenset({signing_level(deps).value}), certifies=True, chain=opened.chain)
+    return Expected(serial, WHOLE_DOCUMENT_LEVELS, certifies=False, chain=opened.chain)
+
+
+def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Expected) -> Produced:
+    """Validate signed bytes as the public will, and compare them with the frozen ones.
+
+    :raises ProofPending: whole and unchanged, but an anchor or revocation data is missing that may still come
+    :raises NotProven: not the frozen bytes with exactly one more valid signature by that certificate
+    """
+    if not is_extension(frozen, signed):
+        raise NotProven(params={"why": "NOT_AN_EXTENSION"})
+    trust = with_intermediates(trust_store(deps), expected.chain)
+    report = validate_pdf(signed, trust, deps.clock.now())
+    _ensure_as_asked(report, claimed, expected)
+    if not report.passed:
+        why = report.sub_indication or report.indication.value
+        raise (ProofPending if why in _LATER else NotProven)(params={"why": why})
+    return Produced(signed, hashlib.sha256(signed).hexdigest(), report.signatures[-1])
+
+
+def _ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
+    if len(report.signatures) != claimed.ordinal:
+        raise NotProven(params={"why": report.sub_indication or "NOT_AS_ASKED"})
+    if [int(one.serial, 16) for one in report.signatures[:-1]] != list(claimed.earlier_serials):
+        raise NotProven(params={"why": "NOT_AS_ASKED"})
+    newest = report.signatures[-1]
+    is_as_asked = (
+        newest.covers_whole_file and newest.level in expected.levels
+        and (not expected.certifies or newest.certifies == (claimed.ordinal == 1))
+        and expected.serial in {None, int(newest.serial, 16)})
+    if not is_as_asked:
+        raise NotProven(params={"why": "NOT_AS_ASKED"})

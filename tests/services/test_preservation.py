@@ -1,0 +1,138 @@
+"""Signed decrees are raised to the wanted level by the worker, kept there for years, and never lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from certs.errors import TimestampUnavailable
+from certs.validation import validate_pdf
+from svc.deps import Deps
+from svc.models import Decree, Preservation, Signature, StoredFile
+from svc.services import audit, preservation, trust, verification
+from svc.services.files import read_file
+from tests.support.clock import FrozenClock
+from tests.support.stores import FaultyStore
+from tests.support.world import World
+
+
+class DownTsa:
+    """A time-stamp authority that does not answer."""
+
+    def respond(self, request_der: bytes, now: object) -> bytes:
+        raise TimestampUnavailable("down")
+
+
+def row_of(deps: Deps, decree_id: str) -> Preservation:
+    with deps.db.read_session() as session:
+        return session.scalars(select(Preservation).join(Decree, Decree.id == Preservation.decree_id)
+                               .where(Decree.public_id == decree_id)).one()
+
+
+def best_file(deps: Deps, decree_id: str) -> bytes:
+    row = row_of(deps, decree_id)
+    return read_file(deps, row.object_key, row.sha256)
+
+
+def signed_files(deps: Deps, decree_id: str) -> list[bytes]:
+    with deps.db.read_session() as session:
+        rows = session.scalars(
+            select(StoredFile).join(Decree, Decree.id == StoredFile.decree_id)
+            .where(Decree.public_id == decree_id, StoredFile.purpose == "signed").order_by(StoredFile.id)).all()
+    return [read_file(deps, row.object_key, row.sha256) for row in rows]
+
+
+def test_a_signed_decree_reaches_the_wanted_level_and_both_files_verify(world: World, clock: FrozenClock) -> None:
+    decree_id = world.walk("signed")
+    assert row_of(world.deps, decree_id).state == "waiting"
+    clock.advance(seconds=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+    first, second = signed_files(world.deps, decree_id)
+    assert second.startswith(first)
+    report = validate_pdf(second, trust.trust_store(world.deps), clock.now())
+    assert (report.passed, report.explained, report.signatures[0].level) == (True, True, "B-LTA")
+    view = world.view(decree_id)
+    assert [one.level for one in view.signatures] == ["B-LTA"]
+    code = view.verify_code
+    for pdf in (first, second):  # the one that was mailed earlier is as much ours
+        verdict = verification.of_upload(world.deps, pdf)
+        assert verdict.registry == "identical"
+        assert verdict.registered is not None
+        assert verdict.registered.code == code
+    row = row_of(world.deps, decree_id)
+    assert (row.state, row.level, row.last_error) == ("held", "B-LTA", None)
+    assert preservation.preserve_due(world.deps) == preservation.PreservationReport()
+    assert audit.verify(world.deps).findings == ()
+
+
+def test_an_archive_time_stamp_is_renewed_before_its_certificate_ends(world: World, clock: FrozenClock) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+    preservation.preserve_due(world.deps)
+    end = row_of(world.deps, decree_id).provable_until
+    assert end is not None
+    clock.at = end - timedelta(days=60)
+    report = preservation.preserve_due(world.deps)
+    assert report.augmented == 1
+    assert len(signed_files(world.deps, decree_id)) == 3
+    proven = validate_pdf(best_file(world.deps, decree_id), trust.trust_store(world.deps), clock.now())
+    assert (proven.passed, len(proven.timestamps)) == (True, 2)
+
+
+def test_a_tsa_that_is_down_is_a_state_and_is_tried_again(world: World, clock: FrozenClock) -> None:
+    decree_id = world.walk("signed")
+    broken = replace(world.deps, tsa=DownTsa())
+    clock.advance(seconds=1)
+    assert preservation.preserve_due(broken).waiting == 1
+    row = row_of(world.deps, decree_id)
+    assert (row.state, row.last_error, row.level) == ("waiting", "timestamp_unavailable", "B-T")
+    assert preservation.preserve_due(world.deps) == preservation.PreservationReport()  # not before the pause is over
+    clock.advance(minutes=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+    assert row_of(world.deps, decree_id).last_error is None
+
+
+def test_a_store_that_fails_leaves_the_old_file_in_force(world: World, clock: FrozenClock) -> None:
+    decree_id = world.walk("signed")
+    before = best_file(world.deps, decree_id)
+    clock.advance(seconds=1)
+    broken = replace(world.deps, store=FaultyStore(world.deps.store, "/signed/"))
+    assert preservation.preserve_due(broken).waiting == 1
+    assert best_file(world.deps, decree_id) == before
+    with world.deps.db.read_session() as session:
+        assert session.scalars(select(Decree.signed_sha256).where(Decree.public_id == decree_id)).one() == \
+            row_of(world.deps, decree_id).sha256
+
+
+def test_a_crash_between_object_and_row_is_made_good(world: World, clock: FrozenClock,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(preservation, "_record", _crash)
+        with pytest.raises(KeyboardInterrupt):
+            preservation.preserve_due(world.deps)
+    assert row_of(world.deps, decree_id).level == "B-T"
+    assert preservation.preserve_due(world.deps) == preservation.PreservationReport()  # the lease of the dead
+    clock.advance(minutes=11)
+    assert preservation.preserve_due(world.deps).augmented == 1
+
+
+def _crash(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("level", "reached"), [("B-B", "B-B"), ("B-T", "B-T"), ("B-LT", "B-LT"), ("B-LTA", "B-LTA")])
+def test_the_settings_choose_the_level(world: World, clock: FrozenClock, level: str, reached: str) -> None:
+    settings = world.deps.settings.model_copy(update={"signature_level": level})
+    chosen = World(replace(world.deps, settings=settings), world.organisation)
+    decree_id = chosen.walk("signed")
+    clock.advance(seconds=1)
+    preservation.preserve_due(chosen.deps)
+    with world.deps.db.read_session() as session:
+        assert session.scalars(select(Signature.level)).one() == reached
+    report = validate_pdf(best_file(world.deps, decree_id), trust.trust_store(world.deps), clock.now())
+    assert (report.passed, report.signatures[0].level) == (True, reached)

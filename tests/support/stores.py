@@ -1,0 +1,34 @@
+"""Object stores that misbehave on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from svc.ports import ObjectStore, StoredObject, StoreUnavailable
+
+
+@dataclass
+class FaultyStore:
+    """A real store that fails to take files of one purpose."""
+
+    inner: ObjectStore
+    refuses: str
+
+    def put(self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None) -> StoredObject:
+        if self.refuses in key:
+            raise StoreUnavailable("full")
+        return self.inner.put(key, data, media_type=media_type, retain_until=retain_until)
+
+    def get(self, key: str) -> bytes:
+        return self.inner.get(key)
+
+    def stat(self, key: str) -> StoredObject:
+        return self.inner.stat(key)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        return self.inner.list(prefix)
+
+    def ping(self) -> None:
+        self.inner.ping()
