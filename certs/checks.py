@@ -43,7 +43,7 @@ def ensure_can_sign(
     :raises WeakKey: RSA under 2048 bits, a curve under 256, another kind, or signed with SHA-1 or MD5
     :raises KeyUsageUnfit: lacks digitalSignature and nonRepudiation, has an unfit EKU, or is a CA's
     :raises CertificateRevoked: named in a CRL or an OCSP response of its issuer in ``trust``
-    :raises CertificateUntrusted: no valid chain to an anchor
+    :raises CertificateUntrusted: no valid chain to an anchor, or a serial number that is not positive
     """
     if key is not None and key.public_key() != certificate.public_key():
         raise errors.KeyMismatch("the key is not the certificate's")
@@ -53,6 +53,7 @@ def ensure_can_sign(
         raise errors.CertificateNotYetValid(certificate.not_valid_before_utc)
     _ensure_strong(certificate)
     _ensure_fit(certificate)
+    _ensure_numbered(certificate)
     _ensure_not_listed(certificate, trust, now)
     _ensure_trusted(certificate, trust, now)
 
@@ -83,6 +84,12 @@ def _ensure_fit(certificate: x509.Certificate) -> None:
             raise errors.KeyUsageUnfit("the certificate is a CA's")
         if isinstance(constraints.value, x509.ExtendedKeyUsage) and not _FIT_PURPOSES & set(constraints.value):
             raise errors.KeyUsageUnfit("the extended key usage is not for documents")
+
+
+def _ensure_numbered(certificate: x509.Certificate) -> None:
+    """RFC 5280 4.1.2.2; lists and responses name certificates by this number, and libraries stumble over others."""
+    if to_asn1(certificate).serial_number < 1:
+        raise errors.CertificateUntrusted("the serial number is not positive")
 
 
 def _ensure_not_listed(certificate: x509.Certificate, trust: TrustStore, now: datetime) -> None:
