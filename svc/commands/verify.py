@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
@@ -29,15 +30,26 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def _read_anchors(path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(f"{path} holds no certificate in PEM", param_hint="--trust") from error
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
-def verify(files: tuple[Path, ...], *, as_json: bool) -> None:
+@click.option("--trust", "anchors", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Trust this root (PEM) too, for this call only; may be given again.")
+def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...]) -> None:
     """Verify signed PDFs against the register and after ETSI EN 319 102-1.
 
     Exit code 0 only if every file is TOTAL-PASSED.
     """
-    verdicts = verification.verify_files(build_deps(Settings.from_env()), files)
+    deps = build_deps(Settings.from_env())
+    verdicts = verification.verify_files(deps, files, [one for path in anchors for one in _read_anchors(path)])
+    deps.cage.close()
     if as_json:
         click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=_plain))
     else:

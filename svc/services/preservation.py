@@ -18,12 +18,14 @@ from certs.augment import Augmented, augment, provable_until
 from certs.errors import CertsError, DocumentUnsignable, TimestampUnavailable
 from certs.pades import Level
 from certs.revocation import RevocationDataMissing
-from certs.validation import Report, validate_pdf
+from certs.validation import Proof, Report, validate_pdf
 from svc.deps import Deps
 from svc.errors import AppError
 from svc.models import ArchivedDocument, Decree, Preservation, Signature, StoredFile
 from svc.services.audit_log import AuditActor, record_decree, record_stream
+from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
+from svc.services.register_proofs import proofs_of
 from svc.services.trust import trust_store
 
 STREAM = "archive"
@@ -164,12 +166,27 @@ def _margin(deps: Deps) -> timedelta:
 def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
     now = deps.clock.now()
     trust = trust_store(deps, work.signed_at)
-    before = validate_pdf(pdf, trust, now)
+    proofs = _proofs(deps, work)
+
+    def check(data: bytes) -> Report:  # what others made is looked into in the cage
+        return validate_pdf(data, trust, now) if work.decree_id is not None else judge(deps, data, trust, proofs)
+
+    before = check(pdf)
     raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
-    after = validate_pdf(raised.pdf, trust, now)
+    after = check(raised.pdf)
     if not _is_as_good(before, after):
         raise _NotProven(f"{after.indication} {after.sub_indication or ''}".strip())
     return raised
+
+
+def _proofs(deps: Deps, work: _Work) -> tuple[Proof, ...]:
+    """What the register says of a document that came from elsewhere."""
+    if work.decree_id is not None:
+        return ()
+    with deps.db.read_session() as session:
+        rows = session.scalars(
+            select(ArchivedDocument).where(ArchivedDocument.public_id == work.document_id)).all()
+    return proofs_of(deps, rows)
 
 
 def _is_as_good(before: Report, after: Report) -> bool:

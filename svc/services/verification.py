@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
+from cryptography import x509
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session, aliased
 
-from certs.validation import Indication, Report, SignatureReport
+from certs.trust import TrustStore
+from certs.validation import Indication, Report, SignatureReport, TimestampReport
 from svc.deps import Deps
 from svc.errors import IntegrityViolation, InvalidInput, NotFound
 from svc.models import (
@@ -32,6 +34,8 @@ from svc.services import verdict_words as words
 from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
+from svc.services.register_proofs import proofs_for
+from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -119,6 +123,8 @@ class FileVerdict:
     sha256: str
     signatures: tuple[SignatureReport, ...]
     explanation: str
+    timestamps: tuple[TimestampReport, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})
     registry, found = _look_up(deps, pdf)
-    report = judge(deps, pdf)
+    report = judge(deps, pdf, proofs=proofs_for(deps, _prefix_digests(pdf)))
     registered = by_code(deps, found.decree.verify_code) if found else None
     return UploadVerdict(
         sentence=_upload_sentence(registry, report, found, registered), registry=registry,
@@ -177,9 +183,16 @@ def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
         sub_indication=report.sub_indication or "", signatures=report.signatures, registered=registered)
 
 
-def verify_files(deps: Deps, paths: Iterable[Path]) -> tuple[FileVerdict, ...]:
-    """Judge files for auditors. What cannot be read is INDETERMINATE/FORMAT_FAILURE, never an exception."""
-    return tuple(_verify_file(deps, Path(path)) for path in paths)
+def verify_files(deps: Deps, paths: Iterable[Path], anchors: Iterable[x509.Certificate] = ()
+                 ) -> tuple[FileVerdict, ...]:
+    """Judge files for auditors. What cannot be read is INDETERMINATE/FORMAT_FAILURE, never an exception.
+
+    :param anchors: trusted besides what the service trusts, for signers and time stamps, in this call only
+    """
+    own = trust_store(deps)
+    trust = replace(own, anchors=(*own.anchors, *anchors),
+                    tsa_anchors=(*own.tsa_anchors, *anchors) if own.tsa_anchors else ())
+    return tuple(_verify_file(deps, Path(path), trust) for path in paths)
 
 
 def signed_file(deps: Deps, code: str) -> tuple[bytes, str]:
@@ -352,15 +365,16 @@ def _certificate_state(credential: Credential, at: datetime) -> str:
     return "expired" if at > credential.valid_to else "valid"
 
 
-def _verify_file(deps: Deps, path: Path) -> FileVerdict:
+def _verify_file(deps: Deps, path: Path, trust: TrustStore) -> FileVerdict:
     try:
         pdf = path.read_bytes()
     except OSError as error:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
     registry, found = _look_up(deps, pdf)
-    report = judge(deps, pdf)
+    report = judge(deps, pdf, trust, proofs_for(deps, _prefix_digests(pdf)))
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
         legal_status=found.legal_status if found else None, number=found.decree.number if found else None,
-        sha256=hashlib.sha256(pdf).hexdigest(), signatures=report.signatures, explanation=report.explanation)
+        sha256=hashlib.sha256(pdf).hexdigest(), signatures=report.signatures, explanation=report.explanation,
+        timestamps=report.timestamps, findings=tuple(one.code for one in report.findings))

@@ -1,0 +1,171 @@
+"""Safe keeping of documents signed elsewhere or before: as they are, with proof of when they were here.
+
+Most of what BSrE signed carries no revocation data, and certificates end. What is taken in gets a register entry
+(name, size, SHA-256, time) under an RFC 3161 token; from then on a validation may rely on the document having
+existed by that moment (``certs.validation.Proof``). The file is never changed: what augmentation adds is a file of
+its own that begins with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from certs.pades import Level
+from certs.statement import stamp
+from certs.validation import Report
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.errors import AppError, Forbidden, InvalidInput, NotFound
+from svc.ids import new_public_id
+from svc.models import ArchivedDocument
+from svc.roles import is_allowed
+from svc.services.audit_log import AuditActor, record_stream
+from svc.services.examination import judge
+from svc.services.files import put_pdf, read_file, retention_of
+from svc.services.preservation import STREAM, FileToKeep, Standing, keep_provable, standing
+from svc.services.register_proofs import proofs_of
+
+_LONGEST_NAME = 300
+
+
+@dataclass(frozen=True)
+class ArchivedView:
+    """A document in safe keeping. ``is_new`` is False where it was here already; ``recorded_at`` is proven."""
+
+    public_id: str
+    name: str
+    sha256: str
+    size: int
+    recorded_at: datetime
+    indication: str
+    sub_indication: str
+    standing: Standing | None
+    is_new: bool = False
+
+
+@dataclass(frozen=True)
+class ImportLine:
+    """What became of one file of an import; ``error`` is empty where it is in safe keeping."""
+
+    path: str
+    document: ArchivedView | None
+    error: str = ""
+
+
+def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedView:
+    """Keep a signed document as it is and record that it was here now; twice is fine.
+
+    Its signatures need not be provable: that is what this is for. ``actor`` None is the command line.
+
+    :raises Forbidden: not an administrator. :raises InvalidInput: empty, too large, or no signature in it
+    :raises StorageUnavailable: not kept; nothing is recorded
+    """
+    if actor is not None and not is_allowed("admin.certificates", actor.roles):
+        raise Forbidden
+    if not pdf or len(pdf) > deps.settings.max_upload_bytes:
+        raise InvalidInput("Berkas ini kosong atau melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb})
+    sha256 = hashlib.sha256(pdf).hexdigest()
+    known = _find(deps, sha256)
+    if known is not None:
+        return known
+    report = judge(deps, pdf)
+    if not report.signatures:
+        raise InvalidInput("Berkas ini tidak memuat tanda tangan elektronik yang dapat dibaca.")
+    public_id, now = new_public_id(), deps.clock.now()
+    key = f"archive/{public_id}/{sha256}.pdf"
+    put_pdf(deps, key, pdf, retain_until=retention_of(deps, "signed", now))
+    entry = json.dumps({"name": name[:_LONGEST_NAME], "size": len(pdf), "sha256": sha256,
+                        "recorded_at": now.isoformat(timespec="seconds")}, sort_keys=True, separators=(",", ":"))
+    token = stamp(entry.encode(), deps.pki.tsa_service(), now)
+    with deps.db.unit_of_work() as session:
+        row = ArchivedDocument(
+            public_id=public_id, name=name[:_LONGEST_NAME], sha256=sha256, size=len(pdf), object_key=key,
+            entry=entry.encode(), token=token, recorded_at=now.replace(microsecond=0),
+            recorded_by_id=actor.person_id if actor else None, indication=report.indication.value,
+            sub_indication=report.sub_indication or "", checked_at=now)
+        session.add(row)
+        session.flush()
+        who = AuditActor.of(actor) if actor else AuditActor.system()
+        record_stream(session, STREAM, "document_archived", who, now,
+                      {"document": public_id, "sha256": sha256, "entry": hashlib.sha256(entry.encode()).hexdigest()})
+        level = _lowest_level(report)
+        if level is not None:
+            keep_provable(session, FileToKeep(sha256, len(pdf), key, level), now, archived_document_id=row.id)
+        return _view(session, row, is_new=True)
+
+
+def import_files(deps: Deps, paths: Iterable[Path]) -> Iterator[ImportLine]:
+    """Take in files, and the PDFs in folders and below; one that cannot be taken in stops no other."""
+    for path in _files(paths):
+        try:
+            yield ImportLine(str(path), take_in(deps, None, path.name, path.read_bytes()))
+        except AppError as error:
+            yield ImportLine(str(path), None, error.code)
+        except OSError as error:
+            yield ImportLine(str(path), None, error.strerror or type(error).__name__)
+
+
+def check_again(deps: Deps, public_id: str) -> Report:
+    """Validate the best file of a document now, with its register entry as proof; the outcome is recorded.
+
+    :raises NotFound: no such document. :raises StorageUnavailable: :raises IntegrityViolation: not readable
+    """
+    with deps.db.read_session() as session:
+        row = session.scalars(select(ArchivedDocument).where(ArchivedDocument.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    pdf = read_file(deps, row.object_key, row.sha256)
+    report = judge(deps, pdf, proofs=proofs_of(deps, [row]))
+    with deps.db.unit_of_work() as session:
+        fresh = session.get_one(ArchivedDocument, row.id)
+        fresh.indication, fresh.sub_indication = report.indication.value, report.sub_indication or ""
+        fresh.checked_at = deps.clock.now()
+    return report
+
+
+def list_documents(deps: Deps, most: int = 200) -> tuple[ArchivedView, ...]:
+    """The newest first."""
+    with deps.db.read_session() as session:
+        rows = session.scalars(select(ArchivedDocument).order_by(
+            ArchivedDocument.recorded_at.desc(), ArchivedDocument.id.desc()).limit(most)).all()
+        return tuple(_view(session, row) for row in rows)
+
+
+def count_documents(deps: Deps) -> int:
+    with deps.db.read_session() as session:
+        return session.scalar(select(func.count()).select_from(ArchivedDocument)) or 0
+
+
+def _find(deps: Deps, sha256: str) -> ArchivedView | None:
+    with deps.db.read_session() as session:
+        row = session.scalars(select(ArchivedDocument).where(ArchivedDocument.sha256 == sha256)).one_or_none()
+        return _view(session, row) if row is not None else None
+
+
+def _view(session: Session, row: ArchivedDocument, *, is_new: bool = False) -> ArchivedView:
+    return ArchivedView(row.public_id, row.name, row.sha256, row.size, row.recorded_at, row.indication,
+                        row.sub_indication, standing(session, archived_document_id=row.id), is_new)
+
+
+def _lowest_level(report: Report) -> str | None:
+    """The level from which preservation starts; None where a signature is of a format that nothing can be added to."""
+    levels = [one.level for one in report.signatures]
+    if not all(levels):
+        return None
+    return min(levels, key=lambda level: Level(level).rank)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() == ".pdf" and one.is_file())
+        else:
+            yield path
