@@ -13,6 +13,7 @@ Every whole answer comes back, whatever its status. Every call is recorded in th
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import socket
 import threading
@@ -22,7 +23,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from io import BufferedReader
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import urllib3
@@ -33,6 +34,9 @@ from urllib3.response import BaseHTTPResponse
 from certs.signers.call_records import describe_answer
 from certs.signers.circuit import Circuit
 from certs.signers.port import BackendUnavailable, CallLog, CallRecord, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
 
 # urllib3 writes paths at level DEBUG, and one of BSrE's holds the signer's NIK.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
@@ -112,8 +116,8 @@ class HttpCaller:
         self._log = log
         # An idle connection may be closed by the other side just as a request leaves on it, which looks like a lost
         # answer. So only safe calls share connections; the others each have a new one.
-        self._shared = _pools(config, config.pool_size)
-        self._fresh = _pools(config, 1)
+        self._shared = _pools(config, keeps=True)
+        self._fresh = _pools(config, keeps=False)
         self._circuits: dict[str, Circuit] = {}
         self._lock = threading.Lock()
 
@@ -140,6 +144,12 @@ class HttpCaller:
             circuit.report(failed=answer is None or answer.status in _BUSY)
             self._record(call, attempt, begun, answer)
         return answer
+
+    def logging_to(self, log: CallLog) -> HttpCaller:
+        """The same caller (pools, circuits) whose calls go to another log: one act's, for instance."""
+        twin = copy.copy(self)
+        twin._log = log
+        return twin
 
     def is_open(self, url: str) -> bool:
         """Whether the circuit to this URL's server is open: a call would be refused without being sent."""
@@ -317,7 +327,26 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def _pools(config: HttpConfig, size: int) -> urllib3.PoolManager:
-    manager = urllib3.PoolManager(maxsize=size, ca_certs=config.ca_bundle or None, cert_reqs="CERT_REQUIRED")
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+class _FreshPlainPool(_PlainPool):
+    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+        _hang_up(conn)
+        super()._put_conn(conn)
+
+
+class _FreshTlsPool(_TlsPool):
+    def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+        _hang_up(conn)
+        super()._put_conn(conn)
+
+
+def _hang_up(conn: BaseHTTPConnection | None) -> None:
+    if conn is not None:
+        conn.close()  # it connects anew when it is used again
+
+
+def _pools(config: HttpConfig, keeps: bool) -> urllib3.PoolManager:
+    manager = urllib3.PoolManager(maxsize=config.pool_size, ca_certs=config.ca_bundle or None,
+                                  cert_reqs="CERT_REQUIRED")
+    plain, tls = (_PlainPool, _TlsPool) if keeps else (_FreshPlainPool, _FreshTlsPool)
+    manager.pool_classes_by_scheme = {"http": plain, "https": tls}
     return manager
