@@ -13,6 +13,7 @@ from svc.adapters.csc_backend import CscBackend
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.mailers import FolderMailer, SmtpMailer
+from svc.adapters.pkcs11_backend import Pkcs11Backend
 from svc.adapters.renderer import TypstRenderer
 from svc.adapters.s3_store import S3Store
 from svc.adapters.tsa_client import FailoverTsa, TsaConfig
@@ -84,6 +85,8 @@ def build_deps(settings: Settings) -> Deps:
 def build_backends(settings: Settings, tsa: TimeStampService, clock: Clock) -> Backends:
     """The signing backends that the settings name."""
     openers: dict[str, Opener] = {}
+    if settings.pkcs11_module:
+        openers["pkcs11"] = Pkcs11Backend(settings, tsa)
     if settings.csc_url:
         openers["csc"] = CscBackend(settings, tsa, clock)
     return Backends(openers)

@@ -131,6 +131,11 @@ class SigningBackends(Protocol):
         """Have the backend send the signer a one-time code for so many signatures. Errors as for signing."""
         ...
 
+    def look_up(self, backend: str, remote_id: str, log: CallLog
+                ) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+        """The certificate of a remote credential with its chain. Errors as for signing."""
+        ...
+
     def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
         """A result whose answer was lost, or None. :raises certs.signers.port.BackendUnavailable: ask later"""
         ...

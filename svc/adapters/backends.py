@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from cryptography import x509
 
 from certs.signers.port import CallLog, DocumentSigner
 from svc.ports import Activation, BackendNotConfigured, KeyElsewhere
@@ -17,6 +19,13 @@ class Opener(Protocol):
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None: ...
 
     def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None: ...
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A backend that tells certificates by the credential's id."""
+
+    def look_up(self, remote_id: str, log: CallLog) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]: ...
 
 
 class Backends:
@@ -33,6 +42,13 @@ class Backends:
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
         self._opener(key).request_code(key, count, log)
+
+    def look_up(self, backend: str, remote_id: str, log: CallLog
+                ) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+        opener = self._openers.get(backend)
+        if not isinstance(opener, LooksUp):
+            raise BackendNotConfigured(backend)
+        return opener.look_up(remote_id, log)
 
     def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
         return self._opener(key).retrieve(key, reference, log)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cryptography import x509
+
 from certs import pades
 from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscSigner
 from certs.signers.csc_http import CscTransport
@@ -34,9 +36,9 @@ class CscBackend:
         """The service signs hashes and keeps no document: a lost answer is lost."""
         return None
 
-    def look_up(self, credential_id: str, log: CallLog) -> CscCredentialInfo:
-        """What the service tells of a credential, for registering it. Errors as for signing."""
-        return self._client(log).credential(credential_id)
+    def look_up(self, remote_id: str, log: CallLog) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+        info = self._client(log).credential(remote_id)
+        return info.certificate, tuple(info.chain)
 
     def _credential(self, key: KeyElsewhere, log: CallLog) -> tuple[CscClient, CscCredentialInfo]:
         client = self._client(log)

@@ -98,7 +98,7 @@ def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: s
     now = deps.clock.now()
     at = issuing_addresses(deps.settings.base_url)
     with deps.db.unit_of_work() as session:
-        owner = _owner(session, actor, person_id)
+        owner = claim_owner(session, actor, person_id)
         subject = ca.SignerSubject(
             owner.name, f"Pemerintah Provinsi {deps.settings.province}", nip=_subject_number(owner))
         certificate = ca.issue_signer_certificate(deps.pki.issuing, subject, key.public_key(), now, crl_url=at.crl_url,
@@ -134,7 +134,7 @@ def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_pa
     except CannotSign as error:
         raise unusable(error, deps.settings.tzinfo) from error
     with deps.db.unit_of_work() as session:
-        owner = _owner(session, actor, person_id)
+        owner = claim_owner(session, actor, person_id)
         return _keep(session, deps, actor, owner, content, passphrase, "credential_imported")
 
 
@@ -201,8 +201,8 @@ def _views(deps: Deps, statement: Select[Credential, str, str]) -> tuple[Credent
 def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustStore, now: datetime) -> CredentialView:
     problem, text = "", ""
     params: Mapping[str, object] = {}
-    certificate = certificate_of(row)
-    if row.status in {"active", "locked"}:
+    certificate = certificate_of(row) if row.certificate_pem.strip() else None
+    if certificate is not None and row.status in {"active", "locked"}:
         try:
             checks.ensure_can_sign(certificate, None, with_intermediates(trust, chain_of(row)), now)
         except CannotSign as error:
@@ -210,7 +210,8 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
             problem, text, params = error.code, refusal.text, refusal.params
     return CredentialView(
         public_id=row.public_id, owner_id=owner_id, owner_name=name, label=row.label,
-        subject=certificate.subject.rfc4514_string(), issuer=row.issuer, serial=row.serial,
+        subject=certificate.subject.rfc4514_string() if certificate else row.label, issuer=row.issuer,
+        serial=row.serial,
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
         problem=problem, problem_text=text, problem_params=params)
@@ -225,7 +226,7 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
     if known is not None:
         raise Conflict("Sertifikat ini sudah ada di sini.")
     credential_id = new_public_id()
-    _replace_earlier(session, owner)
+    replace_earlier(session, owner)
     session.add(Credential(
         public_id=credential_id, owner_id=owner.id, backend="stored", label=_common_name(certificate.issuer),
         certificate_pem=certificate.public_bytes(Encoding.PEM).decode(), chain_pem=_pem(content.chain),
@@ -244,7 +245,7 @@ def _subject_number(owner: Person) -> str:
     return hashlib.sha256(f"signer {owner.public_id}".encode()).hexdigest()[:16]
 
 
-def _replace_earlier(session: Session, owner: Person) -> None:
+def replace_earlier(session: Session, owner: Person) -> None:
     earlier = session.scalars(
         select(Credential).where(Credential.owner_id == owner.id, Credential.status.in_(("active", "locked")))
         .with_for_update())
@@ -260,7 +261,7 @@ def _is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:
     return True
 
 
-def _owner(session: Session, actor: Actor, person_id: str) -> Person:
+def claim_owner(session: Session, actor: Actor, person_id: str) -> Person:
     """The person, who must be the actor himself (with a signing position) unless an administrator acts."""
     if person_id == actor.person_public_id:
         if not is_allowed("credential.own", actor.roles):

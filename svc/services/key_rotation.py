@@ -22,6 +22,7 @@ from svc.errors import AppError, InvalidInput
 from svc.models import Credential, Person
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.second_factor import totp_purpose
+from svc.services.signing_keys import STORED, identity_purpose
 
 _STREAM = "administration"
 
@@ -57,11 +58,24 @@ def _rewrap_credentials(session: Session, deps: Deps, new_key: bytes) -> int:
     count = 0
     for row, owner_id in rows:
         envelope = row.key_envelope or b""
+        if row.backend not in STORED:
+            count += _rewrap_identity(deps, new_key, row)
+            continue
         old_key = _key_of(deps, new_key, f"credential {row.public_id}", partial(_opens_key, envelope, owner_id, row))
         if old_key != new_key:
             row.key_envelope = vault.rewrap(envelope, old_key, new_key, owner_id, row.public_id)
             count += 1
     return count
+
+
+def _rewrap_identity(deps: Deps, new_key: bytes, row: Credential) -> int:
+    """The sealed number by which a remote service knows a signer."""
+    purpose, sealed = identity_purpose(row.public_id), row.key_envelope or b""
+    old_key = _key_of(deps, new_key, f"credential {row.public_id}", partial(_opens_seed, sealed, purpose))
+    if old_key == new_key:
+        return 0
+    row.key_envelope = vault.rewrap_secret(sealed, old_key, new_key, purpose)
+    return 1
 
 
 def _rewrap_seeds(session: Session, deps: Deps, new_key: bytes) -> int:

@@ -1,0 +1,197 @@
+"""Signing with keys in a token and with a remote service: the act, wrong PINs, and outcomes that nobody knows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pkcs11
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import func, select
+
+from certs.ca import SignerSubject, issue_signer_certificate
+from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
+from svc.deps import build_backends
+from svc.errors import Conflict, Forbidden, StepUpFailed
+from svc.models import AuthorisedDocument, Credential, RemoteCall, Signature, SigningAttempt, SigningAuthorisation
+from svc.services import key_registration, signing
+from svc.services.signing_errors import BackendDown, Unknown
+from svc.simulators.csc_faults import Fault, FaultKind
+from tests.support.clock import FrozenClock
+from tests.support.csc import PIN as CSC_PIN
+from tests.support.csc import CscKeys, CscWorld, csc_world, make_keys
+from tests.support.signers import trust_authority
+from tests.support.softhsm import PIN, soft_hsm
+from tests.support.world import World
+
+SIGNER = "kepala"
+SIGN = "signatures/signHash"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A decree that waits for its signature."""
+
+    world: World
+    decree_id: str
+    task_id: str
+
+    def sign(self, passphrase: str) -> signing.SignOutcome:
+        actor = self.world.actor(SIGNER)
+        sheet = signing.prepare(self.world.deps, actor, self.task_id)
+        return signing.sign(self.world.deps, actor, self.task_id, sheet.lock_version, sheet.frozen_sha256,
+                            signing.StepUp(passphrase))
+
+    @property
+    def status(self) -> str:
+        return self.world.view(self.decree_id).status
+
+    def open_act(self) -> str:
+        act = signing.open_act(self.world.deps, self.world.actor(SIGNER), self.task_id)
+        assert act is not None
+        return act.attempt_id
+
+    def count(self, table: type) -> int:
+        with self.world.deps.db.read_session() as session:
+            return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def wait(world: World) -> Waiting:
+    decree_id = world.walk("ready_to_sign")
+    task = world.view(decree_id).open_task
+    assert task is not None
+    return Waiting(world, decree_id, task.task_id)
+
+
+def with_settings(world: World, **values: object) -> World:
+    settings = world.deps.settings.model_copy(update=values)
+    backends = build_backends(settings, world.deps.tsa, world.deps.clock)
+    return World(replace(world.deps, settings=settings, backends=backends), world.organisation)
+
+
+@pytest.fixture(scope="module")
+def csc_keys() -> CscKeys:
+    return make_keys(FrozenClock())
+
+
+@pytest.fixture
+def service(csc_keys: CscKeys, clock: FrozenClock) -> Iterator[CscWorld]:
+    with csc_world(csc_keys, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def remote(world: World, service: CscWorld) -> Waiting:
+    """The signer's key is with the remote service, whose authority the operator trusts."""
+    trust_authority(world, service.keys.authority)
+    access = service.simulator.access
+    offered = with_settings(world, csc_url=service.simulator.base_url, csc_client_id=access.client_id,
+                            csc_client_secret=_secret(access.client_secret))
+    actor = world.actor(SIGNER)
+    key_registration.register_remote(offered.deps, actor, actor.person_public_id, "pin")
+    return wait(offered)
+
+
+def _secret(value: str) -> object:
+    from pydantic import SecretStr
+
+    return SecretStr(value)
+
+
+def test_a_remote_key_signs_under_an_authorisation_of_this_hash(remote: Waiting) -> None:
+    outcome = remote.sign(CSC_PIN)
+    assert outcome.status in {"signed", "issued"}
+    with remote.world.deps.db.read_session() as session:
+        authorisation = session.scalars(select(SigningAuthorisation)).one()
+        attempt = session.scalars(select(SigningAttempt)).one()
+        claimed = session.scalars(select(AuthorisedDocument)).one()
+        calls = session.scalars(select(RemoteCall).order_by(RemoteCall.id)).all()
+    assert (authorisation.hashes, authorisation.count) == ([attempt.sha256], 1)
+    assert claimed.sha256 == attempt.sha256
+    assert authorisation.expires_at - authorisation.given_at <= timedelta(minutes=5)
+    assert calls[-1].endpoint == SIGN
+    assert all(CSC_PIN not in f"{call.request}{call.answer}" for call in calls)
+
+
+def test_a_wrong_pin_counts_and_leaves_the_decree_ready(remote: Waiting, clock: FrozenClock) -> None:
+    with pytest.raises(StepUpFailed):
+        remote.sign("000000")
+    assert (remote.status, remote.count(Signature)) == ("ready_to_sign", 0)
+    with remote.world.deps.db.read_session() as session:
+        assert session.scalars(select(Credential.failures).where(Credential.backend == "csc")).one() == 1
+    clock.advance(minutes=2)
+    remote.sign(CSC_PIN)
+    assert remote.count(Signature) == 1
+
+
+def test_a_service_that_is_down_costs_no_try_and_nothing_else(remote: Waiting, service: CscWorld) -> None:
+    service.simulator.faults.add(Fault(FaultKind.STATUS_BEFORE, "credentials/authorize", status=503))
+    with pytest.raises(BackendDown):
+        remote.sign(CSC_PIN)
+    assert (remote.status, remote.count(Signature)) == ("ready_to_sign", 0)
+    with remote.world.deps.db.read_session() as session:
+        assert session.scalars(select(Credential.failures).where(Credential.backend == "csc")).one() == 0
+    remote.sign(CSC_PIN)
+
+
+def test_an_unknown_outcome_is_never_retried_and_only_the_signer_ends_it(
+    remote: Waiting, service: CscWorld, clock: FrozenClock
+) -> None:
+    service.simulator.faults.add(Fault(FaultKind.DROP_AFTER, SIGN))
+    with pytest.raises(Unknown):
+        remote.sign(CSC_PIN)
+    assert remote.status == "signing"
+    clock.advance(hours=3)
+    assert signing.recover(remote.world.deps).waiting == (remote.decree_id,)
+    with pytest.raises(Conflict):
+        remote.sign(CSC_PIN)
+    attempt_id = remote.open_act()
+    assert signing.reconcile(remote.world.deps, remote.world.actor(SIGNER), attempt_id) == "waiting"
+    with pytest.raises(Forbidden):
+        signing.abandon(remote.world.deps, remote.world.actor("sekretaris"), attempt_id)
+    made = sum(1 for call in _calls(remote) if call == SIGN)
+    assert made == 1
+    signing.abandon(remote.world.deps, remote.world.actor(SIGNER), attempt_id)
+    assert remote.status == "ready_to_sign"
+    remote.sign(CSC_PIN)
+    with remote.world.deps.db.read_session() as session:
+        states = session.execute(select(SigningAttempt.state, SigningAttempt.error_code)
+                                 .order_by(SigningAttempt.id)).all()
+    assert [tuple(row) for row in states] == [("failed", "abandoned"), ("done", None)]
+    assert remote.count(Signature) == 1
+
+
+def _calls(remote: Waiting) -> list[str]:
+    with remote.world.deps.db.read_session() as session:
+        return list(session.scalars(select(RemoteCall.endpoint)))
+
+
+@pytest.mark.softhsm
+@pytest.mark.skipif(shutil.which("softhsm2-util") is None, reason="SoftHSM2 is not installed (Debian: softhsm2)")
+def test_a_key_in_a_token_signs_and_a_wrong_pin_does_not(world: World, clock: FrozenClock, tmp_path: Path) -> None:
+    hsm = soft_hsm()
+    config = Pkcs11Config(hsm.module, hsm.make_token(f"dinas-{tmp_path.name}"[:32]))
+    pkcs11.lib(hsm.module).reinitialize()
+    generate_key(config, PIN, "tte")
+    request = x509.load_der_x509_csr(build_csr(config, PIN, "tte", "Contoh Kepala", "Provinsi Contoh"))
+    key = request.public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    issuing = world.deps.pki.issuing
+    certificate = issue_signer_certificate(issuing, SignerSubject("Contoh Kepala", "Provinsi Contoh"), key, clock.now())
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in (certificate, *world.deps.pki.chain))
+    offered = with_settings(world, pkcs11_module=hsm.module)
+    actor = world.actor(SIGNER)
+    key_registration.register_token_key(offered.deps, actor, actor.person_public_id, config.token, "tte", pem)
+    waiting = wait(offered)
+    with pytest.raises(StepUpFailed):
+        waiting.sign("000000")
+    assert waiting.status == "ready_to_sign"
+    clock.advance(minutes=2)
+    assert waiting.sign(PIN).level == "B-T"
+    assert waiting.count(Signature) == 1
