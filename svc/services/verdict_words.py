@@ -56,6 +56,11 @@ ON_PAPER = N_("Tidak dapat dibuktikan, karena ditandatangani di atas kertas; tid
 STORED_DIFFERS = N_("Tidak dapat dibuktikan, karena berkas yang tersimpan tidak sama dengan yang tercatat")
 NOT_REGISTERED = N_("Tidak dapat dibuktikan, karena berkas ini tidak terdaftar di sini")
 VALID_ELSEWHERE = "Tanda tangan elektronik di dalamnya sah, tetapi naskahnya bukan terbitan layanan ini."
+TAIL_UNSIGNED = N_("Tidak dapat dibuktikan, karena sebagian berkas ini tidak dicakup tanda tangan mana pun")
+OWN_REPORT = N_("Ini laporan pemeriksaan dari layanan ini, bukan naskah dinas")
+_PARTLY = N_("%(signed)s dari %(total)s tanda tangan; naskah belum terbit")
+_PARTLY_THEN = N_("%(signed)s dari %(total)s tanda tangan; mintalah naskah yang sudah lengkap")
+_PARTLY_MORE = "Tanda tangan yang sudah ada sah dan berkasnya tidak berubah, tetapi belum semua pihak menandatangani."
 _BECAUSE: Mapping[str, str] = {
     "NO_SIGNATURE": N_("Tidak dapat dibuktikan, karena berkas ini tidak memuat tanda tangan elektronik"),
     "FORMAT_FAILURE": N_("Tidak dapat dibuktikan, karena berkas ini tidak dapat dibaca sebagai PDF yang utuh"),
@@ -69,6 +74,17 @@ _BECAUSE: Mapping[str, str] = {
     "EXPIRED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir ketika tanda tangan dibuat"),
     "REVOKED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah dicabut ketika tanda tangan dibuat"),
     "NOT_YET_VALID": N_("Tidak dapat dibuktikan, karena sertifikatnya belum berlaku ketika tanda tangan dibuat"),
+    "REVOCATION_OUT_OF_BOUNDS_NO_POE":
+        N_("Tidak dapat dibuktikan, karena data pencabutannya berasal dari penerbit yang masa berlakunya lewat"),
+    "TIMESTAMP_ORDER_FAILURE":
+        N_("Tidak dapat dibuktikan, karena waktu pada stempel-stempel waktunya saling bertentangan"),
+    "CHAIN_CONSTRAINTS_FAILURE":
+        N_("Tidak dapat dibuktikan, karena sertifikatnya atau penerbitnya tidak boleh dipakai seperti ini"),
+    "CERTIFICATE_CHAIN_GENERAL_FAILURE":
+        N_("Tidak dapat dibuktikan, karena rantai sertifikatnya tidak lolos pemeriksaan"),
+    "CRYPTO_CONSTRAINTS_FAILURE": N_("Tidak dapat dibuktikan, karena algoritma atau kuncinya terlalu lemah"),
+    "CRYPTO_CONSTRAINTS_FAILURE_NO_POE":
+        N_("Tidak dapat dibuktikan, karena algoritma atau kuncinya kini lemah dan waktu tanda tangannya tidak terbukti"),
     "TRY_LATER": N_("Tidak dapat dibuktikan, karena daftar pencabutan sertifikat yang terbaru belum tersedia"),
     "SIG_CONSTRAINTS_FAILURE":
         N_("Tidak dapat dibuktikan, karena berkas memuat bagian yang tidak dicakup tanda tangannya"),
@@ -87,6 +103,12 @@ def of_failure(report: Report) -> Sentence:
     if report.indication is Indication.TOTAL_FAILED and report.sub_indication in _PROVES_CHANGE:
         return CHANGED
     return grey(_BECAUSE.get(report.sub_indication or "", _BECAUSE_OTHER))
+
+
+def of_partly_signed(signed: int, total: int, *, is_complete: bool) -> Sentence:
+    """The sentence for our own file between two signatures; ``is_complete``: all have signed another by now."""
+    return Sentence(Tone.GREY, _PARTLY_THEN if is_complete else _PARTLY, {"signed": str(signed), "total": str(total)},
+                    _PARTLY_MORE)
 
 
 def of_legal_status(status: str, superseded_by: str | None) -> Sentence:

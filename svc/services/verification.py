@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -34,14 +34,14 @@ from svc.services import verdict_words as words
 from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
+from svc.services.partly_signed import PartlySigned, find_partly_signed
 from svc.services.register_proofs import proofs_for
+from svc.services.revisions import revision_digests
 from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
 _CODE = re.compile(r"[A-Za-z0-9_-]{22}")
 _SECRET = frozenset({"R", "SR"})
-_END_OF_REVISION = re.compile(rb"%%EOF[ \t]*(?:\r\n|\n|\r)?")
-_MAX_REVISIONS = 64
 _ROOM_FOR_SIGNATURE = 1024 * 1024  # what was uploaded within the limit grew when it was signed
 
 
@@ -91,14 +91,16 @@ class PublicVerdict:
     indication: str = ""
     sub_indication: str = ""
     signatures: tuple[SignatureReport, ...] = ()
+    timestamps: tuple[TimestampReport, ...] = ()
+    findings: tuple[str, ...] = ()
     has_image: bool = False
     has_download: bool = False
 
 
 @dataclass(frozen=True)
 class UploadVerdict:
-    """About an uploaded file. ``registry`` is identical, extends or unknown; ``registered`` is the page of the
-    decree that it is or contains."""
+    """About an uploaded file. ``registry`` is identical, extends, partial (not all have signed) or unknown;
+    ``registered`` is the page of the decree that it is or contains; ``findings`` are of its structure."""
 
     sentence: Sentence
     registry: str
@@ -108,6 +110,9 @@ class UploadVerdict:
     sub_indication: str
     signatures: tuple[SignatureReport, ...]
     registered: PublicVerdict | None
+    checked_at: datetime
+    timestamps: tuple[TimestampReport, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,8 @@ def by_code(deps: Deps, code: str) -> PublicVerdict:
     return _told(deps, found, _sentence(report, found), signers, report)
 
 
-def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
-    """Judge an uploaded file; nothing of it is kept.
+def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) -> UploadVerdict:
+    """Judge an uploaded file; nothing of it is kept. ``anchors`` are as for :func:`verify_files`.
 
     :raises InvalidInput: empty or too large
     """
@@ -175,12 +180,16 @@ def of_upload(deps: Deps, pdf: bytes) -> UploadVerdict:
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})
     registry, found = _look_up(deps, pdf)
-    report = judge(deps, pdf, proofs=proofs_for(deps, _prefix_digests(pdf)))
+    sha256 = hashlib.sha256(pdf).hexdigest()
+    partly = find_partly_signed(deps, sha256) if found is None else None
+    report = judge(deps, pdf, _trust(deps, anchors), proofs_for(deps, revision_digests(pdf)))
     registered = by_code(deps, found.decree.verify_code) if found else None
     return UploadVerdict(
-        sentence=_upload_sentence(registry, report, found, registered), registry=registry,
-        sha256=hashlib.sha256(pdf).hexdigest(), size=len(pdf), indication=report.indication.value,
-        sub_indication=report.sub_indication or "", signatures=report.signatures, registered=registered)
+        sentence=_of_unknown(deps, report, partly) if found is None else
+        _upload_sentence(registry, report, found, registered),
+        registry="partial" if partly else registry, sha256=sha256, size=len(pdf), indication=report.indication.value,
+        sub_indication=report.sub_indication or "", signatures=report.signatures, registered=registered,
+        checked_at=deps.clock.now(), timestamps=report.timestamps, findings=_codes(report))
 
 
 def verify_files(deps: Deps, paths: Iterable[Path], anchors: Iterable[x509.Certificate] = ()
@@ -189,9 +198,7 @@ def verify_files(deps: Deps, paths: Iterable[Path], anchors: Iterable[x509.Certi
 
     :param anchors: trusted besides what the service trusts, for signers and time stamps, in this call only
     """
-    own = trust_store(deps)
-    trust = replace(own, anchors=(*own.anchors, *anchors),
-                    tsa_anchors=(*own.tsa_anchors, *anchors) if own.tsa_anchors else ())
+    trust = _trust(deps, tuple(anchors))
     return tuple(_verify_file(deps, Path(path), trust) for path in paths)
 
 
@@ -252,7 +259,7 @@ def _complete(session: Session, deps: Deps, decree: Decree, unit_name: str, supe
 
 def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
     """Whether the register has this very file, or one that this file begins with."""
-    digests = list(_prefix_digests(pdf))
+    digests = list(revision_digests(pdf))
     with deps.db.read_session() as session:
         rows = session.execute(
             select(StoredFile.sha256, StoredFile.decree_id)
@@ -270,19 +277,6 @@ def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
         return "unknown", None
     # An earlier state of the file, before archive time stamps were added, is as much ours as the present one.
     return ("identical" if match == whole else "extends"), found
-
-
-def _prefix_digests(pdf: bytes) -> Iterator[str]:
-    """SHA-256 of each revision of the file (up to each ``%%EOF``), the whole last; each byte is hashed once."""
-    running, position = hashlib.sha256(), 0
-    ends = [match.end() for match in _END_OF_REVISION.finditer(pdf)]
-    starts = [match.start() + len(b"%%EOF") for match in _END_OF_REVISION.finditer(pdf)]
-    for end in sorted({*ends[:_MAX_REVISIONS], *starts[:_MAX_REVISIONS]}):
-        running.update(pdf[position:end])
-        position = end
-        yield running.copy().hexdigest()
-    running.update(pdf[position:])
-    yield running.hexdigest()
 
 
 def _public_file(deps: Deps, code: str, purposes: set[str]) -> _Found:
@@ -308,19 +302,37 @@ def _sentence(report: Report, found: _Found) -> Sentence:
     return words.of_legal_status(found.legal_status, found.superseded_by or None)
 
 
-def _upload_sentence(registry: str, report: Report, found: _Found | None,
-                     registered: PublicVerdict | None) -> Sentence:
-    if found is not None and found.decree.medium == "paper":
+def _upload_sentence(registry: str, report: Report, found: _Found, registered: PublicVerdict | None) -> Sentence:
+    if found.decree.medium == "paper":
         return words.grey(words.ON_PAPER)
     if registry == "extends" and registered is not None:
         # "Asli" is only said of an original that still verifies.
         is_genuine = registered.sentence.tone in {words.Tone.GREEN, words.Tone.BLUE}
         return words.EXTENDED if is_genuine else registered.sentence
-    if registry == "identical" and found is not None:
-        return _sentence(report, found)
-    if report.passed:
-        return words.grey(words.NOT_REGISTERED, words.VALID_ELSEWHERE)
-    return words.of_failure(report)
+    return _sentence(report, found)
+
+
+def _of_unknown(deps: Deps, report: Report, partly: PartlySigned | None) -> Sentence:
+    """A file that is no registered one: at best valid, never genuine."""
+    if not report.passed:
+        return words.of_failure(report)
+    if partly is not None:
+        return words.of_partly_signed(partly.signed, partly.total, is_complete=partly.is_complete)
+    if not report.explained:
+        return words.grey(words.TAIL_UNSIGNED, words.VALID_ELSEWHERE)
+    ours = {f"{certificate.serial_number:x}" for certificate in deps.pki.audit_certificates}
+    if {signature.serial for signature in report.signatures} <= ours:
+        return words.grey(words.OWN_REPORT)
+    return words.grey(words.NOT_REGISTERED, words.VALID_ELSEWHERE)
+
+
+def _trust(deps: Deps, anchors: Iterable[x509.Certificate]) -> TrustStore:
+    own, more = trust_store(deps), tuple(anchors)
+    return replace(own, anchors=(*own.anchors, *more), tsa_anchors=(*own.tsa_anchors, *more) if own.tsa_anchors else ())
+
+
+def _codes(report: Report | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.code for one in report.findings)) if report else ()
 
 
 def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLine, ...],
@@ -337,7 +349,8 @@ def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLi
         sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers,
         indication=report.indication.value if report else "",
         sub_indication=(report.sub_indication or "") if report else "",
-        signatures=report.signatures if report else (), has_image=is_open,
+        signatures=report.signatures if report else (), timestamps=report.timestamps if report else (),
+        findings=_codes(report), has_image=is_open,
         has_download=is_open and decree.medium == "electronic")
 
 
@@ -372,7 +385,7 @@ def _verify_file(deps: Deps, path: Path, trust: TrustStore) -> FileVerdict:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
     registry, found = _look_up(deps, pdf)
-    report = judge(deps, pdf, trust, proofs_for(deps, _prefix_digests(pdf)))
+    report = judge(deps, pdf, trust, proofs_for(deps, revision_digests(pdf)))
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
         legal_status=found.legal_status if found else None, number=found.decree.number if found else None,

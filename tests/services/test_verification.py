@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from certs.augment import augment
+from certs.pades import Level
 from svc.errors import InvalidInput, NotFound
 from svc.models import Decree, StoredFile
+from svc.seed.walk import PKS_CAST
 from svc.services import credentials, decree_page, legal, paper, verification
+from svc.services.trust import trust_store
 from svc.services.verdict_words import Tone
 from svc.services.verification import PublicVerdict
 from tests.services.test_routing import finished_pdf
+from tests.services.test_two_signatures import KIND, best
 from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
@@ -210,6 +215,37 @@ def test_a_valid_signature_that_is_not_in_the_register_is_not_called_ours(issued
     verdict = verification.of_upload(world.deps, pdf)
     assert (verdict.registry, verdict.indication, verdict.sentence.tone) == ("unknown", "TOTAL-PASSED", Tone.GREY)
     assert "tidak terdaftar" in verdict.sentence.text
+
+
+def test_a_file_that_one_of_two_has_signed_is_told_as_such(world: World, clock: FrozenClock) -> None:
+    world.give_certificates("kepala", "kadis")
+    agreement = world.walk("ready_to_sign", KIND, PKS_CAST)
+    world.sign(agreement, "kepala")
+    half, _ = best(world, agreement)
+    verdict = verification.of_upload(world.deps, half)
+    assert (verdict.registry, verdict.indication, verdict.registered) == ("partial", "TOTAL-PASSED", None)
+    assert verdict.sentence.tone is Tone.GREY
+    said = verdict.sentence.text % verdict.sentence.params
+    assert said == "1 dari 2 tanda tangan; naskah belum terbit"
+    tailed = verification.of_upload(world.deps, half + b"% lebih\n")
+    assert (tailed.registry, tailed.indication) == ("unknown", "INDETERMINATE")
+    clock.advance(minutes=1)
+    world.sign(agreement, "kadis")
+    later = verification.of_upload(world.deps, half)
+    assert (later.registry, later.sentence.tone) == ("partial", Tone.GREY)
+    assert "mintalah naskah yang sudah lengkap" in later.sentence.text
+
+
+def test_an_unknown_file_with_an_unsigned_tail_is_told_apart(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    store = trust_store(world.deps)
+    longer = augment(pdf_of(world, decree_id), Level.B_LT, world.deps.tsa, store, world.deps.clock.now())
+    with world.deps.db.unit_of_work() as session:
+        session.execute(update(StoredFile).where(StoredFile.purpose == "signed").values(sha256="0" * 64))
+    verdict = verification.of_upload(world.deps, longer.pdf)
+    assert (verdict.registry, verdict.indication, verdict.sentence.tone) == ("unknown", "TOTAL-PASSED", Tone.GREY)
+    assert verdict.findings == ("unsigned_update",)
+    assert "tidak dicakup tanda tangan mana pun" in verdict.sentence.text
 
 
 def test_the_frozen_unsigned_file_is_not_taken_for_the_decree(world: World) -> None:
