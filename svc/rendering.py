@@ -97,6 +97,27 @@ class StampRequest:
 
 
 @dataclass(frozen=True)
+class ReportSection:
+    """A heading and rows of label and text below it."""
+
+    heading: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ReportRequest:
+    """What a verification found, in words: the sentence with what explains it, then facts, then one section for
+    each signature and time stamp. ``created_at`` (aware) becomes the PDF's creation time."""
+
+    organisation: str
+    sentence: str
+    explanation: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[ReportSection, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class RenderedPdf:
     """``sha256`` is the lower-case hex digest of ``pdf``; ``signature_boxes`` has one for each block, in order."""
 
@@ -124,4 +145,9 @@ class Renderer(Protocol):
         """Append a signature page to an uploaded PDF; its own pages keep every mark and get none.
 
         :raises RenderFailed: the PDF cannot be read, or the request is incomplete."""
+        ...
+
+    def report(self, request: ReportRequest) -> RenderedPdf:
+        """Lay out a verification's findings as tagged PDF/A-2 (ISO 19005-2), without a place for a signature.
+        Characters that the fonts have not are replaced by ``?``. :raises RenderFailed: it does not compile."""
         ...

@@ -23,9 +23,17 @@ import segno
 import typst
 
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
-from svc.rendering import RenderedPdf, RenderFailed, RenderRequest, SignatureBox, StampRequest
+from svc.rendering import (
+    RenderedPdf,
+    RenderFailed,
+    RenderRequest,
+    ReportRequest,
+    SignatureBox,
+    StampRequest,
+)
 from svc.wording import spell_date, write_date
 
+REPORTS: Final = Path(__file__).parents[2] / "templates" / "reports"
 FONTS: Final = Path(__file__).parents[2] / "templates" / "fonts"
 # ISO 19005-2, level A: tagged, Unicode, fonts embedded.
 STANDARD: Final = "a-2a"
@@ -33,6 +41,8 @@ _ELLIPSIS: Final = "…"
 _NO_DATE: Final = date(2000, 1, 1)
 _MAX_STAMPED_PAGES: Final = 2000
 _QR_MASK: Final = 3
+# What the report's font surely has: certificates of strangers may hold anything, PDF/A no missing glyph.
+_NO_GLYPH: Final = re.compile(r"[^\n -~\u00a0-\u00ac\u00ae-\u017f\u0391-\u03a1\u03a3-\u03c9\u0410-\u044f–—‘’“”•…]")
 _LONG_WORD: Final = re.compile(r"[^\s\u200b]{32,}")
 
 
@@ -72,6 +82,25 @@ class TypstRenderer:
                 return self._append_page(document, digest, request)
         except pikepdf.PdfError as error:
             raise RenderFailed("the uploaded PDF cannot be read", detail=str(error)) from error
+
+    def report(self, request: ReportRequest) -> RenderedPdf:
+        data = _let_break(_show_plainly(asdict(request) | {"created_at": ""}))
+        try:
+            # A report is rare, and what strangers wrote stays in no compiler that is used again.
+            compiler = typst.Compiler(
+                input=str(REPORTS / "verification" / "report.typ"), root=str(REPORTS),
+                font_paths=self._fonts, ignore_system_fonts=True)
+            pdf = compiler.compile(
+                format="pdf", pdf_standards=STANDARD, timestamp=_whole_seconds(request.created_at),
+                sys_inputs={"request": json.dumps(data, ensure_ascii=False)})
+        except typst.TypstError as error:
+            raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error
+        except RuntimeError as error:
+            raise RenderFailed("layout failed", detail=str(error)) from error
+        if not isinstance(pdf, bytes):
+            raise RenderFailed("the compiler gave no PDF")
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            return _rendered(pdf, len(document.pages), ())
 
     def _append_page(self, document: pikepdf.Pdf, digest: str, request: StampRequest) -> RenderedPdf:
         count = len(document.pages)
@@ -179,6 +208,15 @@ def _let_break(value: Any) -> Any:
     return [_let_break(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+def _show_plainly(value: Any) -> Any:
+    """Replace what the font may lack."""
+    if isinstance(value, str):
+        return _NO_GLYPH.sub("?", value)
+    if isinstance(value, Mapping):
+        return {key: _show_plainly(item) for key, item in value.items()}
+    return [_show_plainly(item) for item in value]
+
+
 def _blank_number(kind: Kind) -> str:
     return f"{kind.classification}/{_ELLIPSIS}"
 
@@ -189,6 +227,10 @@ def _created_at(request: RenderRequest | StampRequest) -> datetime:
     if moment is None:
         day = request.issued_on or _NO_DATE
         return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return _whole_seconds(moment)
+
+
+def _whole_seconds(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise RenderFailed("created_at must be aware")
     return moment.astimezone(UTC).replace(microsecond=0)  # a PDF date has whole seconds

@@ -11,7 +11,8 @@ from svc.error_pages import translated_fields
 from svc.errors import InvalidInput
 from svc.limits import limited
 from svc.security import deps, public
-from svc.services import verification
+from svc.services import verdict_report, verification
+from svc.services.verdict_report import SignedReport
 
 bp = Blueprint("verify", __name__)
 _UNPROCESSABLE = 422
@@ -48,6 +49,14 @@ def download(code: str) -> Response:
     return response
 
 
+@bp.get("/v/<code>/report.pdf")
+@public
+@limited("10 per minute")
+def decree_report(code: str) -> Response:
+    """The verdict on one decree as a signed PDF to file away."""
+    return _send_report(verdict_report.for_code(deps(), code))
+
+
 @bp.get("/verify/code")
 @public
 @limited("60 per minute")
@@ -71,11 +80,35 @@ def check() -> str | tuple[str, int]:
     """Judge an uploaded file; nothing of it is kept."""
     file = request.files.get("file")
     try:
-        verdict = verification.of_upload(deps(), file.stream.read() if file and file.filename else b"")
+        verdict = verification.of_upload(deps(), _uploaded())
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
     name = (file.filename or "") if file else ""
-    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles())
+    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles(),
+                           max_mb=deps().settings.max_upload_mb + 1)
+
+
+@bp.post("/verify/report")
+@public
+@limited("6 per minute")
+def file_report() -> Response | tuple[str, int]:
+    """The verdict on an uploaded file as a signed PDF; nothing of the file is kept."""
+    try:
+        return _send_report(verdict_report.for_upload(deps(), _uploaded()))
+    except InvalidInput as error:
+        return _form(translated_fields(error)), _UNPROCESSABLE
+
+
+def _uploaded() -> bytes:
+    file = request.files.get("file")
+    return file.stream.read() if file and file.filename else b""
+
+
+def _send_report(report: SignedReport) -> Response:
+    response = Response(report.pdf, mimetype="application/pdf")
+    name_file(response, "attachment", report.name)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _form(errors: dict[str, str]) -> str:

@@ -13,8 +13,9 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
-from svc.deps import build_deps
-from svc.services import verification
+from svc.deps import Deps, build_deps
+from svc.errors import AppError
+from svc.services import verdict_report, verification
 from svc.settings import Settings
 
 _PASSED = "TOTAL-PASSED"
@@ -37,19 +38,37 @@ def _read_anchors(path: Path) -> list[x509.Certificate]:
         raise click.BadParameter(f"{path} holds no certificate in PEM", param_hint="--trust") from error
 
 
+def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certificate]) -> None:
+    try:
+        report.write_bytes(verdict_report.for_upload(deps, file.read_bytes(), trusted).pdf)
+    except OSError as error:
+        raise click.ClickException(f"no report: {error.strerror}: {error.filename}") from error
+    except AppError as error:
+        raise click.ClickException(f"no report: {error.code}") from error
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
 @click.option("--trust", "anchors", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Trust this root (PEM) too, for this call only; may be given again.")
-def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...]) -> None:
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf",
+              help="Write the outcome as a signed PDF too; with one file only.")
+def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...], report: Path | None) -> None:
     """Verify signed PDFs against the register and after ETSI EN 319 102-1.
 
     Exit code 0 only if every file is TOTAL-PASSED.
     """
+    if report is not None and (len(files) != 1 or report.resolve() == files[0].resolve()):
+        raise click.UsageError("--report takes one file, and writes to another")
+    trusted = [one for path in anchors for one in _read_anchors(path)]
     deps = build_deps(Settings.from_env())
-    verdicts = verification.verify_files(deps, files, [one for path in anchors for one in _read_anchors(path)])
-    deps.cage.close()
+    try:
+        verdicts = verification.verify_files(deps, files, trusted)
+        if report is not None:
+            _write_report(deps, files[0], report, trusted)
+    finally:
+        deps.cage.close()
     if as_json:
         click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=_plain))
     else:

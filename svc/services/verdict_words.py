@@ -84,7 +84,7 @@ _BECAUSE: Mapping[str, str] = {
         N_("Tidak dapat dibuktikan, karena rantai sertifikatnya tidak lolos pemeriksaan"),
     "CRYPTO_CONSTRAINTS_FAILURE": N_("Tidak dapat dibuktikan, karena algoritma atau kuncinya terlalu lemah"),
     "CRYPTO_CONSTRAINTS_FAILURE_NO_POE":
-        N_("Tidak dapat dibuktikan, karena algoritma atau kuncinya kini lemah dan waktu tanda tangannya tidak terbukti"),
+        N_("Tidak dapat dibuktikan, karena algoritmanya kini lemah dan waktu tanda tangannya tidak terbukti"),
     "TRY_LATER": N_("Tidak dapat dibuktikan, karena daftar pencabutan sertifikat yang terbaru belum tersedia"),
     "SIG_CONSTRAINTS_FAILURE":
         N_("Tidak dapat dibuktikan, karena berkas memuat bagian yang tidak dicakup tanda tangannya"),

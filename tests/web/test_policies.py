@@ -20,6 +20,7 @@ PUBLIC = {
     "home.index", "home.health", "home.static", "home.favicon", "auth.login", "auth.enter", "auth.set_locale",
     "account.activate", "account.set_first_password",
     "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check", "verify.find",
+    "verify.decree_report", "verify.file_report",
     "pki.show", "pki.root_certificate", "pki.issuing_certificate", "pki.root_list", "pki.issuing_list",
     "pki.ask_status", "pki.answer_status", "pki.answer_timestamp",
 }

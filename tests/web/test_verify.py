@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509
 
-from svc.services import decree_page
+from svc.services import credentials, decree_page, preservation
+from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
 from tests.web.conftest import Visitor
@@ -106,3 +107,61 @@ def test_signed_in_people_see_the_same_page(log_in: Callable[[str], Visitor], is
     world, decree_id = issued
     page = log_in("analis").get(f"/v/{world.view(decree_id).verify_code}").get_data(as_text=True)
     assert "Asli dan berlaku" in page
+
+
+def test_the_page_tells_what_proves_the_signature(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    address = f"/v/{world.view(decree_id).verify_code}"
+    page = visitor.get(address).get_data(as_text=True)
+    for text in ("Terbukti ada sejak", "dibuktikan oleh stempel waktu pada tanda tangannya", "PAdES B-T",
+                 "seluruh berkas", f"{address}/report.pdf"):
+        assert text in page
+
+
+def test_an_archive_time_stamp_is_told_with_its_end(visitor: Visitor, issued: tuple[World, str],
+                                                    clock: FrozenClock) -> None:
+    world, decree_id = issued
+    clock.advance(hours=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+    page = visitor.get(f"/v/{world.view(decree_id).verify_code}").get_data(as_text=True)
+    for text in ("Stempel waktu dokumen", "Sertifikatnya berlaku sampai", "PAdES B-LTA", "Asli dan berlaku"):
+        assert text in page
+
+
+def test_a_certificate_revoked_since_is_told_with_the_time(visitor: Visitor, issued: tuple[World, str],
+                                                          clock: FrozenClock) -> None:
+    world, decree_id = issued
+    clock.advance(hours=1)
+    signer = world.actor("kepala")
+    (own,) = credentials.list_for(world.deps, signer, signer.person_public_id)
+    credentials.revoke(world.deps, signer, own.public_id, "affiliation_changed")
+    clock.advance(minutes=1)
+    page = visitor.get(f"/v/{world.view(decree_id).verify_code}").get_data(as_text=True)
+    assert "dicabut sejak" in page
+    assert "Asli dan berlaku" in page
+
+
+def test_reports_are_downloaded(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    pdf = decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data
+    answers = [
+        visitor.get(f"/v/{world.view(decree_id).verify_code}/report.pdf"),
+        visitor.post("/verify/report", {"file": (io.BytesIO(pdf), "naskah.pdf")}, content_type="multipart/form-data")]
+    for answer in answers:
+        assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Ini laporan pemeriksaan dari layanan ini" in upload(visitor, answer.data)
+
+
+def test_a_report_needs_a_file_and_a_token(visitor: Visitor, world: World) -> None:
+    answer = visitor.post("/verify/report", {}, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Pilih berkas PDF terlebih dahulu." in answer.get_data(as_text=True)
+    assert visitor.client.post("/verify/report", data={"file": (io.BytesIO(b"x"), "x.pdf")}).status_code == 400
+
+
+def test_no_report_on_what_is_not_signed(visitor: Visitor, world: World) -> None:
+    give_certificates(world, "kepala")
+    code = world.view(world.walk("ready_to_sign")).verify_code
+    assert visitor.get(f"/v/{code}/report.pdf").status_code == 404
