@@ -18,7 +18,7 @@ from svc.bootstrap import prepare
 from svc.deps import Deps, build_deps
 from svc.metrics import facts
 from svc.seed.walk import KGB_CAST, walk_decree
-from svc.services import decree_page, verification
+from svc.services import decree_page, preservation, verification
 from svc.settings import Settings
 
 _PASSED = "TOTAL-PASSED"
@@ -90,6 +90,7 @@ def _issue_all(deps: Deps, rows: Iterable[dict[str, str]], folder: Path, console
         for row in rows:
             data = deps.kinds.data_from_row("kgb", row)
             decree_id = walk_decree(deps, "kgb", data, KGB_CAST)
+            preservation.preserve_due(deps)
             view = decree_page.load_decree(deps, KGB_CAST.drafter(deps), decree_id)
             file = decree_page.load_pdf(deps, KGB_CAST.drafter(deps), decree_id)
             path = folder / file.name

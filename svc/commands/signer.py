@@ -1,0 +1,79 @@
+"""``paraf signer``: make keys in a security module, and register keys that lie elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from certs.signers import pkcs11
+from svc.deps import Deps, build_deps
+from svc.services import accounts, key_registration
+from svc.settings import Settings
+
+
+def register(group: click.Group) -> None:
+    """Add this group to the command."""
+    group.add_command(signer)
+
+
+@click.group()
+def signer() -> None:
+    """Signing keys outside this service: security module (PKCS#11), CSC service, BSrE."""
+
+
+def _module(deps: Deps, token: str) -> pkcs11.Pkcs11Config:
+    if not deps.settings.pkcs11_module:
+        raise click.ClickException("set PARAF_PKCS11_MODULE to the module's library first")
+    return pkcs11.Pkcs11Config(deps.settings.pkcs11_module, token)
+
+
+@signer.command("make-key")
+@click.argument("token")
+@click.argument("label")
+@click.option("--kind", default="rsa2048", show_default=True, type=click.Choice(["rsa2048", "rsa3072", "p256", "p384"]))
+@click.option("--pin", prompt=True, hide_input=True)
+@click.option("--name", required=True, help="Common name for the request.")
+@click.option("--organisation", required=True)
+@click.option("--csr", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="Where the certification request (PEM) goes.")
+def make_key(token: str, label: str, kind: pkcs11.KeyKind, pin: str, name: str, organisation: str,
+             target: Path) -> None:
+    """Make a key pair in TOKEN that never leaves it, and a request to have it certified."""
+    config = _module(build_deps(Settings.from_env()), token)
+    pkcs11.generate_key(config, pin, label, kind)
+    request = x509.load_der_x509_csr(pkcs11.build_csr(config, pin, label, name, organisation))
+    target.write_bytes(request.public_bytes(Encoding.PEM))
+    click.echo(f"key {label} is in token {token}; have {target} certified, then: paraf signer add-token")
+
+
+@signer.command("add-token")
+@click.argument("username")
+@click.argument("token")
+@click.argument("label")
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--pin", prompt="PIN (empty: do not write the certificate into the token)", hide_input=True, default="")
+def add_token(username: str, token: str, label: str, certificate: Path, pin: str) -> None:
+    """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
+    deps = build_deps(Settings.from_env())
+    actor = accounts.load_actor_by_username(deps, username)
+    pem = certificate.read_bytes()
+    if pin:
+        pkcs11.import_certificate(_module(deps, token), pin, label, x509.load_pem_x509_certificates(pem)[0])
+    key_registration.register_token_key(deps, actor, actor.person_public_id, token, label, pem)
+    click.echo(f"{username} signs with {label} in {token} from now on")
+
+
+@signer.command("add-remote")
+@click.argument("username")
+@click.argument("credential_id")
+@click.option("--second-factor", default="", type=click.Choice(["", "totp", "passkey", "any"]),
+              help="What signing with it demands here besides.")
+def add_remote(username: str, credential_id: str, second_factor: str) -> None:
+    """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
+    deps = build_deps(Settings.from_env())
+    actor = accounts.load_actor_by_username(deps, username)
+    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor)
+    click.echo(f"{username} signs with {credential_id} from now on")
