@@ -15,13 +15,14 @@ from svc.adapters.local_store import LocalStore
 from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.adapters.pkcs11_backend import Pkcs11Backend
 from svc.adapters.renderer import TypstRenderer
+from svc.adapters.revocation_client import HttpRevocationClient
 from svc.adapters.s3_store import S3Store
 from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.cage.pool import WorkerCage
 from svc.cage.port import Cage, CageLimits
 from svc.db import Database
 from svc.kinds import KindCatalogue
-from svc.ports import Clock, Mailer, ObjectStore, SigningBackends
+from svc.ports import Clock, Mailer, ObjectStore, RevocationClient, SigningBackends
 from svc.rendering import Renderer
 from svc.settings import Settings
 from workflows.calendar import WorkCalendar, load_calendar
@@ -47,6 +48,7 @@ class Deps:
     tsa: TimeStampService
     server_key: bytes
     backends: SigningBackends
+    revocation: RevocationClient
 
 
 def system_clock() -> Clock:
@@ -79,7 +81,13 @@ def build_deps(settings: Settings) -> Deps:
         tsa=tsa,
         server_key=server_key,
         backends=build_backends(settings, tsa, clock),
+        revocation=build_revocation(settings),
     )
+
+
+def build_revocation(settings: Settings) -> RevocationClient:
+    """Who fetches revocation data."""
+    return HttpRevocationClient(settings.revocation_allowed_hosts)
 
 
 def build_backends(settings: Settings, tsa: TimeStampService, clock: Clock) -> Backends:
@@ -114,7 +122,7 @@ def _build_tsa(settings: Settings, pki: Pki) -> TimeStampService:
     if not settings.tsa_addresses:
         return pki.tsa_service()
     return FailoverTsa(TsaConfig(settings.tsa_addresses, settings.tsa_timeout_seconds, settings.tsa_user,
-                                 settings.tsa_password.get_secret_value()))
+                                 settings.tsa_password.get_secret_value(), settings.backend_ca_file))
 
 
 def _build_mailer(settings: Settings) -> Mailer:

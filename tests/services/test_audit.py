@@ -8,15 +8,17 @@ import shutil
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from svc.adapters.keystore import load_or_create_pki
 from svc.deps import Deps
 from svc.errors import InvalidInput
 from svc.models import AuditEvent
-from svc.services import accounts, audit, checkpoints, issuance, legal
+from svc.services import accounts, audit, checkpoints, issuance, legal, pki_renewal
 from svc.services.audit_log import event_hash
 from tests.support.acts import task_of
 from tests.support.clock import FrozenClock
@@ -330,3 +332,13 @@ def test_the_export_can_be_checked_by_anybody(trail: tuple[World, str]) -> None:
         assert line["prev"] == previous
         previous = line["hash"]
     assert len(list(audit.export(world.deps))) == audit.verify(world.deps).events
+
+
+def test_checkpoints_from_before_a_renewal_of_keys_stay_proven(trail: tuple[World, str]) -> None:
+    deps = trail[0].deps
+    units = pki_renewal.renew(deps, is_forced=True)
+    assert all(unit.is_renewed for unit in units)
+    renewed = replace(deps, pki=load_or_create_pki(deps.settings, deps.server_key, deps.clock.now()))
+    assert renewed.pki.tsa.certificate != deps.pki.tsa.certificate
+    audit.write_checkpoint(renewed, "hour")
+    assert audit.verify(renewed).is_intact
