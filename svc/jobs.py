@@ -14,7 +14,7 @@ from svc.mail_templates import render_notice, translate
 from svc.metrics import facts
 from svc.models import Decree, Notice, Person, Task
 from svc.ports import Mail
-from svc.services import audit, preservation, signing
+from svc.services import audit, preservation, revocation_fetch, signing
 from svc.services.orgchart import holders_of
 from svc.services.outbox import notify
 
@@ -85,6 +85,7 @@ OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail}
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
     Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5)),
+    Periodic("revocation_data", revocation_fetch.refresh, every=timedelta(hours=6)),
     Periodic("facts", facts.recompute_touched, every=timedelta(minutes=1)),
     Periodic("checkpoint_hour", lambda deps: audit.write_checkpoint(deps, "hour"), every=timedelta(hours=1)),
     Periodic("checkpoint_day", lambda deps: audit.write_checkpoint(deps, "day"), at_day_end=True),

@@ -89,6 +89,19 @@ class Mailer(Protocol):
         ...
 
 
+class FetchFailed(Exception):
+    """Nothing came from that address, or it may not be asked; the text says why in a few words."""
+
+
+class RevocationClient(Protocol):
+    def fetch(self, url: str, body: bytes | None = None) -> bytes:
+        """What an address in a certificate answers: a list, or (to a request in ``body``) an OCSP response.
+
+        :raises FetchFailed: refused, silent, too long, or not found
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class KeyElsewhere:
     """A signing key that lies in a token or with a remote service.

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     tsa_user: str = Field("", description="Login at them (HTTP Basic), if they want one; the same for all.")
     tsa_password: SecretStr = Field(SecretStr(""), description="Password of that login.")
 
+    revocation_hosts: str = Field(
+        "", description="Hosts in private networks that revocation data may be fetched from, comma-separated.")
+
     store: Literal["local", "s3"] = Field("local", description="Where files live.")
     s3_endpoint: str = Field("", description="host:port of MinIO or another S3 server.")
     s3_bucket: str = Field("paraf", description="Bucket (made with versioning and object lock if missing).")
@@ -191,6 +194,10 @@ class Settings(BaseSettings):
     def tsa_addresses(self) -> tuple[str, ...]:
         """The external time-stamp authorities in their order; none: the built-in one."""
         return tuple(part.strip() for part in self.tsa_urls.split(",") if part.strip())
+
+    @property
+    def revocation_allowed_hosts(self) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in self.revocation_hosts.split(",") if part.strip())
 
     @property
     def max_upload_bytes(self) -> int:

@@ -15,7 +15,7 @@ from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import TypstRenderer
 from svc.cage.inline import InlineCage
 from svc.db import Database
-from svc.deps import Deps, build_backends
+from svc.deps import Deps, build_backends, build_revocation
 from svc.kinds import KindCatalogue
 from svc.settings import Settings
 from tests.support.clock import FrozenClock
@@ -110,7 +110,7 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
         clock=clock, renderer=renderer, kinds=catalogue, routes=load_all(), calendar=load_calendar(settings.zone),
         cage=InlineCage(),
         mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key,
-        backends=build_backends(settings, pki.tsa_service(), clock))
+        backends=build_backends(settings, pki.tsa_service(), clock), revocation=build_revocation(settings))
     yield built
     built.db.dispose()
 

@@ -26,6 +26,7 @@ from svc.services.audit_log import AuditActor, record_decree, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
 from svc.services.register_proofs import proofs_of
+from svc.services.revocation_fetch import fetch_for
 from svc.services.trust import trust_store
 
 STREAM = "archive"
@@ -172,7 +173,13 @@ def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
         return validate_pdf(data, trust, now) if work.decree_id is not None else judge(deps, data, trust, proofs)
 
     before = check(pdf)
-    raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
+    try:
+        raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
+    except RevocationDataMissing:
+        if not fetch_for(deps, pdf, work.signed_at).new:
+            raise
+        trust = trust_store(deps, work.signed_at)
+        raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
     after = check(raised.pdf)
     if not _is_as_good(before, after):
         raise _NotProven(f"{after.indication} {after.sub_indication or ''}".strip())

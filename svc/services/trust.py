@@ -17,6 +17,7 @@ from certs.trust import TrustStore
 from svc.deps import Deps
 from svc.errors import ServiceUnavailable
 from svc.models import Credential
+from svc.services.confirmed_trust import confirmed_trust
 
 CRL_LIFE = timedelta(hours=24)
 CRL_RENEWAL = timedelta(hours=12)
@@ -70,20 +71,22 @@ def current_crl(deps: Deps, since: datetime | None = None) -> bytes:
 
 
 def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
-    """Our root, and what the operator put into ``var/trust``: anchors (``*.pem``), lists (``*.crl``).
+    """Our root, the confirmed anchors each for its purpose with the lists that were fetched, and what the operator
+    put into ``var/trust``: anchors for everything (``*.pem``), lists (``*.crl``).
 
     :param since: our own list is at least as young as that
     :raises TrustFolderUnusable: a file there cannot be read
     """
     own = deps.pki.development.trust_store((current_crl(deps, since),))
     folder = deps.settings.var_dir / "trust"
+    confirmed = confirmed_trust(deps)
     if not folder.is_dir():
-        return own
+        return confirmed.added_to(own)
     anchors = [one for path in sorted(folder.glob("*.pem")) for one in _certificates(path)]
     lists = tuple(_list(path) for path in sorted(folder.glob("*.crl")))
     # Anchors of others are trusted; the CAs below them come along in the files or are anchors too.
-    return TrustStore(
-        anchors=(*own.anchors, *anchors), intermediates=own.intermediates, crls=(*own.crls, *lists))
+    return confirmed.added_to(TrustStore(
+        anchors=(*own.anchors, *anchors), intermediates=own.intermediates, crls=(*own.crls, *lists)))
 
 
 def with_intermediates(trust: TrustStore, chain: tuple[x509.Certificate, ...]) -> TrustStore:

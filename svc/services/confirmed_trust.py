@@ -1,0 +1,100 @@
+"""What administrators confirmed as anchors and what revocation data is kept, read from the database once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from cryptography import x509
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from certs.trust import TrustStore
+from svc.db import Database
+from svc.deps import Deps
+from svc.models import RevocationData, TrustAnchor
+
+_PER_SOURCE = 3  # the newest, and some before it that may speak of earlier moments
+_MOST = 300
+
+
+@dataclass(frozen=True)
+class ConfirmedTrust:
+    """Each certificate for what it was confirmed for, and no more. Lists and responses are DER."""
+
+    signer: tuple[x509.Certificate, ...] = ()
+    timestamp: tuple[x509.Certificate, ...] = ()
+    intermediates: tuple[x509.Certificate, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    ocsps: tuple[bytes, ...] = ()
+
+    def added_to(self, own: TrustStore) -> TrustStore:
+        """``own`` with these. Anchors of one purpose are kept from serving the other."""
+        timestamp = own.tsa_anchors
+        if self.signer or self.timestamp:
+            timestamp = (*own.timestamp_anchors, *self.timestamp)  # empty would mean: as for signers
+        return TrustStore((*own.anchors, *self.signer), (*own.intermediates, *self.intermediates), timestamp,
+                          (*own.crls, *self.crls), (*own.ocsps, *self.ocsps))
+
+
+@dataclass(frozen=True)
+class _Known:
+    state: tuple[Any, ...]
+    trust: ConfirmedTrust
+
+
+_known: WeakKeyDictionary[Database, _Known] = WeakKeyDictionary()
+_known_lock = threading.Lock()
+
+
+def confirmed_trust(deps: Deps) -> ConfirmedTrust:
+    """The confirmed anchors and the kept lists; read anew only after one of them changed."""
+    with deps.db.read_session() as session:
+        state = _state(session)
+        with _known_lock:
+            known = _known.get(deps.db)
+        if known is not None and known.state == state:
+            return known.trust
+        trust = _read(session)
+    with _known_lock:
+        _known[deps.db] = _Known(state, trust)
+    return trust
+
+
+def _state(session: Session) -> tuple[Any, ...]:
+    anchors = session.execute(
+        select(func.count(), func.max(TrustAnchor.id), func.max(TrustAnchor.decided_at), func.sum(TrustAnchor.id))
+        .where(TrustAnchor.status == "confirmed")).one()
+    lists = session.execute(select(func.count(), func.max(RevocationData.id))).one()
+    return (*anchors, *lists)
+
+
+def _read(session: Session) -> ConfirmedTrust:
+    rows = session.scalars(select(TrustAnchor).where(TrustAnchor.status == "confirmed").order_by(TrustAnchor.id)).all()
+    loaded = [(row.purpose, x509.load_pem_x509_certificate(row.pem.encode())) for row in rows]
+    lists = _newest(session) if rows else []
+    return ConfirmedTrust(
+        signer=tuple(one for purpose, one in loaded if purpose in {"signer", "both"}),
+        timestamp=tuple(one for purpose, one in loaded if purpose in {"timestamp", "both"}),
+        intermediates=tuple(one for purpose, one in loaded if purpose == "intermediate"),
+        crls=tuple(row.der for row in lists if row.kind == "crl"),
+        ocsps=tuple(row.der for row in lists if row.kind == "ocsp"))
+
+
+def _newest(session: Session) -> list[RevocationData]:
+    """The latest three of each source (an authority may publish several lists)."""
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    chosen: list[int] = []
+    heads = session.execute(
+        select(RevocationData.id, RevocationData.kind, RevocationData.issuer, RevocationData.serial,
+               RevocationData.url).order_by(RevocationData.issued_at.desc(), RevocationData.id.desc()))
+    for row_id, kind, issuer, serial, url in heads:
+        source = (kind, issuer, serial or "", url)
+        counts[source] += 1
+        if counts[source] <= _PER_SOURCE and len(chosen) < _MOST:
+            chosen.append(row_id)
+    return list(session.scalars(
+        select(RevocationData).where(RevocationData.id.in_(chosen)).order_by(RevocationData.issued_at.desc())))

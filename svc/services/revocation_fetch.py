@@ -1,0 +1,191 @@
+"""Fetching revocation lists and OCSP responses, and keeping them with the time at which they were first here.
+
+Only addresses in certificates that chain to a confirmed anchor are asked, and only what that certificate's issuer
+signed is kept. Our own authority is not asked: we make its list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from sqlalchemy import select
+
+from certs.carried import certificates_in
+from certs.revocation import fingerprint, sources_of
+from certs.revocation_answers import (
+    Link,
+    RevocationAnswer,
+    RevocationAnswerRefused,
+    ask_status,
+    chain_to_anchor,
+    read_list,
+    read_status,
+)
+from certs.trust import TrustStore
+from svc.deps import Deps
+from svc.models import Credential, RevocationData
+from svc.ports import FetchFailed
+from svc.services.trust import trust_store
+from svc.services.upsert import insert_missing
+
+_LONGEST_NAME, _LONGEST_URL = 300, 500
+_MOST_ADDRESSES = 60  # one round ends before its lease does
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """How many lists and responses were new, how many were here already, and what failed (address and why)."""
+
+    new: int = 0
+    known: int = 0
+    failed: tuple[str, ...] = ()
+
+
+@dataclass
+class _Round:
+    """One round of asking; no address is asked twice for the same."""
+
+    deps: Deps
+    trust: TrustStore
+    since: datetime | None = None
+    new: int = 0
+    known: int = 0
+    failed: list[str] = field(default_factory=list)
+    lists: dict[tuple[str, bytes], RevocationAnswer | None] = field(default_factory=dict)
+    asked: int = 0
+
+    def report(self) -> FetchReport:
+        return FetchReport(self.new, self.known, tuple(self.failed))
+
+
+def refresh(deps: Deps) -> FetchReport:
+    """Fetch anew what speaks of the confirmed authorities and of the credentials that others issued.
+
+    An address that fails is reported and stops no other.
+    """
+    trust = trust_store(deps)
+    one_round = _Round(deps, trust)
+    for authority in (*trust.anchors, *trust.timestamp_anchors, *trust.intermediates):
+        _ask_about(one_round, authority, ())
+    for certificate, chain in _foreign_credentials(deps):
+        _ask_about(one_round, certificate, chain)
+    return one_round.report()
+
+
+def fetch_for(deps: Deps, pdf: bytes, since: datetime | None = None) -> FetchReport:
+    """Fetch what speaks of one file's signers and time stamps, and of the authorities above them.
+
+    :param since: a signer's list that is older is not enough; its responder is asked too
+    :raises certs.errors.DocumentUnsignable: the file cannot be read
+    """
+    carried = certificates_in(pdf)
+    one_round = _Round(deps, trust_store(deps), since)
+    for leaf in (*carried.signers, *carried.stampers):
+        _ask_about(one_round, leaf, carried.known)
+    return one_round.report()
+
+
+def _foreign_credentials(deps: Deps) -> Iterator[tuple[x509.Certificate, tuple[x509.Certificate, ...]]]:
+    with deps.db.read_session() as session:
+        rows = session.execute(
+            select(Credential.certificate_pem, Credential.chain_pem).where(
+                Credential.status.in_(("active", "locked")), Credential.is_own_issue.is_(False),
+                Credential.certificate_pem != "")).all()
+    for certificate, chain in rows:
+        try:
+            above = x509.load_pem_x509_certificates(chain.encode()) if chain else []
+            yield x509.load_pem_x509_certificate(certificate.encode()), tuple(above)
+        except ValueError:
+            logger.exception("a credential's certificate cannot be read")
+
+
+def _ask_about(one_round: _Round, leaf: x509.Certificate, known: Iterable[x509.Certificate]) -> None:
+    trust = one_round.trust
+    anchors = (*trust.anchors, *trust.timestamp_anchors)
+    pool = tuple(dict.fromkeys((*anchors, *trust.intermediates, *known)))
+    own = one_round.deps.pki.chain
+    ours = {fingerprint(one) for one in own}
+    for link in chain_to_anchor(leaf, pool, anchors):
+        if fingerprint(link.issuer) in ours:
+            continue
+        sources = sources_of(link.certificate)
+        since = one_round.since if link.certificate == leaf else None
+        answer = _first_list(one_round, link, sources.crl_urls)
+        if answer is None or (since is not None and answer.issued_at < since):
+            _first_status(one_round, link, sources.ocsp_urls)
+
+
+def _first_list(one_round: _Round, link: Link, urls: tuple[str, ...]) -> RevocationAnswer | None:
+    for url in filter(_is_web, urls):
+        key = (url, fingerprint(link.issuer))
+        if key not in one_round.lists:
+            data = _fetch(one_round, url, None)
+            one_round.lists[key] = _keep_list(one_round, url, data, link) if data is not None else None
+        if (found := one_round.lists[key]) is not None:
+            return found
+    return None
+
+
+def _first_status(one_round: _Round, link: Link, urls: tuple[str, ...]) -> None:
+    for url in filter(_is_web, urls):
+        data = _fetch(one_round, url, ask_status(link))
+        if data is None:
+            continue
+        try:
+            answer = read_status(data, link, one_round.deps.clock.now())
+        except RevocationAnswerRefused as error:
+            _fail(one_round, url, str(error))
+            continue
+        _keep(one_round, url, answer)
+        return
+
+
+def _is_web(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))  # many name a directory (ldap) besides
+
+
+def _fetch(one_round: _Round, url: str, body: bytes | None) -> bytes | None:
+    if one_round.asked >= _MOST_ADDRESSES:
+        return None
+    one_round.asked += 1
+    try:
+        return one_round.deps.revocation.fetch(url, body)
+    except FetchFailed as error:
+        _fail(one_round, url, str(error))
+        return None
+
+
+def _keep_list(one_round: _Round, url: str, data: bytes, link: Link) -> RevocationAnswer | None:
+    try:
+        answer = read_list(data, link.issuer, one_round.deps.clock.now())
+    except RevocationAnswerRefused as error:
+        _fail(one_round, url, str(error))
+        return None
+    _keep(one_round, url, answer)
+    return answer
+
+
+def _fail(one_round: _Round, url: str, why: str) -> None:
+    one_round.failed.append(f"{url}: {why}")
+    logger.warning("revocation data not fetched: host=%s why=%s", urlsplit(url).netloc, why)
+
+
+def _keep(one_round: _Round, url: str, answer: RevocationAnswer) -> None:
+    sha256, deps = hashlib.sha256(answer.der).hexdigest(), one_round.deps
+    with deps.db.read_session() as session:
+        if session.scalar(select(RevocationData.id).where(RevocationData.sha256 == sha256)) is not None:
+            one_round.known += 1
+            return
+    with deps.db.unit_of_work() as session:
+        insert_missing(session, RevocationData, ("sha256",), {
+            "kind": answer.kind, "sha256": sha256, "der": answer.der, "issuer": answer.issuer[:_LONGEST_NAME],
+            "serial": answer.serial or None, "issued_at": answer.issued_at, "next_at": answer.next_at,
+            "url": url[:_LONGEST_URL], "seen_at": deps.clock.now()})
+    one_round.new += 1
