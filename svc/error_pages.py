@@ -19,6 +19,7 @@ from svc.errors import AppError, InvalidInput, StaleTask
 from svc.kinds import InvalidDecreeData
 from svc.limits import seconds_to_wait
 from svc.logs import request_id
+from svc.services.signing import ProofPending, SigningUnfinished, Unknown
 
 log = structlog.get_logger("paraf.errors")
 
@@ -69,6 +70,8 @@ def _on_app_error(error: AppError) -> Response:
     context: dict[str, Any] = {"message": message, "fields": fields}
     if isinstance(error, StaleTask):
         context |= _what_changed(error)
+    if isinstance(error, ProofPending | SigningUnfinished | Unknown) and "task_id" in (request.view_args or {}):
+        context["act_url"] = url_for("signing.sheet", task_id=(request.view_args or {})["task_id"])
     return _as_page(error.status, error.code, context)
 
 

@@ -1,4 +1,4 @@
-"""One's own account: address, language, password, second factor."""
+"""One's own account: address, language, password, second factor, passkeys."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from svc.error_pages import translated_fields
-from svc.errors import InvalidInput, NotFound
+from svc.blueprints.ceremony import as_json
+from svc.error_pages import translate, translated_fields
+from svc.errors import Conflict, InvalidInput, NotFound
 from svc.limits import limited
 from svc.security import begin_session, current_actor, current_sign_in, deps, public, renew_session, signed_in
-from svc.services import accounts, second_factor
+from svc.services import accounts, passkeys, second_factor
 
 bp = Blueprint("account", __name__)
 _UNPROCESSABLE = 422
@@ -96,6 +97,39 @@ def enrol_totp() -> Response | Page:
     return redirect(url_for("account.index"))
 
 
+@bp.get("/account/passkeys/options")
+@signed_in
+@limited("30 per minute")
+def passkey_options() -> Response:
+    """Options for making a passkey, as JSON for the page's script."""
+    return as_json(passkeys.begin_registration(deps(), current_actor()))
+
+
+@bp.post("/account/passkeys")
+@signed_in
+@limited("10 per minute")
+def add_passkey() -> Response | Page:
+    """Keep the passkey that the browser made."""
+    form = request.form
+    try:
+        passkeys.finish_registration(deps(), current_actor(), form.get("passkey_challenge", ""),
+                                     form.get("passkey_answer", ""), form.get("name", ""))
+    except (InvalidInput, Conflict) as error:
+        fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
+        return _page(fields, "" if fields else translate(error)), error.status
+    flash(_("Kunci sandi (passkey) terdaftar."), "success")
+    return redirect(url_for("account.index"))
+
+
+@bp.post("/account/passkeys/<passkey_id>/remove")
+@signed_in
+def remove_passkey(passkey_id: str) -> Response:
+    """Forget one of one's own passkeys."""
+    passkeys.remove(deps(), current_actor(), passkey_id)
+    flash(_("Kunci sandi (passkey) dihapus."), "success")
+    return redirect(url_for("account.index"))
+
+
 @bp.get("/activate/<token>")
 @public
 def activate(token: str) -> str:
@@ -121,8 +155,9 @@ def set_first_password(token: str) -> Response | Page:
     return redirect(url_for("home.index"))
 
 
-def _page(fields: dict[str, str]) -> str:
-    return render_template("auth/account.html", me=current_sign_in(), fields=fields, form=request.form)
+def _page(fields: dict[str, str], passkey_error: str = "") -> str:
+    return render_template("auth/account.html", me=current_sign_in(), fields=fields, form=request.form,
+                           passkeys=passkeys.list_own(deps(), current_actor()), passkey_error=passkey_error)
 
 
 def _totp_page(fields: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Signing: the sheet that shows what is signed and as what, and the act itself."""
+"""Signing: the sheet that shows what is signed and as what, the act itself, and acts that did not end."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from svc.blueprints.ceremony import as_json
 from svc.error_pages import translate, translated_fields
 from svc.errors import (
     AppError,
+    Conflict,
     CredentialLocked,
     CredentialUnusable,
+    DocumentChanged,
     InvalidInput,
     SigningFailed,
     StepUpFailed,
@@ -19,7 +22,8 @@ from svc.errors import (
 )
 from svc.limits import limited
 from svc.security import current_actor, deps, form_version, requires
-from svc.services import signing
+from svc.services import passkeys, signing, signing_codes
+from svc.services.reconciliation import MINIMUM_AGE
 
 bp = Blueprint("signing", __name__)
 
@@ -48,6 +52,56 @@ def sign(task_id: str) -> Response | tuple[str, int]:
     return redirect(url_for("decrees.show", decree_id=outcome.decree_id))
 
 
+@bp.get("/tasks/<task_id>/passkey")
+@requires("task.sign")
+@limited("30 per minute")
+def passkey_options(task_id: str) -> Response:
+    """Options for touching a passkey for the document that the sheet shows, as JSON for the page's script."""
+    shown = signing.prepare(deps(), current_actor(), task_id)
+    if request.args.get("sha256", "") != shown.frozen_sha256:
+        raise DocumentChanged
+    return as_json(passkeys.begin_signing(deps(), current_actor(), shown.frozen_sha256))
+
+
+@bp.post("/tasks/<task_id>/code")
+@requires("task.sign")
+@limited("5 per minute")
+def send_code(task_id: str) -> Response | tuple[str, int]:
+    """Have the remote service send the signer a one-time code."""
+    try:
+        signing_codes.request_code(deps(), current_actor(), task_id)
+    except (Conflict, CredentialUnusable, SigningFailed) as error:
+        return _page(task_id, error), error.status
+    flash(_("Kode sekali pakai diminta. Periksa ponsel atau surel Anda."), "success")
+    return redirect(url_for("signing.sheet", task_id=task_id))
+
+
+@bp.post("/signings/<attempt_id>/reconcile")
+@requires("task.sign")
+@limited("20 per minute")
+def reconcile_act(attempt_id: str) -> Response:
+    """Ask the store and the service what became of an act."""
+    result = signing.reconcile(deps(), current_actor(), attempt_id)
+    if result == "finished":
+        flash(_("Tanda tangan ditemukan, terbukti, dan sudah dicatat."), "success")
+        return redirect(url_for("decrees.show", decree_id=request.form.get("decree_id", "-")))
+    if result == "released":
+        flash(_("Tidak ada tanda tangan dari tindakan itu. Anda dapat menandatangani lagi."), "success")
+    else:
+        flash(_("Hasilnya belum dapat diketahui. Coba periksa lagi nanti."), "info")
+    return redirect(url_for("signing.sheet", task_id=request.form.get("task_id", "-")))
+
+
+@bp.post("/signings/<attempt_id>/abandon")
+@requires("task.sign")
+@limited("20 per minute")
+def abandon_act(attempt_id: str) -> Response:
+    """Declare an act without result, so as to sign anew."""
+    signing.abandon(deps(), current_actor(), attempt_id)
+    flash(_("Tindakan itu dinyatakan tidak jadi. Anda dapat menandatangani lagi."), "success")
+    return redirect(url_for("signing.sheet", task_id=request.form.get("task_id", "-")))
+
+
 def _step_up() -> signing.StepUp:
     form = request.form
     second = signing.SecondStep(
@@ -56,7 +110,16 @@ def _step_up() -> signing.StepUp:
 
 
 def _page(task_id: str, error: AppError | None = None) -> str:
-    shown = signing.prepare(deps(), current_actor(), task_id)
+    try:
+        shown = signing.prepare(deps(), current_actor(), task_id)
+    except Conflict as refusal:
+        act = signing.open_act(deps(), current_actor(), task_id)
+        if act is None:
+            raise refusal from error
+        # While a young act runs, looking into it would only disturb the request that is at it.
+        can_check = act.state != "claimed" or deps().clock.now() - act.claimed_at >= MINIMUM_AGE
+        return render_template("signing/open_act.html", act=act, task_id=task_id, can_check=can_check,
+                               error=translate(error) if error else "")
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
     return render_template("signing/sheet.html", sheet=shown, fields=fields,
                            error=translate(error) if error and not fields else "")

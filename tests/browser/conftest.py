@@ -51,7 +51,7 @@ def chromium_path() -> str:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     var = tmp_path_factory.mktemp("service") / "var"
     port = _free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://localhost:{port}"  # a passkey belongs to a host name, never to an address
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     env |= {"PARAF_VAR_DIR": str(var), "PARAF_BIND": f"127.0.0.1:{port}", "PARAF_BASE_URL": url,
             "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMITS": "false"}

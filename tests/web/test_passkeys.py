@@ -1,0 +1,271 @@
+"""Passkeys, one-time codes and acts that did not end, as pages; the touch itself is in tests/browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from certs.signers.port import CallRecord
+from svc.app import create_app
+from svc.deps import Deps, build_backends
+from svc.models import Credential, Passkey, SigningAttempt
+from svc.seed.walk import DEMO_PASSPHRASE
+from svc.services import passkeys, signing
+from svc.services import signing_steps as steps
+from svc.services.remote_calls import CallRecorder
+from svc.services.signing_keys import open_signer
+from tests.support.acts import task_of
+from tests.support.clock import FrozenClock
+from tests.support.world import World
+from tests.web.conftest import Visitor
+
+LogIn = Callable[[str], Visitor]
+FORGED = json.dumps({
+    "id": "AAAA", "rawId": "AAAA", "type": "public-key", "clientExtensionResults": {},
+    "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA",
+                 "attestationObject": "AAAA"}})
+
+
+@pytest.fixture
+def ready(world: World) -> str:
+    world.give_certificates("kepala")
+    return world.walk("ready_to_sign")
+
+
+def add_passkey(world: World, username: str, name: str = "Ponsel dinas") -> str:
+    with world.deps.db.unit_of_work() as session:
+        row = Passkey(person_id=world.actor(username).person_id, name=name, credential_id="QUJD" + username,
+                      public_key=b"none", created_at=world.deps.clock.now())
+        session.add(row)
+        session.flush()
+        return row.public_id
+
+
+def page(visitor: Visitor, path: str) -> str:
+    return html.unescape(visitor.get(path, follow_redirects=True).get_data(as_text=True))
+
+
+def move_key_to(world: World, backend: str) -> None:
+    with world.deps.db.unit_of_work() as session:
+        for row in session.scalars(select(Credential).where(Credential.status == "active")):
+            row.backend, row.key_envelope, row.backend_config = backend, None, {"credential_id": "contoh"}
+
+
+# ---- the account page
+
+
+def test_the_account_page_lists_ones_own_passkeys_only(log_in: LogIn, world: World) -> None:
+    add_passkey(world, "kepala", "Ponsel kepala")
+    add_passkey(world, "kadis", "Ponsel kadis")
+    text = page(log_in("kepala"), "/account")
+    assert "Ponsel kepala" in text
+    assert "belum pernah dipakai" in text
+    assert "Ponsel kadis" not in text
+
+
+def test_the_options_are_for_this_person_and_host(log_in: LogIn, world: World) -> None:
+    answer = log_in("kepala").get("/account/passkeys/options")
+    given = answer.get_json()
+    assert given["options"]["user"]["name"] == "kepala"
+    assert given["options"]["rp"]["id"] == urlsplit(world.deps.settings.base_url).hostname
+    assert given["options"]["authenticatorSelection"]["userVerification"] == "required"
+    assert given["challenge"]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_forged_passkey_is_refused_and_nothing_kept(log_in: LogIn, world: World) -> None:
+    person = log_in("kepala")
+    challenge = person.get("/account/passkeys/options").get_json()["challenge"]
+    answer = person.post("/account/passkeys", {
+        "name": "Palsu", "passkey_challenge": challenge, "passkey_answer": FORGED})
+    assert answer.status_code == 422
+    text = answer.get_data(as_text=True)
+    assert "tidak dapat dibaca" in text
+    assert 'value="Palsu"' in text
+    assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
+
+
+def test_a_passkey_needs_a_name(log_in: LogIn) -> None:
+    answer = log_in("kepala").post("/account/passkeys", {"name": "  "})
+    assert answer.status_code == 422
+    assert "Beri nama kunci sandi ini" in answer.get_data(as_text=True)
+
+
+def test_one_removes_ones_own_passkey_and_nobody_elses(log_in: LogIn, world: World) -> None:
+    own, other = add_passkey(world, "kepala"), add_passkey(world, "kadis")
+    person = log_in("kepala")
+    assert person.post(f"/account/passkeys/{other}/remove").status_code == 404
+    assert person.post(f"/account/passkeys/{own}/remove").status_code == 302
+    assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
+    assert len(passkeys.list_own(world.deps, world.actor("kadis"))) == 1
+
+
+# ---- the sheet
+
+
+def form_of(world: World, decree_id: str, **more: str) -> tuple[str, dict[str, str]]:
+    task_id, version = task_of(world, decree_id)
+    return f"/tasks/{task_id}/sign", {
+        "seen_version": str(version), "frozen_sha256": world.view(decree_id).pdf_sha256 or "",
+        "passphrase": DEMO_PASSPHRASE, **more}
+
+
+def test_the_sheet_offers_the_passkey_only_to_who_has_one(log_in: LogIn, world: World, ready: str) -> None:
+    path, _form = form_of(world, ready)
+    signer = log_in("kepala")
+    assert "Pakai kunci sandi" not in page(signer, path)
+    add_passkey(world, "kepala")
+    text = page(signer, path)
+    assert "Pakai kunci sandi" in text
+    assert 'data-passkey="get"' in text
+
+
+def test_the_touch_is_asked_for_the_document_shown_and_no_other(log_in: LogIn, world: World, ready: str) -> None:
+    add_passkey(world, "kepala")
+    task_id, _version = task_of(world, ready)
+    signer, shown = log_in("kepala"), world.view(ready).pdf_sha256
+    given = signer.get(f"/tasks/{task_id}/passkey?sha256={shown}").get_json()
+    assert [one["id"] for one in given["options"]["allowCredentials"]]
+    assert signer.get(f"/tasks/{task_id}/passkey?sha256={'0' * 64}").status_code == 409
+    assert log_in("kadis").get(f"/tasks/{task_id}/passkey?sha256={shown}").status_code == 404
+
+
+@pytest.mark.parametrize("answer", ["", FORGED])
+def test_without_a_true_touch_nothing_is_signed(log_in: LogIn, world: World, ready: str, answer: str) -> None:
+    add_passkey(world, "kepala")
+    task_id, _version = task_of(world, ready)
+    signer = log_in("kepala")
+    challenge = signer.get(
+        f"/tasks/{task_id}/passkey?sha256={world.view(ready).pdf_sha256}").get_json()["challenge"]
+    path, form = form_of(world, ready, passkey_challenge=challenge, passkey_answer=answer)
+    refused = signer.post(path, form)
+    assert refused.status_code == (403 if answer else 422)
+    assert "kunci sandi (passkey)" in refused.get_data(as_text=True)
+    assert world.view(ready).status == "ready_to_sign"
+
+
+def test_a_stored_key_knows_no_one_time_codes(log_in: LogIn, world: World, ready: str) -> None:
+    task_id, _version = task_of(world, ready)
+    answer = log_in("kepala").post(f"/tasks/{task_id}/code")
+    assert answer.status_code == 409
+    assert "tidak memakai kode sekali pakai" in answer.get_data(as_text=True)
+
+
+@pytest.fixture
+def with_csc(deps: Deps) -> Flask:
+    """A service whose CSC provider is set up and does not answer (port 9 of this host)."""
+    settings = deps.settings.model_copy(update={
+        "csc_url": "http://127.0.0.1:9", "csc_token": SecretStr("contoh")})
+    backends = build_backends(settings, deps.tsa, deps.clock)
+    return create_app(settings, dataclasses.replace(deps, settings=settings, backends=backends))
+
+
+def test_a_provider_that_does_not_answer_is_told_on_the_sheet(with_csc: Flask, world: World, ready: str) -> None:
+    move_key_to(world, "csc")
+    task_id, _version = task_of(world, ready)
+    signer = Visitor(with_csc.test_client())
+    signer.log_in("kepala")
+    text = page(signer, f"/tasks/{task_id}/sign")
+    for words in ("Kata sandi penyelenggara", "Kode sekali pakai", "Kirim kode"):
+        assert words in text
+    answer = signer.post(f"/tasks/{task_id}/code")
+    assert answer.status_code == 503
+    assert "tidak mengirim kode" in answer.get_data(as_text=True)
+    assert world.view(ready).status == "ready_to_sign"
+
+
+# ---- acts that did not end
+
+
+def begin_act(world: World, decree_id: str) -> str:
+    """An act that a crash stopped after its claim; its public id."""
+    task_id, _version = task_of(world, decree_id)
+    signer = world.actor("kepala")
+    sheet = signing.prepare(world.deps, signer, task_id)
+    opened = open_signer(world.deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
+    return steps.claim(world.deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened).attempt_id
+
+
+def state_of(world: World, attempt_id: str) -> str:
+    with world.deps.db.read_session() as session:
+        return session.scalars(select(SigningAttempt.state).where(SigningAttempt.public_id == attempt_id)).one()
+
+
+def test_a_running_act_is_shown_and_left_alone_until_it_is_old(
+    log_in: LogIn, world: World, ready: str, clock: FrozenClock
+) -> None:
+    path, _form = form_of(world, ready)
+    task_id, _version = task_of(world, ready)
+    act = begin_act(world, ready)
+    signer = log_in("kepala")
+    text = page(signer, path)
+    assert "Penandatanganan belum selesai" in text
+    assert "Periksa kembali" not in text
+    assert "Nyatakan tidak jadi" not in text
+    clock.advance(minutes=6)
+    assert "Periksa kembali" in page(signer, path)
+    answer = signer.post(f"/signings/{act}/reconcile", {"task_id": task_id, "decree_id": ready})
+    assert answer.status_code == 302
+    assert "Tidak ada tanda tangan dari tindakan itu" in page(signer, answer.headers["Location"])
+    assert world.view(ready).status == "ready_to_sign"
+
+
+def test_an_unknown_act_is_asked_for_again_and_then_abandoned(log_in: LogIn, world: World, ready: str) -> None:
+    path, _form = form_of(world, ready)
+    task_id, _version = task_of(world, ready)
+    act = begin_act(world, ready)
+    move_key_to(world, "bsre")
+    steps.mark_unknown(world.deps, act)
+    signer, back = log_in("kepala"), {"task_id": task_id, "decree_id": ready}
+    assert "jawabannya tidak sampai" in page(signer, path)
+    answer = signer.post(f"/signings/{act}/reconcile", back)
+    text = page(signer, answer.headers["Location"])
+    assert "belum dapat diketahui" in text
+    assert "Nyatakan tidak jadi dan tandatangani ulang" in text
+    assert state_of(world, act) == "unknown"
+    answer = signer.post(f"/signings/{act}/abandon", back)
+    assert "dinyatakan tidak jadi" in page(signer, answer.headers["Location"])
+    assert state_of(world, act) == "failed"
+    assert world.view(ready).status == "ready_to_sign"
+
+
+def test_an_act_is_its_signers_alone(log_in: LogIn, world: World, ready: str) -> None:
+    path, _form = form_of(world, ready)
+    act = begin_act(world, ready)
+    steps.mark_unknown(world.deps, act)
+    other = log_in("kadis")
+    assert other.post(f"/signings/{act}/reconcile").status_code == 403
+    assert other.post(f"/signings/{act}/abandon").status_code == 403
+    assert other.get(path).status_code in {404, 409}
+    assert state_of(world, act) == "unknown"
+
+
+@pytest.mark.parametrize("error", [signing.Unknown, signing.ProofPending, signing.SigningUnfinished])
+def test_an_act_without_an_end_leads_to_its_page(app: Flask, error: type[Exception]) -> None:
+    fault = error(params={"why": "-"}) if error is signing.ProofPending else error()
+    with app.test_request_context("/tasks/abc/sign", method="POST"):
+        answer = app.make_response(app.handle_user_exception(fault))
+    text = answer.get_data(as_text=True)
+    assert answer.status_code in {503, 504}
+    assert 'href="/tasks/abc/sign"' in text
+    assert "<p>Tidak ada yang berubah.</p>" not in text
+
+
+# ---- the request log
+
+
+def test_administrators_see_the_request_log(log_in: LogIn, world: World) -> None:
+    CallRecorder(world.deps).record(CallRecord("csc", "/signatures/signHash", 200, 321, "answered", {}, {}))
+    CallRecorder(world.deps).record(CallRecord("bsre", "/api/v2/sign/pdf", 0, 30000, "unknown", {}, {}))
+    text = page(log_in("admin"), "/admin/remote-calls")
+    assert "/signatures/signHash" in text
+    assert "Jawaban tidak sampai" in text
+    assert log_in("kepala").get("/admin/remote-calls").status_code == 403
