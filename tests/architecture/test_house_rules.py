@@ -93,6 +93,7 @@ def test_the_wheel_holds_what_runs_and_no_key(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in ("svc/static/vendor/MANIFEST.toml", "svc/migrations/versions/0001_the_first_schema.py", "wsgi.py",
                    "templates/html/base.html", "templates/decrees/kgb/template.typ", "templates/email/notice.txt",
+                   "templates/reports/verification/report.typ",
                    "workflows/definitions/kgb.toml", "workflows/data/calendar.toml", "svc/metrics/catalogue.toml",
                    "svc/translations/en/LC_MESSAGES/messages.mo"):
         assert needed in names

@@ -55,6 +55,20 @@ def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_p
     assert (verdicts[1]["registry"], verdicts[1]["indication"] == "TOTAL-PASSED") == ("unknown", False)
 
 
+def test_the_outcome_is_written_as_a_signed_report(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    var, out = demo
+    first, second, *_ = sorted(str(path) for path in out.glob("*.pdf"))
+    report = tmp_path / "laporan.pdf"
+    done = paraf(var, "verify", "--report", str(report), first)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (verdict,) = json.loads(paraf(var, "verify", str(report), "--json").stdout)
+    assert (verdict["registry"], verdict["indication"], verdict["signatures"][0]["level"]) == (
+        "unknown", "TOTAL-PASSED", "B-T")
+    for wrong in (("--report", str(report), first, second), ("--report", first, first)):
+        done = paraf(var, "verify", *wrong)
+        assert (done.returncode, "--report takes one file" in done.stderr) == (2, True)
+
+
 def test_the_audit_chain_is_intact_afterwards(demo: tuple[Path, Path]) -> None:
     done = paraf(demo[0], "audit", "verify")
     assert done.returncode == 0, done.stdout + done.stderr

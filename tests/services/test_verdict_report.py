@@ -127,7 +127,8 @@ def rendered(world: World, text: str) -> RenderedPdf:
 
 
 @pytest.mark.parametrize("odd", [
-    '#read("/etc/passwd") *tebal* $x$', "签名者 😀 \u0000\u202e\u00ad", "x" * 2000, "a\nb", "", "ﬁ \ufffe \ud7ff ҉ \u0301"])
+    '#read("/etc/passwd") *tebal* $x$',
+    "签名者 😀 \u0000\u202e\u00ad", "x" * 2000, "a\nb", "", "ﬁ \ufffe \ud7ff ҉ \u0301"])
 def test_names_of_strangers_are_only_text(world: World, odd: str) -> None:
     pdf = rendered(world, odd).pdf
     assert pdf.startswith(b"%PDF-")
