@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,19 @@ from urllib.parse import urlencode
 
 from certs.signers.csc_answers import TokenRefused, failure, read_object
 from certs.signers.csc_model import CscActivation, CscConfig, CscCredentialInfo, CscSad, read_credential
-from certs.signers.port import ActivationRefused, BackendError, BackendRefused, BackendUnavailable, OutcomeUnknown
+from certs.signers.port import (
+    ActivationRefused,
+    BackendError,
+    BackendRefused,
+    BackendUnavailable,
+    CallLog,
+    OutcomeUnknown,
+)
 
 _TOKEN_MARGIN = timedelta(seconds=30)
 _DEFAULT_LIFE = 3600  # seconds: what the specification says when a service does not
 _LONGEST = 86_400
+_READS = {"info", "credentials/list", "credentials/info"}
 _LOGGED = {"credentialID", "userID", "numSignatures", "hashes", "hashAlgorithmOID", "signAlgo", "operationMode",
            "authObjectID", "certificates", "onlyValid"}
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
@@ -35,7 +44,10 @@ class CscServiceInfo:
 
 @dataclass(frozen=True)
 class CscCall:
-    """One request; ``told`` is what the request log may know of it, ``secrets`` what must appear nowhere."""
+    """One request; ``told`` is what the request log may know of it, ``secrets`` what must appear nowhere.
+
+    ``reads_only`` is for calls that change nothing at the service.
+    """
 
     endpoint: str
     url: str
@@ -44,6 +56,7 @@ class CscCall:
     deadline: float
     told: dict[str, object]
     secrets: tuple[str, ...] = field(repr=False)
+    reads_only: bool
 
 
 class Transport(Protocol):
@@ -52,6 +65,20 @@ class Transport(Protocol):
     def post(self, call: CscCall) -> tuple[int, bytes]:
         """HTTP status and body. :raises BackendUnavailable: not sent. :raises OutcomeUnknown: left, unanswered"""
         ...
+
+    def logging_to(self, log: CallLog) -> Transport:
+        """The same transport, whose calls go to another request log."""
+        ...
+
+
+@dataclass
+class _Known:
+    """What is learnt of a service and good for all acts: the application's access token, and the methods."""
+
+    token: str = field(default="", repr=False)
+    until: datetime | None = None
+    methods: frozenset[str] | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 class CscClient:
@@ -65,9 +92,13 @@ class CscClient:
         self.config = config
         self._transport = transport
         self._clock = clock
-        self._token = ("", clock())
-        self._methods: frozenset[str] | None = None
-        self._lock = threading.Lock()
+        self._known = _Known()
+
+    def logging_to(self, log: CallLog) -> CscClient:
+        """The same client (connections, breaker, access token) with the request log of one act."""
+        twin = copy.copy(self)
+        twin._transport = self._transport.logging_to(log)
+        return twin
 
     def now(self) -> datetime:
         return self._clock()
@@ -162,9 +193,9 @@ class CscClient:
 
     # --- below: how calls are made -------------------------------------------------------------------
     def _known_methods(self) -> frozenset[str]:
-        if self._methods is None:
-            self._methods = self.service_info().methods
-        return self._methods
+        if self._known.methods is None:
+            self._known.methods = self.service_info().methods
+        return self._known.methods
 
     def _ensure_alive(self, sad: CscSad) -> None:
         if self._clock() >= sad.expires_at:
@@ -184,7 +215,8 @@ class CscClient:
         told = {name: value for name, value in body.items() if name in _LOGGED}
         deadline = self.config.sign_deadline if signs else self.config.deadline
         call = CscCall(method, f"{self.config.api_url}/{method}", json.dumps(body).encode(),
-                       {"Content-Type": _JSON, "Accept": _JSON, **bearer}, deadline, told, (*secrets, token))
+                       {"Content-Type": _JSON, "Accept": _JSON, **bearer}, deadline, told, (*secrets, token),
+                       reads_only=method in _READS)
         status, answer = self._ask(call, signs)
         if status == 204:
             return {}
@@ -210,21 +242,20 @@ class CscClient:
             raise error
         if not self.config.client_id:
             raise BackendRefused("the service refuses this application's token", error.backend_code)
-        with self._lock:  # the next act asks for a new one
-            if self._token[0] == token:
-                self._token = ("", self._clock())
+        with self._known.lock:  # the next act asks for a new one
+            if self._known.token == token:
+                self._known.token = ""
         raise BackendUnavailable("the service's access token was over", error.backend_code)
 
     def _access_token(self) -> str:
         """The bearer token, or an access token of the OAuth client (RFC 6749, 4.4), kept while it is good."""
         if self.config.bearer_token:
             return self.config.bearer_token
-        with self._lock:
-            token, until = self._token
-            if not token or self._clock() >= until:
-                token, until = self._new_token()
-                self._token = (token, until)
-            return token
+        known = self._known
+        with known.lock:
+            if not known.token or known.until is None or self._clock() >= known.until:
+                known.token, known.until = self._new_token()
+            return known.token
 
     def _new_token(self) -> tuple[str, datetime]:
         config = self.config
@@ -232,7 +263,8 @@ class CscClient:
                 "client_secret": config.client_secret}
         call = CscCall("oauth2/token", config.oauth_url, urlencode(form).encode(),
                        {"Content-Type": _FORM, "Accept": _JSON}, config.deadline,
-                       {"grant_type": "client_credentials", "client_id": config.client_id}, (config.client_secret,))
+                       {"grant_type": "client_credentials", "client_id": config.client_id}, (config.client_secret,),
+                       reads_only=True)
         status, answer = self._ask(call, signs=False)
         if status != 200:
             error = failure(status, answer, "", False, call.secrets)

@@ -1,40 +1,35 @@
-"""The transport of a CSC client: urllib3 with a pool, classified failures and the request log."""
+"""The transport of a CSC client: the shared caller, with what a CSC service's answers may leave in the request log."""
 
 from __future__ import annotations
 
-import time
-
-import urllib3
+from functools import partial
 
 from certs.signers.csc_answers import loggable
 from certs.signers.csc_client import CscCall
 from certs.signers.csc_model import CscConfig
-from certs.signers.port import BackendUnavailable, CallLog, CallRecord, OutcomeUnknown
+from certs.signers.http import HttpCall, HttpCaller, HttpConfig
+from certs.signers.port import CallLog
+
+_LARGEST_ANSWER = 4 * 1024 * 1024
 
 
 class CscTransport:
-    """urllib3 with a pool."""
+    """One for a service and the life of the process: its connections and circuit breaker serve all threads."""
 
     def __init__(self, config: CscConfig, log: CallLog) -> None:
-        self._log = log
-        self._connect = config.connect_timeout
-        self._pool = urllib3.PoolManager(ca_certs=config.ca_bundle or None)
+        http = HttpConfig(connect_timeout=config.connect_timeout, deadline=config.deadline,
+                          ca_bundle=config.ca_bundle, max_answer=_LARGEST_ANSWER)
+        self._caller = HttpCaller("csc", http, log)
+
+    def logging_to(self, log: CallLog) -> CscTransport:
+        """The same connections and breaker, with another request log."""
+        twin = object.__new__(CscTransport)
+        twin._caller = self._caller.logging_to(log)
+        return twin
 
     def post(self, call: CscCall) -> tuple[int, bytes]:
-        begun = time.monotonic()
-        status, body, outcome = 0, b"", "not_sent"
-        try:
-            response = self._pool.request(
-                "POST", call.url, body=call.body, headers=dict(call.headers), retries=False, redirect=False,
-                timeout=urllib3.Timeout(connect=self._connect, total=call.deadline))
-            status, body, outcome = response.status, response.data, "answered"
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise BackendUnavailable("not reached") from error
-        except urllib3.exceptions.HTTPError as error:
-            outcome = "unknown"
-            raise OutcomeUnknown("no whole answer") from error
-        else:
-            return status, body
-        finally:
-            self._log.record(CallRecord("csc", call.endpoint, status, int((time.monotonic() - begun) * 1000), outcome,
-                                        call.told, loggable(body, call.secrets)))
+        """As :class:`certs.signers.csc_client.Transport` promises."""
+        answer = self._caller.call(HttpCall(
+            call.endpoint, "POST", call.url, call.headers, call.body, deadline=call.deadline, safe=call.reads_only,
+            told=call.told, secrets=call.secrets, describe=partial(loggable, secrets=call.secrets)))
+        return answer.status, answer.body

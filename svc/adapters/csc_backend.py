@@ -7,21 +7,29 @@ from cryptography import x509
 from certs import pades
 from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscSigner
 from certs.signers.csc_http import CscTransport
-from certs.signers.port import CallLog, DocumentSigner
+from certs.signers.port import CallLog, CallRecord, DocumentSigner
 from certs.tsa import TimeStampService
 from svc.ports import Activation, Clock, KeyElsewhere
 from svc.settings import Settings
+
+
+class _NoLog:
+    """Of the shared client itself, which makes no calls: each act's does, with its own log."""
+
+    def record(self, call: CallRecord) -> None:
+        """Nothing."""
 
 
 class CscBackend:
     """Credentials are named by ``credential_id`` in their config."""
 
     def __init__(self, settings: Settings, tsa: TimeStampService, clock: Clock) -> None:
-        self._config = CscConfig(
+        config = CscConfig(
             settings.csc_url, bearer_token=settings.csc_token.get_secret_value(), client_id=settings.csc_client_id,
             client_secret=settings.csc_client_secret.get_secret_value(), ca_bundle=settings.backend_ca_file)
+        # One for all acts, so that breaker, connections and access token are shared; each act brings its own log.
+        self._client = CscClient(config, CscTransport(config, _NoLog()), clock.now)
         self._tsa = tsa
-        self._clock = clock
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         client, info = self._credential(key, log)
@@ -37,12 +45,9 @@ class CscBackend:
         return None
 
     def look_up(self, remote_id: str, log: CallLog) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
-        info = self._client(log).credential(remote_id)
+        info = self._client.logging_to(log).credential(remote_id)
         return info.certificate, tuple(info.chain)
 
     def _credential(self, key: KeyElsewhere, log: CallLog) -> tuple[CscClient, CscCredentialInfo]:
-        client = self._client(log)
+        client = self._client.logging_to(log)
         return client, client.credential(str(key.config["credential_id"]))
-
-    def _client(self, log: CallLog) -> CscClient:
-        return CscClient(self._config, CscTransport(self._config, log), self._clock.now)

@@ -25,7 +25,7 @@ from certs.signers.port import (
 from certs.validation import validate_pdf
 from svc.simulators.csc_faults import Fault, FaultKind
 from tests.support.clock import FrozenClock
-from tests.support.csc import PIN, CscKeys, CscWorld, csc_world, make_keys, page
+from tests.support.csc import PIN, CscKeys, CscWorld, KeepingLog, csc_world, make_keys, page
 from tests.support.cutting_proxy import Cut, cutting_proxy
 
 SIGN, AUTHORIZE = "signatures/signHash", "credentials/authorize"
@@ -401,6 +401,27 @@ def test_a_service_that_is_not_there(world: CscWorld) -> None:
     world.simulator.stop()
     with pytest.raises(BackendUnavailable):
         world.client(config).credential("pin")
+
+
+def test_a_service_that_keeps_failing_is_left_alone(world: CscWorld) -> None:
+    client = world.client()
+    client.credentials()
+    world.simulator.faults.add(Fault(FaultKind.STATUS_BEFORE, "credentials/list", status=503), times=9)
+    for _ in range(6):
+        with pytest.raises(BackendUnavailable):
+            client.credentials()
+    assert [(call.status, call.outcome) for call in world.log.of("credentials/list")[1:]] == [
+        (503, "answered")] * 5 + [(0, "not_sent")]
+
+
+def test_each_act_has_its_log_and_all_share_the_access_token(world: CscWorld) -> None:
+    first, second = KeepingLog(), KeepingLog()
+    client = world.client()
+    client.logging_to(first).credentials()
+    client.logging_to(second).credentials()
+    assert first.endpoints == ["oauth2/token", "credentials/list"]
+    assert second.endpoints == ["credentials/list"]
+    assert world.log.calls == []
 
 
 @pytest.mark.parametrize("cut", list(Cut))
