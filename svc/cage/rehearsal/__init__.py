@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from certs import eager
 from svc.cage.protocol import DrawFirstPage, DrawPage, Inspect, Validate
 from svc.cage.tasks import perform
 from svc.cage.trust_blob import read_trust
@@ -16,6 +17,7 @@ _MAX_BYTES, _MAX_PAGES, _DPI = 1024 * 1024, 10, 96
 
 def rehearse() -> bool:
     """Do every kind of task a few times; whether the signature passes, as it must."""
+    eager.load_all()
     folder = Path(__file__).parent
     pdf, trust = (folder / "signed.pdf").read_bytes(), read_trust((folder / "trust.bin").read_bytes())
     now = datetime.fromisoformat(json.loads((folder / "plan.json").read_text("utf-8"))["now"])
