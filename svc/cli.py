@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from svc.commands import archive, audit, decrees, keys, operate, pki, routes, signer, simulator, verify
+from svc.commands import archive, audit, decrees, keys, operate, pki, routes, signer, simulator, trust, verify
 from svc.errors import AppError
 from svc.settings import SettingsError
 
@@ -22,7 +22,7 @@ def cli() -> None:
     """
 
 
-for module in (archive, operate, decrees, verify, audit, routes, keys, pki, signer, simulator):
+for module in (archive, operate, decrees, verify, audit, routes, keys, pki, signer, simulator, trust):
     module.register(cli)
 
 

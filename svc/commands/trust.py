@@ -1,0 +1,89 @@
+"""``paraf trust``: whose certificates are believed, and what they say of revocation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from svc.bootstrap import prepare
+from svc.deps import Deps
+from svc.services import anchors, revocation_fetch
+from svc.settings import Settings
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_PURPOSE = click.Choice(anchors.PURPOSES)
+
+
+def register(group: click.Group) -> None:
+    """Add this group to the command."""
+    group.add_command(trust)
+
+
+@click.group()
+def trust() -> None:
+    """Authorities of others: candidates until their fingerprint is confirmed, each for one purpose."""
+
+
+@trust.command()
+@click.argument("file", type=_FILE)
+@click.option("--purpose", type=_PURPOSE, required=True, help="What it is to be trusted for.")
+@click.option("--source", default="", help="Where it comes from (default: the file's name).")
+def add(file: Path, purpose: str, source: str) -> None:
+    """Put CA certificates (PEM or DER) on the list as candidates."""
+    _show(anchors.add(_deps(), None, file.read_bytes(), purpose, source or file.name))
+
+
+@trust.command()
+@click.argument("pdf", type=_FILE)
+def candidates(pdf: Path) -> None:
+    """Put the CA certificates that a signed PDF carries on the list as candidates. It trusts none of them."""
+    _show(anchors.offer_from(_deps(), None, pdf.read_bytes(), pdf.name))
+
+
+@trust.command("list")
+def list_command() -> None:
+    """All certificates with status, purpose and SHA-256 fingerprint."""
+    _show(anchors.list_all(_deps(), None))
+
+
+@trust.command()
+@click.argument("fingerprint")
+@click.option("--purpose", type=_PURPOSE, default=None, help="Which entry, where there are several.")
+def confirm(fingerprint: str, purpose: str | None) -> None:
+    """Trust a candidate. FINGERPRINT is the one its authority publishes, or at least its last 16 digits."""
+    deps = _deps()
+    found = anchors.find(deps, None, fingerprint, purpose or "")
+    _show([anchors.confirm(deps, None, found.public_id, fingerprint)])
+
+
+@trust.command()
+@click.argument("fingerprint")
+@click.option("--purpose", type=_PURPOSE, default=None, help="Which entry, where there are several.")
+def withdraw(fingerprint: str, purpose: str | None) -> None:
+    """Trust a certificate no longer."""
+    deps = _deps()
+    found = anchors.find(deps, None, fingerprint, purpose or "")
+    _show([anchors.withdraw(deps, None, found.public_id)])
+
+
+@trust.command()
+def fetch() -> None:
+    """Fetch revocation lists of the confirmed authorities now. Exit code 1 if one was not to be had."""
+    report = revocation_fetch.refresh(_deps())
+    click.echo(f"{report.new} new, {report.known} known, {len(report.failed)} failed")
+    for line in report.failed:
+        click.echo(f"  {line}", err=True)
+    sys.exit(1 if report.failed else 0)
+
+
+def _deps() -> Deps:
+    return prepare(Settings.from_env()).deps
+
+
+def _show(found: Iterable[anchors.AnchorView]) -> None:
+    for one in found:
+        click.echo(f"{one.status:9}  {one.purpose:12}  until {one.valid_to:%Y-%m-%d}  {one.subject}")
+        click.echo(f"           {one.fingerprint}  ({one.source})")
