@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from certs.signers.bsre_model import text_of
+from certs.signers.bsre_model import STATUSES, text_of
 from certs.signers.http import HttpAnswer
 from certs.signers.port import (
     ActivationRefused,
@@ -46,7 +46,6 @@ class BsreError(StrEnum):
 _BY_NUMBER = {"2031": BsreError.PASSPHRASE_WRONG, "2011": BsreError.SIGNER_NOT_REGISTERED,
               "2021": BsreError.CERT_NOT_ACTIVE}
 _OVER = ("expired", "kadaluarsa", "kedaluwarsa", "kadaluwarsa")
-_STATUSES = {BsreError.SIGNER_NOT_REGISTERED: "NOT_REGISTERED", BsreError.CERT_NOT_ACTIVE: "EXPIRED"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,11 @@ def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), refe
             return ActivationRefused(told, "passphrase", code)
         case BsreError.TOTP_WRONG | BsreError.TOTP_EXPIRED:
             return ActivationRefused(told, "totp", code)
-        case BsreError.SIGNER_NOT_REGISTERED | BsreError.CERT_NOT_ACTIVE:
-            return SignerNotReady(told, _STATUSES[refusal.kind], code)
+        case BsreError.SIGNER_NOT_REGISTERED:
+            return SignerNotReady(told, "NOT_REGISTERED", code)
+        case BsreError.CERT_NOT_ACTIVE:
+            words = re.findall(r"[A-Z_]{3,}", refusal.text)
+            return SignerNotReady(told, next((one for one in words if one in STATUSES), "EXPIRED"), code)
         case BsreError.GATEWAY_DOWN:
             if signs and answer.status >= 500 and _FAILED not in refusal.text.lower():
                 return OutcomeUnknown(told, reference, code)

@@ -130,7 +130,7 @@ class BsreUserStatus:
 
     @property
     def can_sign(self) -> bool:
-        return self.status == READY or self.code == REGISTERED_CODE
+        return self.status == READY
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from svc.commands.simulator_bsre import bsre
 from svc.commands.simulator_csc import csc
 
 
@@ -17,4 +18,5 @@ def simulator() -> None:
     """Simulated signing services. What they sign proves nothing."""
 
 
+simulator.add_command(bsre)
 simulator.add_command(csc)

@@ -8,16 +8,13 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import TracebackType
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Flask, Response, jsonify, request
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from certs.ca import (
     DevelopmentPki,
@@ -28,6 +25,7 @@ from certs.ca import (
 )
 from svc.simulators.csc_faults import Fault, FaultKind, FaultPlan
 from svc.simulators.csc_vault import Credential, CscRefusal, CscVault, SigningKey, read_base64
+from svc.simulators.serving import LocalServer
 
 METHODS = ("oauth2/token", "credentials/list", "credentials/info", "credentials/authorize", "credentials/getChallenge",
            "credentials/sendOTP", "credentials/extendTransaction", "signatures/signHash")
@@ -271,12 +269,7 @@ def _plan(faults: FaultPlan) -> Response:
     return Response(status=204)
 
 
-class _QuietHandler(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:
-        """Nothing: what is worth saying is said by ``announce``."""
-
-
-class CscSimulator:
+class CscSimulator(LocalServer):
     """The service, listening from construction to :meth:`stop`; ``port`` 0 takes a free one."""
 
     def __init__(self, vault: CscVault, access: CscAccess | None = None, host: str = "127.0.0.1",
@@ -284,20 +277,4 @@ class CscSimulator:
         self.vault = vault
         self.access = access or CscAccess()
         self.faults = FaultPlan()
-        app = create_app(vault, self.access, self.faults)
-        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        self.base_url = f"http://{host}:{self._server.port}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> CscSimulator:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.stop()
+        super().__init__(create_app(vault, self.access, self.faults), host, port)

@@ -1,4 +1,4 @@
-"""Failures on demand for the CSC simulator: each planned fault strikes one call of one method."""
+"""Failures on demand for the simulators: each planned fault strikes one call of one method."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """``endpoint`` is a method's name (``signatures/signHash``); ``seconds`` is for delays, ``status`` for answers."""
+    """``endpoint`` is a method's name (``signatures/signHash``, ``api/sign/pdf``).
+    ``seconds`` is for delays, ``status`` for answers."""
 
     kind: FaultKind
     endpoint: str
@@ -67,13 +68,14 @@ class FaultPlan:
         if fault.kind is FaultKind.DROP_BEFORE:
             return _hang_up()
         if fault.kind is FaultKind.STATUS_BEFORE:
+            request.get_data()  # a connection closed on unread data is reset, and the answer with it
             return Response("<html>fault</html>", fault.status)
         done = work()
         if fault.kind is FaultKind.DROP_AFTER:
             return _hang_up()
         if fault.kind is FaultKind.STATUS_AFTER:
             return Response("<html>fault</html>", fault.status)
-        return _truncated(done.get_data())
+        return _truncated(done)
 
 
 def _connection() -> socket.socket:
@@ -88,11 +90,14 @@ def _hang_up() -> Response:
     return Response(status=204)  # written to nobody
 
 
-def _truncated(whole: bytes) -> Response:
+def _truncated(done: Response) -> Response:
+    """The whole head, which tells the whole length, and half the body."""
     connection = _connection()
+    whole = done.get_data()
 
     def half() -> Iterator[bytes]:
         yield whole[: len(whole) // 2]
         connection.shutdown(socket.SHUT_RDWR)
 
-    return Response(half(), 200, {"Content-Length": str(len(whole)), "Content-Type": "application/json"})
+    headers = dict(done.headers) | {"Content-Length": str(len(whole))}
+    return Response(half(), done.status_code, headers)

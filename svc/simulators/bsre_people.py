@@ -1,0 +1,72 @@
+"""Who the simulated e-Sign Client Service knows, with their certificates; all fictional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from certs.ca import (
+    DevelopmentPki,
+    SignerSubject,
+    create_development_pki,
+    generate_signer_key,
+    issue_signer_certificate,
+)
+from certs.legacy_cms import LegacyKey
+
+ORGANISATION = "Simulasi BSrE Nusa Mandala"
+# Every status that the service knows, each with somebody who has it.
+STATUSES = ("ISSUE", "EXPIRED", "RENEW", "WAITING_FOR_VERIFICATION", "NEW", "NO_CERTIFICATE", "SUSPEND", "REVOKE")
+DEFAULT_PASSPHRASE = "sandi-simulasi"  # noqa: S105 - fictional, and shown at the start
+SEAL_ID = "SEGEL-SIMULASI-01"
+
+
+@dataclass
+class SimulatedUser:
+    """A user of the service: a person by NIK and e-mail address, or an agency's seal by its subscriber id."""
+
+    nik: str
+    email: str
+    name: str
+    passphrase: str = field(repr=False)
+    status: str = "ISSUE"
+    key: LegacyKey | None = field(default=None, repr=False)
+    wrong_tries: int = 0
+
+
+def simulated_authority(now: datetime) -> DevelopmentPki:
+    """The authority behind the simulator, made anew at each start; its name says simulation."""
+    return create_development_pki(ORGANISATION, now - timedelta(minutes=10))
+
+
+def issue_key(pki: DevelopmentPki, name: str, now: datetime, key: rsa.RSAPrivateKey | None = None) -> LegacyKey:
+    """A certificate of the simulated authority; a new RSA key unless one is given."""
+    key = key or generate_signer_key()
+    certificate = issue_signer_certificate(
+        pki.issuing, SignerSubject(name, ORGANISATION), key.public_key(), now - timedelta(minutes=5))
+    return LegacyKey(certificate, key, pki.issuing.certificate)
+
+
+def default_users(pki: DevelopmentPki, now: datetime, passphrase: str = DEFAULT_PASSPHRASE,
+                  key: rsa.RSAPrivateKey | None = None) -> tuple[SimulatedUser, ...]:
+    """Two who can sign, and one for each status that cannot. NIK begin with 00, which no region has.
+
+    :param key: one key for all, since making keys is slow; a new one for each who can sign otherwise
+    """
+    users = [
+        SimulatedUser(f"000000000000000{number}", f"{word}@simulasi.invalid", name, passphrase,
+                      key=issue_key(pki, name, now, key))
+        for number, word, name in ((1, "pertama", "Pejabat Simulasi Pertama"), (2, "kedua", "Pejabat Simulasi Kedua"))]
+    for number, status in enumerate(STATUSES[1:], start=11):
+        word = status.lower().replace("_", "-")
+        users.append(SimulatedUser(f"00000000000000{number}", f"{word}@simulasi.invalid",
+                                   f"Pejabat Simulasi {status}", passphrase, status))
+    return tuple(users)
+
+
+def default_seal(pki: DevelopmentPki, now: datetime, key: rsa.RSAPrivateKey | None = None) -> SimulatedUser:
+    """The agency's electronic seal."""
+    name = "Segel Simulasi Nusa Mandala"
+    return SimulatedUser("", "segel@simulasi.invalid", name, "", key=issue_key(pki, name, now, key))
