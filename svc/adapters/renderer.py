@@ -43,6 +43,7 @@ _MAX_STAMPED_PAGES: Final = 2000
 _QR_MASK: Final = 3
 # What the report's font surely has: certificates of strangers may hold anything, PDF/A no missing glyph.
 _NO_GLYPH: Final = re.compile(r"[^\n -~\u00a0-\u00ac\u00ae-\u017f\u0391-\u03a1\u03a3-\u03c9\u0410-\u044f–—‘’“”•…]")
+_FITS: Final = re.compile(r"[0-9a-f]{1,64}|https?://[a-z0-9.:-]{1,40}/v/[\w-]{22}")
 _LONG_WORD: Final = re.compile(r"[^\s\u200b]{32,}")
 
 
@@ -84,7 +85,7 @@ class TypstRenderer:
             raise RenderFailed("the uploaded PDF cannot be read", detail=str(error)) from error
 
     def report(self, request: ReportRequest) -> RenderedPdf:
-        data = _let_break(_show_plainly(asdict(request) | {"created_at": ""}))
+        data = _show_plainly(asdict(request) | {"created_at": ""})
         try:
             # A report is rare, and what strangers wrote stays in no compiler that is used again.
             compiler = typst.Compiler(
@@ -209,9 +210,10 @@ def _let_break(value: Any) -> Any:
 
 
 def _show_plainly(value: Any) -> Any:
-    """Replace what the font may lack."""
+    """Replace what the font may lack, and let long words break: all but digests and addresses, which people copy."""
     if isinstance(value, str):
-        return _NO_GLYPH.sub("?", value)
+        shown = _NO_GLYPH.sub("?", value)
+        return _LONG_WORD.sub(lambda word: word[0] if _FITS.fullmatch(word[0]) else "\u200b".join(word[0]), shown)
     if isinstance(value, Mapping):
         return {key: _show_plainly(item) for key, item in value.items()}
     return [_show_plainly(item) for item in value]

@@ -66,6 +66,15 @@ def test_the_report_on_a_decree_says_what_the_page_says_and_is_signed(issued: tu
                "seluruh berkas", f"/v/{view.verify_code}")
 
 
+def test_digest_and_address_can_be_copied(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    view = world.view(decree_id)
+    report = verdict_report.for_code(world.deps, view.verify_code)
+    text = pypdfium2.PdfDocument(report.pdf)[0].get_textpage().get_text_bounded()
+    assert (view.pdf_sha256 or "?") in text
+    assert f"{world.deps.settings.base_url}/v/{view.verify_code}" in text
+
+
 def test_it_is_tagged_pdf_a(issued: tuple[World, str]) -> None:
     world, decree_id = issued
     report = verdict_report.for_upload(world.deps, pdf_of(world, decree_id))
