@@ -19,6 +19,7 @@ from svc.models import RevocationData, TrustAnchor
 
 _PER_SOURCE = 3  # the newest, and some before it that may speak of earlier moments
 _MOST = 300
+_MOST_BYTES = 24 * 1024 * 1024  # all of it goes to the cage in one frame
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,22 @@ def _read(session: Session) -> ConfirmedTrust:
 
 
 def _newest(session: Session) -> list[RevocationData]:
-    """The latest three of each source (an authority may publish several lists)."""
-    counts: Counter[tuple[str, str, str, str]] = Counter()
-    chosen: list[int] = []
+    """The latest three of each source (an authority may publish several lists), the latest ones first in line."""
+    ranks: Counter[tuple[str, str, str, str]] = Counter()
+    ranked: list[tuple[int, int, int]] = []
     heads = session.execute(
         select(RevocationData.id, RevocationData.kind, RevocationData.issuer, RevocationData.serial,
-               RevocationData.url).order_by(RevocationData.issued_at.desc(), RevocationData.id.desc()))
-    for row_id, kind, issuer, serial, url in heads:
+               RevocationData.url, func.length(RevocationData.der))
+        .order_by(RevocationData.issued_at.desc(), RevocationData.id.desc()))
+    for row_id, kind, issuer, serial, url, size in heads:
         source = (kind, issuer, serial or "", url)
-        counts[source] += 1
-        if counts[source] <= _PER_SOURCE and len(chosen) < _MOST:
+        ranks[source] += 1
+        if ranks[source] <= _PER_SOURCE:
+            ranked.append((ranks[source], row_id, size))
+    chosen, left = [], _MOST_BYTES
+    for _rank, row_id, size in sorted(ranked, key=lambda one: one[0])[:_MOST]:
+        if size <= left:
             chosen.append(row_id)
+            left -= size
     return list(session.scalars(
         select(RevocationData).where(RevocationData.id.in_(chosen)).order_by(RevocationData.issued_at.desc())))

@@ -34,6 +34,7 @@ from svc.deps import build_revocation
 from svc.errors import Forbidden, InvalidInput, NotFound
 from svc.models import ArchivedDocument, AuditEvent, Preservation, RevocationData, TrustAnchor
 from svc.services import anchors, archive, preservation, revocation_fetch
+from svc.services.confirmed_trust import confirmed_trust
 from svc.services.examination import judge
 from tests.support.clock import TUESDAY_MORNING, FrozenClock
 from tests.support.web_folder import WebFolder, web_folder
@@ -251,6 +252,28 @@ def test_the_job_fetches_anew_and_a_revocation_becomes_known(online: World, fore
                                          x509.ReasonFlags.key_compromise),), clock.now(), NOW + timedelta(days=2))
     assert revocation_fetch.fetch_for(deps, foreign.pdf).new == 1
     assert not judge(deps, foreign.pdf).passed
+
+
+def test_the_latest_lists_are_used_and_never_more_than_the_cage_takes(
+    online: World, foreign: Foreign, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted(online, foreign.root, "both")
+    for hours in range(5):
+        clock.at = NOW + timedelta(hours=hours)
+        foreign.folder.files["/issuing.crl"] = build_crl(foreign.pki.issuing, (), clock.at, NOW + timedelta(days=1))
+        revocation_fetch.fetch_for(online.deps, foreign.pdf)
+    assert len(kept(online)) == 6
+    lists = [x509.load_der_x509_crl(der) for der in confirmed_trust(online.deps).crls]
+    times = [one.last_update_utc for one in lists if one.issuer == foreign.pki.issuing.certificate.subject]
+    assert times == [NOW + timedelta(hours=hours) for hours in (4, 3, 2)]
+    monkeypatch.setattr("svc.services.confirmed_trust._MOST_BYTES", sum(
+        len(one.der) for one in kept(online) if one.issued_at in {times[0], kept(online)[0].issued_at}))
+    revocation_fetch.refresh(online.deps)
+    foreign.folder.files["/issuing.crl"] = build_crl(foreign.pki.issuing, (), NOW + timedelta(hours=4, minutes=1),
+                                                     NOW + timedelta(days=1))
+    revocation_fetch.fetch_for(online.deps, foreign.pdf)
+    assert len(confirmed_trust(online.deps).crls) == 2  # the newest of each
+    assert judge(online.deps, foreign.pdf).passed
 
 
 def test_preservation_fetches_what_it_lacks(online: World, foreign: Foreign) -> None:
