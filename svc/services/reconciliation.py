@@ -98,7 +98,9 @@ def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
 
     :raises NotFound: no such act. :raises Forbidden: not the actor's own
     """
-    _own(deps, actor, attempt_id)
+    attempt = _own(deps, actor, attempt_id)
+    if _is_under_way(deps, attempt):
+        return "waiting"
     return _settle_apart(deps, attempt_id)
 
 
@@ -109,15 +111,20 @@ def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
     :raises NotFound: :raises Forbidden: as for reconcile. :raises Conflict: its outcome is known by now
     """
     attempt = _own(deps, actor, attempt_id)
-    if _settle_apart(deps, attempt_id) == "finished":
-        raise Conflict("Tanda tangan ini ternyata sudah ada dan sudah dicatat.")
     if attempt.state != "unknown":
         raise Conflict("Tindakan ini sudah selesai atau masih berjalan; muat ulang halaman ini.")
+    if _settle_apart(deps, attempt_id) == "finished":
+        raise Conflict("Tanda tangan ini ternyata sudah ada dan sudah dicatat.")
     with deps.db.unit_of_work() as session:
         decree = session.scalars(select(Decree).where(Decree.id == attempt.decree_id).with_for_update()).one()
         record_decree(session, decree, "signing_abandoned", AuditActor.of(actor), deps.clock.now(),
                       {"attempt": attempt_id})
     steps.release(deps, attempt_id, "abandoned")
+
+
+def _is_under_way(deps: Deps, attempt: SigningAttempt) -> bool:
+    """Whether another process may be at it just now: what it makes must not be taken from under it."""
+    return attempt.state == "claimed" and attempt.claimed_at > deps.clock.now() - MINIMUM_AGE
 
 
 def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:
