@@ -94,6 +94,8 @@ def _nowhere(judge: JavaJudge, work: Path, pdf: bytes, trust: TrustStore, clock:
 
 
 def _passes_at_dss(judge: JavaJudge, path: Path, trust: Path, clock: FrozenClock) -> bool:
+    """A page painted over by an update is TOTAL-PASSED under EU DSS's default policy, but it tells that it found
+    modifications behind the signature; that counts as a refusal here, since we refuse for the same."""
     try:
         judged = judge.dss(path, trust, clock.now())
     except JudgeFailed:
