@@ -111,9 +111,9 @@ class CscSigner:
 
     def _sign_member(self, meeting: _Meeting, place: int, pdf: bytes, request: SignRequest,
                      tsa: TimeStampService | None) -> SignedDocument:
-        remote = _RemoteSigner(self._client.config, self._info, lambda digest: meeting.sign(place, digest))
-        member = _Member(self.certificate, self.chain, self.digest_algorithm, remote, self.cms_size)
         try:
+            remote = _RemoteSigner(self._client.config, self._info, lambda digest: meeting.sign(place, digest))
+            member = _Member(self.certificate, self.chain, self.digest_algorithm, remote, self.cms_size)
             return sign_pdf(pdf, request, member, tsa)
         except BaseException as error:  # whatever it is, the others must not wait for this one
             meeting.leave(error)

@@ -18,6 +18,10 @@ from certs.signers.port import (
 _WRONG_FACTOR = {"invalid_pin": "pin", "invalid_otp": "totp", "invalid_authentication_data": ""}
 _TOKEN_WORDS = {"invalid_token", "expired_token"}
 _BUSY = {429, 503}
+_VOCABULARY = {  # CSC API v2, table 3 and 11.6 to 11.10: these words are nobody's secret
+    *_WRONG_FACTOR, *_TOKEN_WORDS, "invalid_request", "unauthorized_client", "access_denied", "invalid_scope",
+    "unsupported_response_type", "server_error", "temporarily_unavailable",
+}
 _NOT_READY = {  # words in error_description, since the specification gives all of them the code invalid_request
     "credential locked": "locked", "disabled": "disabled", "certificate is expired": "expired",
     "certificate is revoked": "revoked", "certificate is suspended": "suspended", "expired credential": "expired",
@@ -46,25 +50,26 @@ def failure(status: int, body: bytes, factor: str, signs: bool, secrets: Iterabl
     call in which the key is used, where a broken server may have done its work; ``secrets`` never appear in the text.
     """
     answer = read_object(body)
-    word = _clean(str(answer.get("error", "")), secrets)
-    told = _clean(str(answer.get("error_description", "")), secrets)
-    text = f"the signing service answered {status}" + (f": {told or word}" if told or word else "")
-    if status in _BUSY or word == "temporarily_unavailable":
-        return BackendUnavailable(text, word or str(status))
-    if status == 401 or word in _TOKEN_WORDS:
-        return TokenRefused(text, word or str(status))
+    raw, said = str(answer.get("error", "")), str(answer.get("error_description", ""))
+    told = _clean(said, secrets) or _clean(raw, secrets)
+    text = f"the signing service answered {status}" + (f": {told}" if told else "")
+    word = (raw if raw in _VOCABULARY else _clean(raw, secrets)) or str(status)
+    if status in _BUSY or raw == "temporarily_unavailable":
+        return BackendUnavailable(text, word)
+    if status == 401 or raw in _TOKEN_WORDS:
+        return TokenRefused(text, word)
     if status >= 500 and status != 501:
-        return OutcomeUnknown(text, "", word or str(status)) if signs else BackendUnavailable(text, word or str(status))
-    return _refusal(text, word or str(status), told.lower(), factor)
+        return OutcomeUnknown(text, "", word) if signs else BackendUnavailable(text, word)
+    return _refusal(text, word, said.lower(), factor)
 
 
-def _refusal(text: str, word: str, told: str, factor: str) -> BackendError:
+def _refusal(text: str, word: str, said: str, factor: str) -> BackendError:
     if word in _WRONG_FACTOR:
         return ActivationRefused(text, _WRONG_FACTOR[word] or factor, word)
     for words, status in _NOT_READY.items():
-        if words in told:
+        if words in said:
             return SignerNotReady(text, status, word)
-    if "sad" in told.replace(".", " ").split() and not told.startswith("missing"):
+    if "sad" in said.replace(".", " ").split() and not said.startswith("missing"):
         return ActivationRefused(text, "sad", word)
     return BackendRefused(text, word)
 

@@ -6,9 +6,13 @@ import base64
 import hashlib
 import http.client
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -196,6 +200,7 @@ def test_a_credential_of_level_two_wants_the_hashes(api: Api, world: CscWorld) -
 def test_a_transaction_is_extended_until_its_signatures_are_made(api: Api, world: CscWorld) -> None:
     first = api.sad("pin", [ONE], count=2)
     signatures(api.sign("pin", first, [ONE]))
+    assert api.sign("pin", first, [ONE]).complaint[2] == "Invalid parameter SAD"  # one is left, but not under this SAD
     body: dict[str, object] = {"credentialID": "pin", "hashes": [b64(TWO)], "hashAlgorithmOID": SHA256}
     extended = api.call("credentials/extendTransaction", body | {"SAD": first})
     second = str(extended.body["SAD"])
@@ -292,3 +297,25 @@ def test_errors_are_answered_on_demand(api: Api, world: CscWorld, kind: str, mad
     assert api.sign("pin", sad, [ONE]).status == 502
     assert len(world.vault.made) == made
     assert api.post("/simulator/faults", b"{}", {"Content-Type": "application/json"}).status == 400
+
+
+def test_operators_start_it_by_the_command(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARAF_")}
+    command = [sys.executable, "-m", "svc.cli", "simulator", "csc", "--port", "0", "--trust-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
+        try:
+            assert running.stdout is not None
+            told = [running.stdout.readline() for _ in range(6)]
+            address = told[0].split()[3].rstrip(";")
+            connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+            connection.request("POST", "/csc/v2/credentials/list", b"{}", {
+                "Content-Type": "application/json", "Authorization": f"Bearer {told[1].split()[-1]}"})
+            listed = json.loads(connection.getresponse().read())
+            connection.close()
+        finally:
+            running.terminate()
+    assert listed == {"credentialIDs": ["SIM-P256", "SIM-PIN", "SIM-PIN-OTP"]}
+    assert [line.split()[1].rstrip(":") for line in told[3:]] == ["SIM-PIN", "SIM-PIN-OTP", "SIM-P256"]
+    root = x509.load_pem_x509_certificate((tmp_path / "simulasi-csc.pem").read_bytes())
+    assert "Simulasi" in root.subject.rfc4514_string()
+    assert len(list(tmp_path.glob("*.crl"))) == 2

@@ -15,6 +15,7 @@ from certs.errors import DocumentUnsignable, LevelUnsupported, SigningError, Tim
 from certs.pades import Level, SignedDocument, lift
 from certs.signers import csc
 from certs.signers.csc import CscActivation, CscConfig, CscSigner
+from certs.signers.csc_answers import failure, loggable
 from certs.signers.port import (
     ActivationRefused,
     BackendRefused,
@@ -356,10 +357,11 @@ def test_higher_levels_are_not_made_here(world: CscWorld, pdf: bytes) -> None:
 def test_before_signing_every_failure_means_not_signed(
     world: CscWorld, pdf: bytes, kind: FaultKind, endpoint: str
 ) -> None:
-    made = None if endpoint == "credentials/info" else signer(world, config=replace(world.config(), deadline=0.4))
-    world.simulator.faults.add(Fault(kind, endpoint, seconds=0.8, status=500))
+    info = world.client().credential("pin")
+    hasty = world.client(replace(world.config(), deadline=0.5))
+    world.simulator.faults.add(Fault(kind, endpoint, seconds=1.0, status=500))
     with pytest.raises(BackendUnavailable):
-        sign(world, pdf, made or signer(world, config=replace(world.config(), deadline=0.4)))
+        sign(world, pdf, CscSigner(hasty, info if endpoint == AUTHORIZE else hasty.credential("pin"), TYPED))
     assert world.vault.made == []
     assert SIGN not in world.log.endpoints
 
@@ -466,3 +468,20 @@ def test_nothing_secret_is_printed_or_logged(
     assert last.answer == {"error": "invalid_authentication_data",
                            "error_description": "The authentication data is invalid"}
     assert (last.status, last.outcome) == (400, "answered")
+
+
+def test_a_service_that_echoes_what_was_typed_gives_nothing_away() -> None:
+    body = b'{"error": "invalid_pin", "error_description": "PIN 314159 is wrong, try again", "SAD": "s-a-d"}'
+    error = failure(400, body, "pin", False, ("314159", ""))
+    assert isinstance(error, ActivationRefused)
+    assert str(error) == "the signing service answered 400: PIN *** is wrong, try again"
+    assert loggable(body, ("314159",)) == {
+        "error": "invalid_pin", "error_description": "PIN *** is wrong, try again"}
+
+
+def test_what_a_client_passes_on_is_blotted_out_of_errors(world: CscWorld, pdf: bytes) -> None:
+    """A PIN that is a word of the service's own answer shows that the client hands over what to blot out."""
+    act = signer(world, typed=CscActivation("authentication"))
+    with pytest.raises(ActivationRefused) as caught:
+        sign(world, pdf, act)
+    assert str(caught.value) == "the signing service answered 400: The *** data is invalid"
