@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 
+import pikepdf
 import typst
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -31,6 +34,9 @@ PASSPHRASE = "kalimat-sandi-pejabat"
 PASSWORD = "kata-sandi-aplikasi"
 NIK = "0000000000000001"
 EMAIL = "pertama@simulasi.invalid"
+V1, V2 = "v1", "v2"
+SIGN = {V1: "api/sign/pdf", V2: "api/v2/sign/pdf"}
+STATUS = {V1: "/api/user/status", V2: "/api/v2/user/check/status"}
 
 
 @dataclass
@@ -88,6 +94,9 @@ class BsreWorld:
     def v2(self, config: BsreConfig | None = None) -> BsreV2Client:
         return BsreV2Client(config or self.config(), self.caller())
 
+    def client(self, version: str, config: BsreConfig | None = None) -> BsreV1Client | BsreV2Client:
+        return self.v1(config) if version == V1 else self.v2(config)
+
     def signer(self, client: BsreV1Client | BsreV2Client, passphrase: str = PASSPHRASE, nik: str = NIK,
                appearance: BsreAppearance | None = None) -> BsreSigner:
         return BsreSigner(client, BsreSubject(nik), BsreActivation(passphrase), appearance)
@@ -115,3 +124,23 @@ def bsre_world(keys: BsreKeys, clock: FrozenClock, addresses: frozenset[str] = f
                     default_seal(keys.authority, clock.now(), keys.key), clock.now, mails.append)
     with BsreSimulator(desk, BsreAccess(password=PASSWORD, addresses=addresses)) as simulator:
         yield BsreWorld(clock, simulator, mails, CallKeeper())
+
+
+def everything_kept(world: BsreWorld, *more: object) -> str:
+    """What the request log and the errors hold, as text."""
+    return repr(world.log.calls) + json.dumps([[call.request, call.answer] for call in world.log.calls]) + repr(more)
+
+
+def chain_of(error: BaseException | None) -> str:
+    """All that an error and its causes tell."""
+    told = ""
+    while error is not None:
+        told += f"{error!r} {error} {vars(error)}"
+        error = error.__cause__ or error.__context__
+    return told
+
+
+def widget(pdf: bytes) -> list[float]:
+    """The first field's rectangle, in whole points."""
+    with pikepdf.open(BytesIO(pdf)) as document:
+        return [round(float(one)) for one in document.Root.AcroForm.Fields[0].Rect]
