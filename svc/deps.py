@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from certs.tsa import TimeStampService
 from svc.adapters.backends import Backends, Opener
+from svc.adapters.bsre_backend import BsreBackend
 from svc.adapters.clock import SystemClock
 from svc.adapters.csc_backend import CscBackend
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
@@ -95,6 +96,8 @@ def build_backends(settings: Settings, tsa: TimeStampService, clock: Clock) -> B
     openers: dict[str, Opener] = {}
     if settings.pkcs11_module:
         openers["pkcs11"] = Pkcs11Backend(settings, tsa)
+    if settings.bsre_url:
+        openers["bsre"] = BsreBackend(settings)
     if settings.csc_url:
         openers["csc"] = CscBackend(settings, tsa, clock)
     return Backends(openers)

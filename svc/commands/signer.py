@@ -77,3 +77,14 @@ def add_remote(username: str, credential_id: str, second_factor: str) -> None:
     actor = accounts.load_actor_by_username(deps, username)
     key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor)
     click.echo(f"{username} signs with {credential_id} from now on")
+
+
+@signer.command("add-identity")
+@click.argument("username")
+@click.option("--nik", prompt=True, hide_input=True, help="Better given by the prompt than on the command line.")
+def add_identity(username: str, nik: str) -> None:
+    """USERNAME signs with BSrE from now on, which knows him by his NIK; it is sealed here."""
+    deps = build_deps(Settings.from_env())
+    actor = accounts.load_actor_by_username(deps, username)
+    key_registration.register_identity(deps, actor, actor.person_public_id, nik)
+    click.echo(f"{username} signs with BSrE from now on")

@@ -23,6 +23,8 @@ from svc.models import AuthorisedDocument, Credential, RemoteCall, Signature, Si
 from svc.services import key_registration, signing
 from svc.services.signing_errors import BackendDown, Unknown
 from svc.simulators.csc_faults import Fault, FaultKind
+from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world
+from tests.support.bsre import make_keys as make_bsre_keys
 from tests.support.clock import FrozenClock
 from tests.support.csc import PIN as CSC_PIN
 from tests.support.csc import CscKeys, CscWorld, csc_world, make_keys
@@ -195,3 +197,49 @@ def test_a_key_in_a_token_signs_and_a_wrong_pin_does_not(world: World, clock: Fr
     clock.advance(minutes=2)
     assert waiting.sign(PIN).level == "B-T"
     assert waiting.count(Signature) == 1
+
+
+@pytest.fixture(scope="module")
+def bsre_keys() -> BsreKeys:
+    return make_bsre_keys(FrozenClock())
+
+
+@pytest.fixture
+def gateway(bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
+    with bsre_world(bsre_keys, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def agency(world: World, gateway: BsreWorld, bsre_keys: BsreKeys) -> Waiting:
+    """The signer's certificate is BSrE's (simulated), whose authority the operator trusts; API version 1."""
+    trust_authority(world, bsre_keys.authority)
+    access = gateway.simulator.access
+    offered = with_settings(world, bsre_url=gateway.simulator.base_url, bsre_version=1, bsre_username=access.username,
+                            bsre_password=_secret(access.password))
+    actor = world.actor(SIGNER)
+    key_registration.register_identity(offered.deps, actor, actor.person_public_id, NIK)
+    return wait(offered)
+
+
+def test_bsre_signs_and_its_certificate_is_learnt(agency: Waiting) -> None:
+    outcome = agency.sign(PASSPHRASE)
+    assert (outcome.status in {"signed", "issued"}, outcome.level) == (True, "PKCS7-T")
+    with agency.world.deps.db.read_session() as session:
+        credential = session.scalars(select(Credential).where(Credential.backend == "bsre")).one()
+        calls = session.scalars(select(RemoteCall)).all()
+    assert credential.serial
+    assert credential.valid_to is not None
+    assert NIK.encode() not in (credential.key_envelope or b"")
+    assert not any(NIK in f"{call.endpoint}{call.request}{call.answer}" for call in calls)
+
+
+def test_a_result_of_bsre_that_got_lost_is_fetched_and_recorded(agency: Waiting, gateway: BsreWorld) -> None:
+    gateway.simulator.faults.add(Fault(FaultKind.TRUNCATE, "api/sign/pdf"))
+    with pytest.raises(Unknown):
+        agency.sign(PASSPHRASE)
+    assert agency.status == "signing"
+    actor = agency.world.actor(SIGNER)
+    assert signing.reconcile(agency.world.deps, actor, agency.open_act()) == "finished"
+    assert agency.count(Signature) == 1
+    assert agency.status in {"signed", "issued"}
