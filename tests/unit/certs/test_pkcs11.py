@@ -15,7 +15,15 @@ from pkcs11 import Attribute, ObjectClass
 from certs import pades
 from certs.ca import SignerSubject, issue_signer_certificate
 from certs.errors import KeyMismatch
-from certs.signers.pkcs11 import Pkcs11Config, Pkcs11Signer, build_csr, generate_key, import_certificate, list_keys
+from certs.signers.pkcs11 import (
+    KeyKind,
+    Pkcs11Config,
+    Pkcs11Signer,
+    build_csr,
+    generate_key,
+    import_certificate,
+    list_keys,
+)
 from certs.signers.port import ActivationRefused, BackendRefused, BackendUnavailable, SignerNotReady
 from certs.validation import validate_pdf
 from tests.support.softhsm import PIN, soft_hsm
@@ -30,30 +38,28 @@ _count = iter(range(1000))
 
 def config() -> Pkcs11Config:
     hsm = soft_hsm()
-    made = Pkcs11Config(hsm.module, hsm.make_token(f"token-{next(_count)}"))
-    pkcs11.lib(hsm.module).reinitialize()
-    return made
+    return Pkcs11Config(hsm.module, hsm.make_token(f"token-{next(_count)}"))
 
 
-def enrolled(world: World, kind: str = "rsa2048") -> tuple[Pkcs11Config, x509.Certificate]:
+def enrolled(world: World, kind: KeyKind = "rsa2048") -> tuple[Pkcs11Config, x509.Certificate]:
     """A token with a key, certified the way an authority does it: by request."""
     made = config()
-    generate_key(made, PIN, "tte", kind)  # type: ignore[arg-type]
+    generate_key(made, PIN, "tte", kind)
     request = x509.load_der_x509_csr(build_csr(made, PIN, "tte", "Contoh Kepala", "Provinsi Contoh"))
     assert request.is_signature_valid
     key = request.public_key()
     assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
     certificate = issue_signer_certificate(world.pki.issuing, SignerSubject("Contoh Kepala", "Provinsi Contoh"), key,
                                            world.now)
-    import_certificate(made, PIN, "tte", certificate)
+    import_certificate(made, PIN, "tte", certificate, world.pki.chain)
     return made, certificate
 
 
 @pytest.mark.parametrize("kind", ["rsa2048", "p256", "p384"])
-def test_a_document_signed_in_the_token_is_valid(world: World, kind: str) -> None:
+def test_a_document_signed_in_the_token_is_valid(world: World, kind: KeyKind) -> None:
     made, certificate = enrolled(world, kind)
     (key,) = list_keys(made, PIN)
-    assert (key.label, key.certificate) == ("tte", certificate)
+    assert (key.label, key.certificate, key.chain) == ("tte", certificate, world.pki.chain)
     signer = Pkcs11Signer(made, "tte", PIN, certificate, world.pki.chain)
     signed = pades.lift(signer, world.tsa).sign(world.page, world.request())
     report = validate_pdf(signed.pdf, world.trust(), world.later)
