@@ -15,7 +15,7 @@ from cryptography import x509
 
 from certs.errors import CertsError
 from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
-from certs.validation import SignatureReport, TimestampReport
+from certs.validation import Indication, SignatureReport, TimestampReport
 from svc.deps import Deps
 from svc.errors import NotFound, ServiceUnavailable
 from svc.formatting import Formatter
@@ -161,7 +161,9 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         ("Sertifikat saat menandatangani", _CERTIFICATE.get(one.certificate_then, "tidak diketahui")),
         ("Sertifikat sekarang", now), ("Tingkat", level),
         ("Cakupan", "seluruh berkas" if one.covers_whole_file else
-         f"{say.number(one.covered_bytes)} B pertama; sesudahnya ada tambahan"),
+         f"{say.number(one.covered_bytes)} B pertama; sesudahnya "
+         + ("hanya tanda tangan, stempel waktu, dan data validasinya" if one.indication is Indication.TOTAL_PASSED
+            else "ada tambahan")),
         ("Algoritma ringkasan", one.digest_algorithm))
 
 
