@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -228,6 +229,7 @@ def _ensure_code(code: str) -> str:
     return code
 
 
+@cache
 def _statement() -> Select[Decree, str, str | None]:
     later = aliased(Decree)
     return (select(Decree, Unit.name, later.number).join(Unit, Unit.id == Decree.agency_id)
