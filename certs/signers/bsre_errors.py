@@ -61,7 +61,7 @@ def read_refusal(status: int, body: bytes, secrets: tuple[str, ...] = ()) -> Ref
     """Read an error answer of whatever form."""
     data = _object(body)
     text = _text(data, body)
-    number = _number(data, text, status)
+    number = _number(data, text)
     kind = _BY_NUMBER.get(number) or _by_text(text.lower()) or _by_status(status)
     for secret in sorted((one for one in secrets if one), key=len, reverse=True):
         text = text.replace(secret, "…")
@@ -111,10 +111,10 @@ def _text(data: Mapping[str, object], body: bytes) -> str:
     return " ".join(body[:1000].decode("utf-8", "replace").split())
 
 
-def _number(data: Mapping[str, object], text: str, status: int) -> str:
+def _number(data: Mapping[str, object], text: str) -> str:
     for name in ("status_code", "code"):
         number = text_of(data, name).strip()
-        if number.isdigit() and number != str(status) and len(number) == 4:
+        if number.isdigit() and len(number) == 4:  # three digits are the HTTP status
             return number
     found = _NUMBER_AT_END.search(text)
     return found.group(1) if found else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -145,3 +147,21 @@ def test_a_service_that_gives_back_something_else_is_not_believed(world: BsreWor
     assert isinstance(raised.value, BackendRefused) == (what == "another document")
     if isinstance(raised.value, OutcomeUnknown):
         assert raised.value.reference == "abc"
+
+
+@pytest.mark.parametrize("version", [V1, V2])
+def test_a_service_that_repeats_what_it_was_told_puts_nothing_into_the_log(
+        world: BsreWorld, pdf: bytes, version: str) -> None:
+    told = f"NIK {NIK} dengan passphrase {PASSPHRASE} dari aplikasi {PASSWORD} tidak dilayani"
+
+    def behave(client: socket.socket) -> None:
+        asked = read_request(client).split(b"\r\n")[0]
+        good = b'{"status_code": 1111, "status": "ISSUE"}'
+        bad = answer(json.dumps({"error": told, "nik": NIK, "data": [PASSPHRASE]}).encode(), "400 Bad Request")
+        client.sendall(answer(good) if b"status" in asked else bad)
+
+    with raw_server(behave) as server, pytest.raises(BackendRefused) as raised:
+        world.signer(world.client(version, world.config(server.url))).sign(pdf, world.request())
+    kept = everything_kept(world) + chain_of(raised.value)
+    assert "tidak dilayani" in kept
+    assert not [secret for secret in (NIK, PASSPHRASE, PASSWORD) if secret in kept]
