@@ -19,7 +19,9 @@ from certs.signers.port import (
 )
 from svc.simulators.csc_faults import Fault, FaultKind
 from tests.support.bsre import (
+    NIK,
     PASSPHRASE,
+    PASSWORD,
     SIGN,
     STATUS,
     V1,
