@@ -31,6 +31,10 @@ class SoftHsm:
                        check=True, capture_output=True)
         return label
 
+    def delete_token(self, label: str) -> None:
+        """What drawing a card comes to."""
+        subprocess.run(["softhsm2-util", "--delete-token", "--token", label], check=True, capture_output=True)
+
     def make_token_without_pin(self, label: str) -> str:
         """A token as its security officer leaves it: nobody has set its user's PIN."""
         code = ("import ctypes, pkcs11, sys\n"
