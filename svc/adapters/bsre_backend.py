@@ -25,13 +25,6 @@ class _Nowhere:
         """Nothing."""
 
 
-class _NoLog:
-    """Of the shared caller itself, which makes no calls."""
-
-    def record(self, call: CallRecord) -> None:
-        """Nothing."""
-
-
 class BsreBackend:
     """Signers are known by their NIK (the key's identity). Signatures are invisible: the page shows its own block."""
 
