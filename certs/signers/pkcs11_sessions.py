@@ -34,15 +34,24 @@ from certs.signers.port import ActivationRefused, BackendError, BackendRefused, 
 
 _CKU_USER = 1
 _LOGIN, _LOGOUT = 18, 19  # places in CK_FUNCTION_LIST
+_ALREADY_IN, _NOT_IN = 0x100, 0x101
 _WRONG_PIN = (module_errors.PinIncorrect, module_errors.PinInvalid, module_errors.PinLenRange)
 _UNUSABLE_PIN = (module_errors.PinLocked, module_errors.PinExpired, module_errors.UserPinNotInitialized)
+
+
+class _NotRunning(module_errors.PKCS11Error):
+    """CKR_CRYPTOKI_NOT_INITIALIZED: somebody else has stopped the module."""
+
+
+_STALE = (module_errors.SessionClosed, module_errors.SessionHandleInvalid, module_errors.DeviceRemoved,
+          module_errors.TokenNotPresent, _NotRunning)
 _CODES: dict[int, type[module_errors.PKCS11Error]] = {
     0x30: module_errors.DeviceError, 0x32: module_errors.DeviceRemoved,
     0xA0: module_errors.PinIncorrect, 0xA1: module_errors.PinInvalid, 0xA2: module_errors.PinLenRange,
     0xA3: module_errors.PinExpired, 0xA4: module_errors.PinLocked,
     0xB0: module_errors.SessionClosed, 0xB3: module_errors.SessionHandleInvalid,
     0xE0: module_errors.TokenNotPresent, 0xE1: module_errors.TokenNotRecognised,
-    0x100: module_errors.UserAlreadyLoggedIn, 0x102: module_errors.UserPinNotInitialized,
+    0x100: module_errors.UserAlreadyLoggedIn, 0x102: module_errors.UserPinNotInitialized, 0x190: _NotRunning,
 }
 # The module or the token looked at the request itself and will say the same again.
 _REFUSALS = (
@@ -91,7 +100,7 @@ class _Authentication:
     def log_in(self, session: Any, pin: bytes) -> None:
         """:raises PKCS11Error: not logged in"""
         code = self._login(session.handle, _CKU_USER, pin, len(pin))
-        if code == 0x100:  # a login that was left over would let any PIN pass
+        if code == _ALREADY_IN:  # a login that was left over would let any PIN pass
             self._logout(session.handle)
             code = self._login(session.handle, _CKU_USER, pin, len(pin))
         if code:
@@ -99,7 +108,7 @@ class _Authentication:
 
     def log_out(self, session: Any) -> bool:
         """Whether the token is surely logged out."""
-        return self._logout(session.handle) in {0, 0x101}
+        return self._logout(session.handle) in {0, _NOT_IN}
 
 
 class _Module:
@@ -154,7 +163,7 @@ class _Module:
         if kept is not None and not is_writing:
             try:
                 return self._log_in(kept, pin)
-            except module_errors.PKCS11Error:  # it died while it waited (card drawn, module restarted)
+            except _STALE:  # it died while it waited, so no PIN was looked at
                 kept = None
         if kept is not None:
             _close(kept)

@@ -61,7 +61,8 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
     actor = accounts.load_actor_by_username(deps, username)
     pem = certificate.read_bytes()
     if pin:
-        pkcs11.import_certificate(_module(deps, token), pin, label, x509.load_pem_x509_certificates(pem)[0])
+        own, *above = x509.load_pem_x509_certificates(pem)
+        pkcs11.import_certificate(_module(deps, token), pin, label, own, above)
     key_registration.register_token_key(deps, actor, actor.person_public_id, token, label, pem)
     click.echo(f"{username} signs with {label} in {token} from now on")
 

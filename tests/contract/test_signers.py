@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from io import BytesIO
@@ -47,7 +47,7 @@ def backend(request: pytest.FixtureRequest, keys: PortKeys) -> Iterator[Backend]
         yield opened
 
 
-def on(variants: list[object]) -> pytest.MarkDecorator:
+def on(variants: Sequence[object]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("backend", variants, indirect=True)
 
 

@@ -55,7 +55,8 @@ class PortKeys:
         default_factory=lambda: ec.generate_private_key(ec.SECP384R1()), repr=False)
 
     def key(self, kind: str) -> vault.PrivateKey:
-        return {"rsa2048": self.rsa_key, "p256": self.p256, "p384": self.p384}[kind]
+        known: dict[str, vault.PrivateKey] = {"rsa2048": self.rsa_key, "p256": self.p256, "p384": self.p384}
+        return known[kind]
 
     def certify(self, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> x509.Certificate:
         return ca.issue_signer_certificate(

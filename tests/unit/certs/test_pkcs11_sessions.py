@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from pkcs11 import Attribute, ObjectClass, TokenFlag
+from pkcs11 import Attribute, Mechanism, ObjectClass, TokenFlag
 
 from certs import pades
 from certs.ca import SignerSubject, issue_signer_certificate
@@ -86,10 +87,11 @@ def test_what_cannot_be_a_pin_is_a_wrong_one(token: Pkcs11Config, nonsense: str)
 
 
 def test_after_the_act_nobody_is_logged_in(token: Pkcs11Config) -> None:
-    assert list_keys(token, PIN)
-    with pytest.raises(SignerNotReady), token_session(token, PIN) as session:
-        session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="tidak ada")
     with found(token).open() as bystander:
+        assert list_keys(token, PIN)
+        assert list(bystander.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})) == []
+        with pytest.raises(SignerNotReady), token_session(token, PIN) as session:
+            session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="tidak ada")
         assert list(bystander.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})) == []
 
 
@@ -133,7 +135,7 @@ def test_a_key_that_asks_each_time_signs(world: World, token: Pkcs11Config) -> N
     with token_session(token, PIN) as session:
         key = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label="ketat")
         with pytest.raises(pkcs11.PKCS11Error):
-            key.sign(b"data", mechanism=pkcs11.Mechanism.SHA256_RSA_PKCS)
+            key.sign(b"data", mechanism=Mechanism.SHA256_RSA_PKCS)
 
 
 def test_a_renewed_certificate_takes_the_place_of_the_old(world: World, token: Pkcs11Config) -> None:
@@ -206,10 +208,22 @@ def test_the_pin_is_in_no_error_and_no_log(token: Pkcs11Config, caplog: pytest.L
 
 
 # --- other processes -----------------------------------------------------------------------------------
-def _sign(token: Pkcs11Config, certificate: bytes, configuration: str, queue: multiprocessing.Queue[bytes]) -> None:
+@dataclass(frozen=True)
+class Told:
+    """By a child: what it signed, how many sessions it has on the token, and whether the token can hash."""
+
+    signature: bytes
+    sessions: int
+    can_hash: bool
+
+
+def _sign(hsm: SoftHsm, token: Pkcs11Config, certificate: bytes, configuration: str,
+          queue: multiprocessing.Queue[Told]) -> None:
     os.environ["SOFTHSM2_CONF"] = configuration
     signer = Pkcs11Signer(token, "tte", PIN, x509.load_der_x509_certificate(certificate), ())
-    queue.put(signer.sign_raw(b"data", "sha256"))
+    signature = signer.sign_raw(b"data", "sha256")
+    can_hash = Mechanism.SHA256_RSA_PKCS in found(token).slot.get_mechanisms()
+    queue.put(Told(signature, hsm.open_sessions(token.token), can_hash))
 
 
 @pytest.fixture(params=["fork", "spawn"])
@@ -217,15 +231,17 @@ def context(request: pytest.FixtureRequest) -> Any:
     return multiprocessing.get_context(request.param)
 
 
-def in_a_process(context: Any, token: Pkcs11Config, certificate: x509.Certificate, configuration: Path) -> bytes:
+def in_a_process(context: Any, hsm: SoftHsm, token: Pkcs11Config, certificate: x509.Certificate,
+                 configuration: Path) -> Told:
     queue = context.Queue()
     encoded = certificate.public_bytes(Encoding.DER)
-    child = context.Process(target=_sign, args=(token, encoded, str(configuration), queue))
+    child = context.Process(target=_sign, args=(hsm, token, encoded, str(configuration), queue))
     child.start()
-    signature: bytes = queue.get(timeout=60)
+    told = queue.get(timeout=20)
     child.join(30)
     assert child.exitcode == 0
-    return signature
+    assert isinstance(told, Told)
+    return told
 
 
 def test_a_child_signs_while_its_parent_is_at_the_token(
@@ -244,10 +260,13 @@ def test_a_child_signs_while_its_parent_is_at_the_token(
     holder = threading.Thread(target=hold)
     holder.start()
     assert holding.wait(30)
-    signature = in_a_process(context, token, certificate, hsm.configuration())
-    done.set()
-    holder.join()
-    key.verify(signature, b"data", ec.ECDSA(SHA256()))
+    try:
+        told = in_a_process(context, hsm, token, certificate, hsm.configuration())
+    finally:
+        done.set()
+        holder.join()
+    key.verify(told.signature, b"data", ec.ECDSA(SHA256()))
+    assert told.sessions == 1  # its own, and not its parent's
     assert list_keys(token, PIN)
 
 
@@ -255,8 +274,9 @@ def test_a_token_that_cannot_hash_is_given_the_hash(world: World, hsm: SoftHsm) 
     token = Pkcs11Config(hsm.module, hsm.make_token(f"sesi-{next(_count)}"))
     generate_key(token, PIN, "tte", "rsa2048")
     certificate = certified(world, token)
-    poor = hsm.configuration("poor", "slots.mechanisms = -CKM_SHA256_RSA_PKCS\n")
-    signature = in_a_process(multiprocessing.get_context("spawn"), token, certificate, poor)
+    poor = hsm.configuration("poor", "slots.mechanisms = CKM_RSA_PKCS\n")
+    told = in_a_process(multiprocessing.get_context("spawn"), hsm, token, certificate, poor)
+    assert not told.can_hash
     key = certificate.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
-    key.verify(signature, b"data", padding.PKCS1v15(), SHA256())
+    key.verify(told.signature, b"data", padding.PKCS1v15(), SHA256())
