@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certs.errors import CertsError
 from certs.signers import pkcs11
 from svc.deps import Deps, build_deps
 from svc.services import accounts, key_registration
@@ -30,6 +33,14 @@ def _module(deps: Deps, token: str) -> pkcs11.Pkcs11Config:
     return pkcs11.Pkcs11Config(deps.settings.pkcs11_module, token)
 
 
+@contextmanager
+def _failing_in_a_line(token: str) -> Iterator[None]:
+    try:
+        yield
+    except CertsError as error:
+        raise click.ClickException(f"token {token}: {error}") from error
+
+
 @signer.command("make-key")
 @click.argument("token")
 @click.argument("label")
@@ -43,8 +54,9 @@ def make_key(token: str, label: str, kind: pkcs11.KeyKind, pin: str, name: str, 
              target: Path) -> None:
     """Make a key pair in TOKEN that never leaves it, and a request to have it certified."""
     config = _module(build_deps(Settings.from_env()), token)
-    pkcs11.generate_key(config, pin, label, kind)
-    request = x509.load_der_x509_csr(pkcs11.build_csr(config, pin, label, name, organisation))
+    with _failing_in_a_line(token):
+        pkcs11.generate_key(config, pin, label, kind)
+        request = x509.load_der_x509_csr(pkcs11.build_csr(config, pin, label, name, organisation))
     target.write_bytes(request.public_bytes(Encoding.PEM))
     click.echo(f"key {label} is in token {token}; have {target} certified, then: paraf signer add-token")
 
@@ -62,7 +74,8 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
     pem = certificate.read_bytes()
     if pin:
         own, *above = x509.load_pem_x509_certificates(pem)
-        pkcs11.import_certificate(_module(deps, token), pin, label, own, above)
+        with _failing_in_a_line(token):
+            pkcs11.import_certificate(_module(deps, token), pin, label, own, above)
     key_registration.register_token_key(deps, actor, actor.person_public_id, token, label, pem)
     click.echo(f"{username} signs with {label} in {token} from now on")
 
