@@ -29,13 +29,16 @@ from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from certs.profiles import Addresses
 from certs.revocation import fingerprint
 from certs.tsa import TimeStampAuthority
+from svc.bootstrap import Ready, prepare
 from svc.cli import cli
+from svc.commands import trust as trust_command
 from svc.deps import build_revocation
 from svc.errors import Forbidden, InvalidInput, NotFound
 from svc.models import ArchivedDocument, AuditEvent, Preservation, RevocationData, TrustAnchor
 from svc.services import anchors, archive, preservation, revocation_fetch
 from svc.services.confirmed_trust import confirmed_trust
 from svc.services.examination import judge
+from svc.settings import Settings
 from tests.support.clock import TUESDAY_MORNING, FrozenClock
 from tests.support.web_folder import WebFolder, web_folder
 from tests.support.world import World
@@ -301,8 +304,18 @@ def test_the_command_line(world: World, foreign: Foreign, monkeypatch: pytest.Mo
     (folder / "sk.pdf").write_bytes(foreign.pdf)
     typed = fingerprint(foreign.pki.root.certificate).hex()
 
+    opened = []
+
+    def open_service(given: Settings) -> Ready:
+        opened.append(prepare(given))
+        return opened[-1]
+
+    monkeypatch.setattr(trust_command, "prepare", open_service)
+
     def run(*words: str, code: int = 0) -> str:
         done = CliRunner().invoke(cli, ["trust", *words])
+        while opened:  # a process of its own would end here
+            opened.pop().deps.db.dispose()
         assert done.exit_code == code, (done.output, done.exception)
         return done.output
 
