@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mimetypes
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace as Box
@@ -17,6 +18,8 @@ from babel import Locale
 from flask import Flask, Response, render_template, request
 from flask_babel import Babel, get_translations
 from jinja2 import ChoiceLoader, FileSystemLoader
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
 
 from svc.formatting import Formatter
 from svc.schema_form import build_form, parse_form
@@ -54,9 +57,18 @@ PAGES = (
 )
 
 
+def serve_static(filename: str) -> Response:
+    """A static file, read whole: a browser that hangs up must leave no file open behind."""
+    path = safe_join(str(STATIC), filename)
+    if path is None or not Path(path).is_file():
+        raise NotFound
+    return Response(Path(path).read_bytes(), mimetype=mimetypes.guess_type(filename)[0] or "application/octet-stream")
+
+
 def create_gallery() -> Flask:
     """The gallery as an application; it needs no database."""
-    app = Flask("gallery", static_folder=str(STATIC))
+    app = Flask("gallery", static_folder=None)
+    app.add_url_rule("/static/<path:filename>", "static", serve_static)
     app.config.update(SECRET_KEY="gallery", BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "svc" / "translations"))
     app.jinja_loader = ChoiceLoader(
         [FileSystemLoader(str(Path(__file__).parent / "gallery")), FileSystemLoader(str(HTML))]
