@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from datetime import UTC, datetime, timedelta
+import time
 
 import pybreaker
 
@@ -21,10 +21,10 @@ class Circuit:
     """
 
     def __init__(self, fail_max: int, reset_after: float) -> None:
-        self._storage = pybreaker.CircuitMemoryStorage(pybreaker.STATE_CLOSED)
-        self._breaker = pybreaker.CircuitBreaker(fail_max, reset_after, state_storage=self._storage)
-        self._reset_after = timedelta(seconds=reset_after)
-        self._trial_until: datetime | None = None
+        self._breaker = pybreaker.CircuitBreaker(fail_max, reset_after)
+        self._reset_after = reset_after
+        self._opened_at = 0.0  # on the monotonic clock, like the next
+        self._trial_until: float | None = None
         self._lock = threading.Lock()
 
     def is_open(self) -> bool:
@@ -37,12 +37,12 @@ class Circuit:
             state = self._breaker.current_state
             if state == pybreaker.STATE_CLOSED:
                 return True
-            now = datetime.now(UTC)
+            now = time.monotonic()
             if state == pybreaker.STATE_OPEN and self._may_try():
                 self._breaker.half_open()
             elif state == pybreaker.STATE_OPEN or (self._trial_until is not None and now < self._trial_until):
                 return False
-            self._trial_until = now + timedelta(seconds=lasts)  # a trial that never reports does not block for ever
+            self._trial_until = now + lasts  # a trial that never reports does not block for ever
             return True
 
     def report(self, failed: bool) -> None:
@@ -56,7 +56,8 @@ class Circuit:
             self._trial_until = None
             with contextlib.suppress(_Failure, pybreaker.CircuitBreakerError):
                 self._breaker.call(outcome)
+            if self._breaker.current_state == pybreaker.STATE_OPEN:
+                self._opened_at = time.monotonic()
 
     def _may_try(self) -> bool:
-        opened_at = self._storage.opened_at
-        return opened_at is None or datetime.now(UTC) >= opened_at + self._reset_after
+        return time.monotonic() >= self._opened_at + self._reset_after
