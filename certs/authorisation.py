@@ -7,7 +7,6 @@ authorised is a fixed list of hashes, and the check stands where the key is used
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,18 +103,3 @@ class AuthorisedSigner:
         if not self._claim(digest):
             raise AuthorisationSpent("the document was claimed under this authorisation before")
         return self._inner.sign(pdf, request)
-
-
-class SingleUse:
-    """The simplest ledger of claims: within one process, thread-safe."""
-
-    def __init__(self) -> None:
-        self._claimed: set[str] = set()
-        self._lock = threading.Lock()
-
-    def __call__(self, digest: str) -> bool:
-        with self._lock:
-            if digest in self._claimed:
-                return False
-            self._claimed.add(digest)
-            return True

@@ -12,7 +12,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
@@ -205,7 +204,3 @@ def _answer_time(der: bytes, certificate: x509.Certificate, issuer: x509.Certifi
     except (ValueError, TypeError):
         return None
     return moment
-
-
-def to_der(certificates: Iterable[x509.Certificate]) -> tuple[bytes, ...]:
-    return tuple(one.public_bytes(Encoding.DER) for one in certificates)

@@ -7,8 +7,15 @@ from typing import Protocol, runtime_checkable
 
 from cryptography import x509
 
-from certs.signers.port import CallLog, DocumentSigner
+from certs.signers.port import CallLog, CallRecord, DocumentSigner
 from svc.ports import Activation, BackendNotConfigured, KeyElsewhere
+
+
+class NoLog:
+    """The log of a caller that all acts share and that makes no calls itself: each act's does, with its own log."""
+
+    def record(self, call: CallRecord) -> None:
+        """Nothing."""
 
 
 class Opener(Protocol):

@@ -13,16 +13,10 @@ from certs.signers.bsre import (
     BsreV2Client,
 )
 from certs.signers.http import HttpCaller, HttpConfig
-from certs.signers.port import ActivationRefused, CallLog, CallRecord, DocumentSigner, SignerNotReady
+from certs.signers.port import ActivationRefused, CallLog, DocumentSigner, SignerNotReady
+from svc.adapters.backends import NoLog
 from svc.ports import Activation, KeyElsewhere
 from svc.settings import Settings
-
-
-class _Nowhere:
-    """The log of a caller that is only used through others' (``HttpCaller.logging_to``)."""
-
-    def record(self, call: CallRecord) -> None:
-        """Nothing."""
 
 
 class BsreBackend:
@@ -32,7 +26,7 @@ class BsreBackend:
         self._version = settings.bsre_version
         self._config = BsreConfig(settings.bsre_url, settings.bsre_username, settings.bsre_password.get_secret_value(),
                                   sign_deadline=settings.bsre_seconds)
-        self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), _Nowhere())
+        self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), NoLog())
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         """With a passphrase or, in v2, a code; nothing is asked of the service yet.

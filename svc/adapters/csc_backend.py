@@ -7,17 +7,11 @@ from cryptography import x509
 from certs import pades
 from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscSigner
 from certs.signers.csc_http import CscTransport
-from certs.signers.port import CallLog, CallRecord, DocumentSigner
+from certs.signers.port import CallLog, DocumentSigner
 from certs.tsa import TimeStampService
+from svc.adapters.backends import NoLog
 from svc.ports import Activation, Clock, KeyElsewhere
 from svc.settings import Settings
-
-
-class _NoLog:
-    """Of the shared client itself, which makes no calls: each act's does, with its own log."""
-
-    def record(self, call: CallRecord) -> None:
-        """Nothing."""
 
 
 class CscBackend:
@@ -28,7 +22,7 @@ class CscBackend:
             settings.csc_url, bearer_token=settings.csc_token.get_secret_value(), client_id=settings.csc_client_id,
             client_secret=settings.csc_client_secret.get_secret_value(), ca_bundle=settings.backend_ca_file)
         # One for all acts, so that breaker, connections and access token are shared; each act brings its own log.
-        self._client = CscClient(config, CscTransport(config, _NoLog()), clock.now)
+        self._client = CscClient(config, CscTransport(config, NoLog()), clock.now)
         self._tsa = tsa
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
