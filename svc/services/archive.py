@@ -30,7 +30,7 @@ from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
-from svc.services.preservation import STREAM, FileToKeep, Standing, keep_provable, standing
+from svc.services.preservation import STREAM, FileToKeep, Standing, best_file, keep_provable, standing
 from svc.services.register_proofs import proofs_of
 
 _LONGEST_NAME = 300
@@ -120,9 +120,11 @@ def check_again(deps: Deps, public_id: str) -> Report:
     """
     with deps.db.read_session() as session:
         row = session.scalars(select(ArchivedDocument).where(ArchivedDocument.public_id == public_id)).one_or_none()
-    if row is None:
-        raise NotFound
-    pdf = read_file(deps, row.object_key, row.sha256)
+        if row is None:
+            raise NotFound
+        best = best_file(session, archived_document_id=row.id)
+    key, sha256 = (best.object_key, best.sha256) if best else (row.object_key, row.sha256)
+    pdf = read_file(deps, key, sha256)
     report = judge(deps, pdf, proofs=proofs_of(deps, [row]))
     with deps.db.unit_of_work() as session:
         fresh = session.get_one(ArchivedDocument, row.id)

@@ -301,3 +301,8 @@ def standing(session: Session, *, decree_id: int | None = None, archived_documen
     row = session.scalars(select(Preservation).where(_about(decree_id, archived_document_id))).one_or_none()
     return None if row is None else Standing(row.level, row.state, row.provable_until, row.last_error or "")
 
+
+def best_file(session: Session, *, archived_document_id: int) -> FileToKeep | None:
+    """The file with the most proof of a document from elsewhere; None where nothing can be added to it."""
+    row = session.scalars(select(Preservation).where(_about(None, archived_document_id))).one_or_none()
+    return None if row is None else FileToKeep(row.sha256, row.size, row.object_key, row.level)
