@@ -236,7 +236,7 @@ CHANGES: dict[str, tuple[Any, ...]] = {
     "DocMDP P raised": (_permission, "signature_changed"),
     "reason": (_reason, "signature_changed"),
     "page added": (_page_added, "pages_changed"),
-    "page removed": (_page_removed, "signature_loose"),  # it bears the widget
+    "page removed": (_page_removed, "pages_changed"),
     "page turned": (_page_turned, "page_changed"),
     "page cropped": (_page_cropped, "page_changed"),
     "NeedAppearances": (_appearances, "form_changed"),

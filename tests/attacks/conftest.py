@@ -15,6 +15,8 @@ PAGE = b"""#set document(title: "Keputusan Contoh", date: datetime(year: 2026, m
 #set text(lang: "id")
 = Keputusan Contoh
 #lorem(60)
+#pagebreak()
+#lorem(20)
 """
 
 
