@@ -27,6 +27,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs._asn1 import freeze_crl, freeze_ocsp, to_asn1
+from certs.revocation import listed_since
 from certs.trust import TrustStore
 
 _MAX_STORE_ITEMS = 500
@@ -102,9 +103,8 @@ class Knowledge:
         end: datetime = authority.not_valid_after
         for one in self.lists:
             if one.crl is not None and one.issuer == authority.issuer.sha256:
-                for entry in one.crl["tbs_cert_list"]["revoked_certificates"] or ():
-                    if entry["user_certificate"].native == authority.serial_number:
-                        end = min(end, entry["revocation_date"].native)
+                revoked_at = listed_since(one.der, authority.serial_number)
+                end = min(end, revoked_at) if revoked_at is not None else end
         return end
 
 
@@ -164,10 +164,7 @@ def _look_up(one: _List, certificate: asn1_x509.Certificate) -> tuple[datetime |
     if one.crl is not None:
         if one.issuer != certificate.issuer.sha256:
             return None, False
-        for entry in one.crl["tbs_cert_list"]["revoked_certificates"] or ():
-            if entry["user_certificate"].native == certificate.serial_number:
-                return entry["revocation_date"].native, True
-        return None, True
+        return listed_since(one.der, certificate.serial_number), True
     if one.ocsp is None:
         return None, False
     for answer in one.ocsp.response_data["responses"]:

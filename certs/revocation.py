@@ -157,6 +157,13 @@ def _newest_list(
     return found[1] if found else None
 
 
+def listed_since(der: bytes, serial: int) -> datetime | None:
+    """Since when (UTC) a list (DER) names a certificate of its issuer; None: it does not, or it is no list."""
+    crl = _load_list(der)
+    entry = crl.get_revoked_certificate_by_serial_number(serial) if crl is not None else None
+    return entry.revocation_date_utc if entry is not None else None
+
+
 @lru_cache(maxsize=256)
 def _load_list(der: bytes) -> x509.CertificateRevocationList | None:
     try:
