@@ -125,7 +125,7 @@ def frame_context() -> dict[str, Any]:
 
 
 def add_routes(app: Flask) -> None:
-    app.add_url_rule("/favicon.ico", "favicon", lambda: app.send_static_file("favicon.svg"))
+    app.add_url_rule("/favicon.ico", "favicon", lambda: serve_static("favicon.svg"))
     app.add_url_rule("/inbox", view_func=inbox)
     app.add_url_rule("/empty", view_func=empty)
     app.add_url_rule("/list", view_func=tracking)
