@@ -2,6 +2,7 @@
 
 from svc.models.authorisation import AuthorisedDocument, Passkey, RemoteCall, SigningAuthorisation
 from svc.models.base import Base
+from svc.models.batches import Batch, BatchRow
 from svc.models.decrees import Decree, DecreeVersion, Register, RegisterEntry, StoredFile
 from svc.models.facts import CycleFact, DayFact
 from svc.models.flow import Paraf, RouteVersion, Task
@@ -21,8 +22,8 @@ from svc.models.signing import Credential, Signature, SigningAttempt
 
 __all__ = [
     "ApiToken", "ArchivedDocument", "AuditCheckpoint", "AuditEvent", "AuditStream", "AuthorisedDocument", "Base",
-    "Credential", "CycleFact", "DayFact", "Decree", "DecreeSigner", "DecreeVersion", "Holding", "JobRun", "Notice",
-    "OutboxMessage", "Paraf", "Passkey", "Person", "Position", "Preservation", "Register", "RegisterEntry",
-    "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt", "SigningAuthorisation",
-    "StoredFile", "Task", "TrustAnchor", "Unit",
+    "Batch", "BatchRow", "Credential", "CycleFact", "DayFact", "Decree", "DecreeSigner", "DecreeVersion", "Holding",
+    "JobRun", "Notice", "OutboxMessage", "Paraf", "Passkey", "Person", "Position", "Preservation", "Register",
+    "RegisterEntry", "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt",
+    "SigningAuthorisation", "StoredFile", "Task", "TrustAnchor", "Unit",
 ]

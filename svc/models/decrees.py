@@ -71,6 +71,11 @@ class Decree(HasPublicId, Base):
     signed_at: Mapped[datetime | None]
     issued_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]  # rejected or discarded
+    # While set, it goes its route with others: what happens to it is ordered on the batch.
+    batch_id: Mapped[int | None] = mapped_column(
+        ForeignKey("batch.id", name="fk_decree_batch_id_batch", use_alter=True))
+    # The collective decree of which it is an excerpt (petikan) or copy (salinan).
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("decree.id"), index=True)
     audit_head: Mapped[str | None] = mapped_column(Sha256)
     audit_seq: Mapped[int] = mapped_column(default=0)
 

@@ -30,13 +30,15 @@ class Task(HasPublicId, Base):
         CheckConstraint("status IN ('open','done','void')", name="status"),
         CheckConstraint("kind IN ('paraf','sign','distribute')", name="kind"),
         Index("ix_task_inbox", "assignee_id", "due_at", "id", "kind",
-              sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'")),
+              sqlite_where=text("status = 'open' AND batch_id IS NULL"),
+              postgresql_where=text("status = 'open' AND batch_id IS NULL")),
         Index("uq_task_open", "decree_id", unique=True,
               sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'")),
         Index(None, "decree_id", "id"),
     )
 
     decree_id: Mapped[int] = mapped_column(ForeignKey("decree.id"))
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batch.id"))  # waits with the batch, not by itself
     version_no: Mapped[int]
     step_index: Mapped[int]
     step_title: Mapped[str] = mapped_column(String(200))
