@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from cryptography import x509
 
+from certs.authorisation import Authorisation
+from certs.pades import SignedDocument, SignRequest
 from certs.signers.port import CallLog, DocumentSigner
+from certs.vault import PrivateKey
 
 
 class Clock(Protocol):
@@ -152,3 +155,75 @@ class SigningBackends(Protocol):
     def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
         """A result whose answer was lost, or None. :raises certs.signers.port.BackendUnavailable: ask later"""
         ...
+
+
+@dataclass(frozen=True)
+class StoredKey:
+    """A key that was unsealed for one authorisation; never printed, stored or queued."""
+
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ElsewhereKey:
+    """A key in a token or with a remote service, and what its owner typed to have it used."""
+
+    key: KeyElsewhere
+    activation: Activation = field(repr=False)
+
+
+class GrantOver(Exception):
+    """No key is held for that authorisation: its time is over, it was closed, or the process that held it ended."""
+
+
+@dataclass(frozen=True)
+class ToSign:
+    """Frozen bytes, and what their signature shall state."""
+
+    frozen: bytes = field(repr=False)
+    request: SignRequest
+
+
+@dataclass(frozen=True)
+class NotSigned:
+    """Why one document was not signed. ``code`` is that of the error in ``certs.errors`` or ``certs.authorisation``.
+
+    ``is_unknown``: a signature may exist with a service beyond the network, which can be asked with ``reference``.
+    ``stops``: nothing more will be signed under this authorisation (refused passphrase or PIN, expired, gone).
+    """
+
+    code: str
+    is_unknown: bool = False
+    reference: str = ""
+    stops: bool = False
+
+
+class SigningHost(Protocol):
+    """Holds signing keys for as long as one authorisation lives, and signs with them what it covers, each document
+    once, and nothing else. Keys reach it in memory and end there; any process may send it documents."""
+
+    def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
+        """Hold the key until the authorisation is over, closed or used up. :raises SigningHostDown: not held"""
+        ...
+
+    def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
+        """Sign documents in their order, one result for each.
+
+        :raises GrantOver: nothing was signed. :raises SigningHostDown: it ended meanwhile: with a key beyond a network
+            the outcome of every document is unknown, with all others nothing was signed that anybody has
+        """
+        ...
+
+    def close(self, authorisation_id: str) -> None:
+        """Forget the key now; fine when it is forgotten already."""
+        ...
+
+    def is_open(self, authorisation_id: str) -> bool:
+        """Whether the key is held. :raises SigningHostDown: it does not answer"""
+        ...
+
+
+class SigningHostDown(Exception):
+    """The process that holds keys does not answer."""

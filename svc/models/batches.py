@@ -10,8 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from svc.models.base import Base, HasId, HasPublicId, PublicId, Sha256
 
-WORKS = ("prepare", "approve", "freeze", "sign", "issue", "dissolve")
-
 
 class Batch(HasPublicId, Base):
     """Rows of a sheet that become decrees, are initialled as one, and are signed by one act.
@@ -25,7 +23,8 @@ class Batch(HasPublicId, Base):
     __table_args__ = (
         CheckConstraint(
             "status IN ('draft','in_review','ready_to_sign','signing','finished','cancelled')", name="status"),
-        CheckConstraint("work IN ('','prepare','approve','freeze','sign','issue','dissolve')", name="work"),
+        CheckConstraint(
+            "work IN ('','check','prepare','approve','freeze','sign','issue','exclude','dissolve')", name="work"),
         Index("ix_batch_list", "agency_id", "created_at", "id"),
         Index("ix_batch_inbox", "assignee_id", "due_at", "id"),
         Index("ix_batch_work", "last_chunk_at", "id",
@@ -83,7 +82,7 @@ class BatchRow(HasId, Base):
 
     __tablename__ = "batch_row"
     __table_args__ = (
-        CheckConstraint("state IN ('invalid','ready','live','failed','excluded')", name="state"),
+        CheckConstraint("state IN ('unchecked','invalid','ready','live','failed','excluded')", name="state"),
         UniqueConstraint("batch_id", "row_no"),
         UniqueConstraint("decree_id"),
         Index("ix_batch_row_state", "batch_id", "state", "row_no"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -10,18 +10,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
 from svc import errors
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.models import AuditEvent, Decree, DecreeVersion, Paraf, RouteVersion, Task
+from svc.models import AuditEvent, Decree, DecreeSigner, DecreeVersion, Paraf, RouteVersion, Task
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
 from svc.services.pinned_routes import read_pinned
-from svc.services.versions import current_version
 from workflows import model as m
 from workflows.engine import decide, evolve
 from workflows.errors import (
@@ -55,6 +54,7 @@ class Flow:
     version: DecreeVersion
     definition: m.Definition
     snapshot: m.Snapshot
+    blocks: tuple[DecreeSigner, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,38 @@ def lock_by_task(session: Session, task_public_id: str) -> Decree:
 
 
 def load_flow(session: Session, deps: Deps, decree: Decree) -> Flow:
-    """Definition (as pinned, or today's for a draft), current version and snapshot."""
-    version = current_version(session, decree)
-    definition = _definition_of(session, deps, decree)
-    task = session.scalars(select(Task).where(Task.decree_id == decree.id, Task.status == "open")).one_or_none()
-    parafs = session.scalars(select(Paraf).where(Paraf.decree_id == decree.id, Paraf.voided_at.is_(None)))
+    """Definition (as pinned, or today's for a draft), current version, signature blocks and snapshot."""
+    return load_flows(session, deps, [decree])[0]
+
+
+def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[Flow]:
+    """The same for many decrees, in their order, in as many statements as for one."""
+    ids = [decree.id for decree in decrees]
+    versions = {row.decree_id: row for row in session.scalars(
+        select(DecreeVersion).join(Decree, and_(Decree.id == DecreeVersion.decree_id,
+                                                Decree.version_no == DecreeVersion.version_no))
+        .where(DecreeVersion.decree_id.in_(ids)))}
+    tasks = {row.decree_id: row for row in session.scalars(
+        select(Task).where(Task.decree_id.in_(ids), Task.status == "open"))}
+    parafs, blocks = defaultdict(list), defaultdict(list)
+    for paraf in session.scalars(select(Paraf).where(Paraf.decree_id.in_(ids), Paraf.voided_at.is_(None))):
+        parafs[paraf.decree_id].append(paraf)
+    for block in session.scalars(
+            select(DecreeSigner).where(DecreeSigner.decree_id.in_(ids)).order_by(DecreeSigner.ordinal)):
+        blocks[block.decree_id].append(block)
+    definitions: dict[tuple[str, str | None], m.Definition] = {}
+    flows = []
+    for decree in decrees:
+        route = (decree.route_id, None if decree.status == "draft" else decree.route_sha256)
+        if route not in definitions:
+            definitions[route] = _definition_of(session, deps, decree)
+        flows.append(_flow(deps, decree, versions[decree.id], definitions[route], tasks.get(decree.id),
+                           parafs[decree.id], tuple(blocks[decree.id])))
+    return flows
+
+
+def _flow(deps: Deps, decree: Decree, version: DecreeVersion, definition: m.Definition, task: Task | None,
+          parafs: Sequence[Paraf], blocks: tuple[DecreeSigner, ...]) -> Flow:
     forbidden = frozenset(m.CapacityKind(name) for name in rendition.kind_of(deps, decree.kind).forbidden_capacities)
     snapshot = m.Snapshot(
         status=m.DecreeStatus(decree.status), version_no=decree.version_no, content_sha256=version.content_sha256,
@@ -114,9 +141,9 @@ def load_flow(session: Session, deps: Deps, decree: Decree) -> Flow:
         open_task=m.Task(task.id, task.step_index, task.assignee_id, decree.lock_version) if task else None,
         parafs=tuple(m.Paraf(p.step_id, p.person_id, p.position_id, p.version_no, p.content_sha256) for p in parafs),
         number=decree.number, frozen_sha256=decree.frozen_sha256, forbidden_capacities=forbidden,
-        signatures=signature_blocks.given_signatures(session, decree, definition),
+        signatures=signature_blocks.given_signatures(blocks, definition),
         signing_by=decree.signer_id if decree.status == "signing" else None)
-    return Flow(decree, version, definition, snapshot)
+    return Flow(decree, version, definition, snapshot, blocks)
 
 
 def run_command(session: Session, deps: Deps, flow: Flow, command: m.Command, doer: Doer, note: str = "") -> Flow:
@@ -133,23 +160,39 @@ def run_command(session: Session, deps: Deps, flow: Flow, command: m.Command, do
 def apply_events(session: Session, deps: Deps, flow: Flow, events: Sequence[m.Event], doer: Doer,
                  note: str = "") -> Flow:
     """Write rows, audit events and notices for the events, and for those that follow from a number taken."""
-    now = deps.clock.now()
-    decree, snapshot = flow.decree, flow.snapshot
-    decree.lock_version += 1
-    decree.updated_at = now
-    queue = deque(events)
+    queue, snapshot = list(events), flow.snapshot
+    flow.decree.lock_version += 1
     while queue:
-        event = queue.popleft()
-        task_id = _apply(session, deps, replace(flow, snapshot=snapshot), event, doer, note)
-        snapshot = evolve(flow.definition, snapshot, event, task_id=task_id, version=decree.lock_version)
-        decree.status = snapshot.status.value
-        payload = {**_payload(event), "lock_version": decree.lock_version}
-        record_decree(session, decree, event.type, doer.audit, now, payload)
-        notify_about(session, deps, decree, event, now)
+        event = queue.pop(0)
+        if isinstance(event, m.TaskOpened):
+            session.flush()  # the partial unique index allows one open task: close before the next opens
+        task = apply_event(session, deps, replace(flow, snapshot=snapshot), event, doer, note)
+        if task is not None:
+            session.flush()
+        snapshot = evolve(flow.definition, snapshot, event, task_id=task.id if task else 0,
+                          version=flow.decree.lock_version)
+        notify_about(session, deps, flow.decree, event, deps.clock.now())
+        if isinstance(event, m.Signed):
+            numbering.mark_used(session, [flow.decree.id])
         if isinstance(event, m.NumberRequired):
-            queue.extend(_take_number(session, deps, replace(flow, snapshot=snapshot), now))
+            queue.extend(_take_number(session, deps, replace(flow, snapshot=snapshot), deps.clock.now()))
     session.flush()
     return replace(flow, snapshot=snapshot)
+
+
+def apply_event(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str = "") -> Task | None:
+    """Write the rows and the audit event of one event; the task that it opened, if it opened one.
+
+    The caller has raised ``lock_version`` once for the command, tells people, marks the number of a signed decree
+    as used, and flushes between a task that closes and one that opens.
+    """
+    decree, now = flow.decree, deps.clock.now()
+    decree.updated_at = now
+    task = _apply(session, deps, flow, event, doer, note)
+    decree.status = evolve(flow.definition, flow.snapshot, event).status.value
+    payload = {**_payload(event), "lock_version": decree.lock_version}
+    record_decree(session, decree, event.type, doer.audit, now, payload)
+    return task
 
 
 @contextmanager
@@ -201,8 +244,8 @@ def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Seq
     return decide(flow.definition, snapshot, m.RecordNumber(entry.formatted, frozen), now)
 
 
-def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str) -> int:
-    """Change the rows for one event; returns the id of an opened task, else 0."""
+def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str) -> Task | None:
+    """Change the rows for one event; returns a task that it opened."""
     decree, now = flow.decree, deps.clock.now()
     match event:
         case m.Submitted():
@@ -230,7 +273,7 @@ def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer,
             signature_blocks.hand_over(session, decree, event.from_position_id, event.to_position_id)
         case _:
             _end(session, flow, event, doer, now)
-    return 0
+    return None
 
 
 def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime) -> None:
@@ -242,32 +285,31 @@ def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime
         case m.SigningClaimed():
             if (decree.signer_id, decree.signer_capacity) != (event.person_id, event.capacity.value):
                 raise errors.DocumentChanged  # the document bears another name
-            signature_blocks.ensure_all_named(session, decree)
+            signature_blocks.ensure_all_named(flow.blocks)
         case m.Rejected() | m.Discarded():
             decree.closed_at = now
             numbering.void_number(session, decree, event.reason, doer.audit, now)
         case m.PartlySigned():
             decree.frozen_sha256 = event.signed_sha256
-            signature_blocks.record_signature(session, decree, event.signed_sha256, now)
+            signature_blocks.record_signature(decree, flow.blocks, event.signed_sha256, now)
         case m.Signed():
-            signature_blocks.record_signature(session, decree, event.signed_sha256, now)
+            signature_blocks.record_signature(decree, flow.blocks, event.signed_sha256, now)
             decree.signed_sha256, decree.signed_at = event.signed_sha256, now
-            numbering.mark_used(session, decree)
         case m.Distributed():
             decree.issued_at, decree.legal_status = now, "in_force"
         case _:
             pass
 
 
-def _open_task(session: Session, deps: Deps, flow: Flow, event: m.TaskOpened, now: datetime) -> int:
+def _open_task(session: Session, deps: Deps, flow: Flow, event: m.TaskOpened, now: datetime) -> Task:
     step = flow.definition.steps[event.step_index]
     task = Task(
-        decree_id=flow.decree.id, version_no=flow.decree.version_no, step_index=event.step_index,
-        step_title=step.title, kind=step.kind.value, assignee_id=event.position_id, opened_at=now,
-        due_at=deps.calendar.add_working_minutes(now, event.norm_minutes), norm_minutes=event.norm_minutes)
+        decree_id=flow.decree.id, batch_id=flow.decree.batch_id, version_no=flow.decree.version_no,
+        step_index=event.step_index, step_title=step.title, kind=step.kind.value, assignee_id=event.position_id,
+        opened_at=now, due_at=deps.calendar.add_working_minutes(now, event.norm_minutes),
+        norm_minutes=event.norm_minutes)
     session.add(task)
-    session.flush()
-    return task.id
+    return task
 
 
 def _close_task(session: Session, event: m.TaskClosed, doer: Doer, note: str, now: datetime) -> None:
@@ -275,7 +317,6 @@ def _close_task(session: Session, event: m.TaskClosed, doer: Doer, note: str, no
     task.status = "void" if event.outcome in _VOID_OUTCOMES else "done"
     task.outcome, task.done_at, task.note = event.outcome, now, note or None
     task.done_by_id, task.done_capacity = doer.person_id, doer.capacity
-    session.flush()  # the partial unique index allows one open task: close before the next opens
 
 
 def _add_paraf(session: Session, flow: Flow, event: m.ParafGiven, now: datetime) -> None:

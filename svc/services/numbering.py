@@ -6,11 +6,12 @@ the number back, a commit makes it the decree's for ever.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -133,11 +134,11 @@ def live_entry(session: Session, decree: Decree) -> RegisterEntry | None:
                                     RegisterEntry.state != "void")).one_or_none()
 
 
-def mark_used(session: Session, decree: Decree) -> None:
-    """The decree was signed: its number is used."""
-    entry = live_entry(session, decree)
-    if entry is not None:
-        entry.state = "used"
+def mark_used(session: Session, decree_ids: Sequence[int]) -> None:
+    """The decrees were signed: their numbers are used."""
+    session.execute(
+        update(RegisterEntry).where(RegisterEntry.decree_id.in_(decree_ids), RegisterEntry.state == "held")
+        .values(state="used"))
 
 
 def void_number(session: Session, decree: Decree, reason: str, actor: AuditActor, now: datetime) -> None:

@@ -79,26 +79,25 @@ def hand_over(session: Session, decree: Decree, from_position_id: int, to_positi
     decree.signer_id = decree.signer_capacity = None
 
 
-def record_signature(session: Session, decree: Decree, signed_sha256: str, now: datetime) -> None:
+def record_signature(decree: Decree, rows: Sequence[DecreeSigner], signed_sha256: str, now: datetime) -> None:
     """The next block is signed; ``signed_sha256`` is of the document that bears it."""
-    rows = list_blocks(session, decree)
     waiting = [row for row in rows if row.signed_at is None]
     if waiting:
         waiting[0].signed_at, waiting[0].signed_sha256 = now, signed_sha256
     _point_to_next(decree, rows)
 
 
-def ensure_all_named(session: Session, decree: Decree) -> None:
+def ensure_all_named(rows: Sequence[DecreeSigner]) -> None:
     """:raises SignerMissing: a block names nobody, so that the first signature could never be joined by it."""
-    if any(row.person_id is None for row in list_blocks(session, decree)):
+    if any(row.person_id is None for row in rows):
         raise SignerMissing
 
 
-def given_signatures(session: Session, decree: Decree, definition: m.Definition) -> tuple[m.GivenSignature, ...]:
+def given_signatures(rows: Sequence[DecreeSigner], definition: m.Definition) -> tuple[m.GivenSignature, ...]:
     """The signatures on the document, as the engine knows them."""
     return tuple(
         m.GivenSignature(definition.steps[step].id, row.person_id, row.position_id)
-        for step, row in zip(definition.sign_steps, list_blocks(session, decree), strict=False)
+        for step, row in zip(definition.sign_steps, rows, strict=False)
         if row.signed_at is not None and row.person_id is not None)
 
 

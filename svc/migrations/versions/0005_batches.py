@@ -66,7 +66,8 @@ def upgrade() -> None:
             name=op.f("ck_batch_status"),
         ),
         sa.CheckConstraint(
-            "work IN ('','prepare','approve','freeze','sign','issue','dissolve')", name=op.f("ck_batch_work")
+            "work IN ('','check','prepare','approve','freeze','sign','issue','exclude','dissolve')",
+            name=op.f("ck_batch_work"),
         ),
         sa.ForeignKeyConstraint(["agency_id"], ["unit.id"], name=op.f("fk_batch_agency_id_unit")),
         sa.ForeignKeyConstraint(["assignee_id"], ["position.id"], name=op.f("fk_batch_assignee_id_position")),
@@ -119,7 +120,9 @@ def upgrade() -> None:
         sa.Column("excluded_by_id", _BIG, nullable=True),
         sa.Column("excluded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", _BIG, autoincrement=True, nullable=False),
-        sa.CheckConstraint("state IN ('invalid','ready','live','failed','excluded')", name=op.f("ck_batch_row_state")),
+        sa.CheckConstraint(
+            "state IN ('unchecked','invalid','ready','live','failed','excluded')", name=op.f("ck_batch_row_state")
+        ),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_batch_row_batch_id_batch")),
         sa.ForeignKeyConstraint(["decree_id"], ["decree.id"], name=op.f("fk_batch_row_decree_id_decree")),
         sa.ForeignKeyConstraint(["excluded_by_id"], ["person.id"], name=op.f("fk_batch_row_excluded_by_id_person")),
