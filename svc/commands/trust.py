@@ -71,12 +71,14 @@ def withdraw(fingerprint: str, purpose: str | None) -> None:
 
 @trust.command()
 def fetch() -> None:
-    """Fetch revocation lists of the confirmed authorities now. Exit code 1 if one was not to be had."""
+    """Fetch revocation lists of the confirmed authorities now. Exit code 1 if not all were to be had."""
     report = revocation_fetch.refresh(_deps())
     click.echo(f"{report.new} new, {report.known} known, {len(report.failed)} failed")
     for line in report.failed:
         click.echo(f"  {line}", err=True)
-    sys.exit(1 if report.failed else 0)
+    if not report.is_complete:
+        click.echo("the time of one round was over: run it again for the rest", err=True)
+    sys.exit(1 if report.failed or not report.is_complete else 0)
 
 
 def _deps() -> Deps:

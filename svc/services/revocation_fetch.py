@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -35,22 +35,30 @@ from svc.services.trust import trust_store
 from svc.services.upsert import insert_missing
 
 _LONGEST_NAME, _LONGEST_URL = 300, 500
-_MOST_ADDRESSES = 60  # one round ends before its lease does
+# A round ends well before the worker's lease on it (five minutes): no address is asked after LONGEST_ROUND, and one
+# answer takes a minute at most. Meanwhile the worker does nothing else.
+LONGEST_ROUND = timedelta(minutes=2)
+_MOST_ADDRESSES = 60
+_TOO_SLOW = timedelta(seconds=4)
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FetchReport:
-    """How many lists and responses were new, how many were here already, and what failed (address and why)."""
+    """How many lists and responses were new, how many were here already, and what failed (address and why).
+
+    ``is_complete``: everything was asked for; otherwise the time of one round was over.
+    """
 
     new: int = 0
     known: int = 0
     failed: tuple[str, ...] = ()
+    is_complete: bool = True
 
 
 @dataclass
 class _Round:
-    """One round of asking; no address is asked twice for the same."""
+    """One round of asking; no address is asked twice for the same, nor a host that kept it waiting for nothing."""
 
     deps: Deps
     trust: TrustStore
@@ -60,22 +68,39 @@ class _Round:
     failed: list[str] = field(default_factory=list)
     lists: dict[tuple[str, bytes], RevocationAnswer | None] = field(default_factory=dict)
     asked: int = 0
+    silent_hosts: set[str] = field(default_factory=set)
+    is_complete: bool = True
+    ends_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ends_at = self.deps.clock.now() + LONGEST_ROUND
+
+    def may_ask(self) -> bool:
+        """Whether one more address may be asked."""
+        if self.asked >= _MOST_ADDRESSES or self.deps.clock.now() >= self.ends_at:
+            self.is_complete = False
+        return self.is_complete
 
     def report(self) -> FetchReport:
-        return FetchReport(self.new, self.known, tuple(self.failed))
+        return FetchReport(self.new, self.known, tuple(self.failed), self.is_complete)
 
 
 def refresh(deps: Deps) -> FetchReport:
     """Fetch anew what speaks of the confirmed authorities and of the credentials that others issued.
 
-    An address that fails is reported and stops no other.
+    An address that fails is reported and stops no other. A round that cannot ask for everything in its time says
+    so; the next begins elsewhere, so that slow servers keep nobody waiting for good.
     """
     trust = trust_store(deps)
     one_round = _Round(deps, trust)
-    for authority in (*trust.anchors, *trust.timestamp_anchors, *trust.intermediates):
-        _ask_about(one_round, authority, ())
-    for certificate, chain in _foreign_credentials(deps):
-        _ask_about(one_round, certificate, chain)
+    none: tuple[x509.Certificate, ...] = ()
+    everything = dict.fromkeys((*trust.anchors, *trust.timestamp_anchors, *trust.intermediates), none)
+    everything |= dict(_foreign_credentials(deps))
+    begun_at = deps.clock.now().isoformat().encode()
+    for certificate in sorted(everything, key=lambda one: hashlib.sha256(begun_at + fingerprint(one)).digest()):
+        _ask_about(one_round, certificate, everything[certificate])
+    if not one_round.is_complete:
+        logger.warning("revocation data: the time was over after %d addresses; the rest next time", one_round.asked)
     return one_round.report()
 
 
@@ -152,12 +177,16 @@ def _is_web(url: str) -> bool:
 
 
 def _fetch(one_round: _Round, url: str, body: bytes | None) -> bytes | None:
-    if one_round.asked >= _MOST_ADDRESSES:
+    host, clock = urlsplit(url).netloc, one_round.deps.clock
+    if host in one_round.silent_hosts or not one_round.may_ask():
         return None
     one_round.asked += 1
+    begun_at = clock.now()
     try:
         return one_round.deps.revocation.fetch(url, body)
     except FetchFailed as error:
+        if clock.now() - begun_at >= _TOO_SLOW:
+            one_round.silent_hosts.add(host)
         _fail(one_round, url, str(error))
         return None
 

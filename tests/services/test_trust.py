@@ -29,12 +29,14 @@ from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from certs.profiles import Addresses
 from certs.revocation import fingerprint
 from certs.tsa import TimeStampAuthority
+from svc import worker
 from svc.bootstrap import Ready, prepare
 from svc.cli import cli
 from svc.commands import trust as trust_command
 from svc.deps import build_revocation
 from svc.errors import Forbidden, InvalidInput, NotFound
-from svc.models import ArchivedDocument, AuditEvent, Preservation, RevocationData, TrustAnchor
+from svc.models import ArchivedDocument, AuditEvent, Credential, Preservation, RevocationData, TrustAnchor
+from svc.ports import RevocationClient
 from svc.services import anchors, archive, preservation, revocation_fetch
 from svc.services.confirmed_trust import confirmed_trust
 from svc.services.examination import judge
@@ -277,6 +279,60 @@ def test_the_latest_lists_are_used_and_never_more_than_the_cage_takes(
     revocation_fetch.fetch_for(online.deps, foreign.pdf)
     assert len(confirmed_trust(online.deps).crls) == 2  # the newest of each
     assert judge(online.deps, foreign.pdf).passed
+
+
+@dataclass(frozen=True)
+class SlowNetwork:
+    """The network, but each answer (or none) takes so many seconds of the service's clock."""
+
+    network: RevocationClient
+    clock: FrozenClock
+    seconds: int
+
+    def fetch(self, url: str, body: bytes | None = None) -> bytes:
+        self.clock.advance(seconds=self.seconds)
+        return self.network.fetch(url, body)
+
+
+def slow_lists(online: World, foreign: Foreign, clock: FrozenClock, seconds: int, count: int = 12) -> World:
+    """Signers from elsewhere, each with the address of a list of his own."""
+    trusted(online, foreign.root, "both")
+    with online.deps.db.unit_of_work() as session:
+        for number in range(count):
+            certificate = issue_signer_certificate(
+                foreign.pki.issuing, SignerSubject(f"Contoh {number}", "Instansi Lain"), foreign.signer.public_key(),
+                ISSUED, crl_url=f"{foreign.folder.url}/{number}.crl")
+            session.add(Credential(
+                owner_id=online.actor("kepala").person_id, backend="csc", backend_config={}, label="CSC",
+                is_own_issue=False, certificate_pem=certificate.public_bytes(Encoding.PEM).decode(),
+                chain_pem=foreign.pki.issuing.certificate.public_bytes(Encoding.PEM).decode(),
+                serial=f"{certificate.serial_number:x}", issuer="contoh", created_at=NOW))
+    slow = SlowNetwork(online.deps.revocation, clock, seconds)
+    return World(replace(online.deps, revocation=slow), online.organisation)
+
+
+def test_a_round_ends_before_its_lease_and_the_next_ones_ask_for_the_rest(
+    online: World, foreign: Foreign, clock: FrozenClock
+) -> None:
+    slow, folder = slow_lists(online, foreign, clock, seconds=30), foreign.folder
+    lists = {f"/{number}.crl" for number in range(12)}
+    folder.files.update(dict.fromkeys(lists, folder.files["/issuing.crl"]))
+    for _ in range(60):
+        begun_at = clock.now()
+        report = revocation_fetch.refresh(slow.deps)
+        assert not report.is_complete
+        assert clock.now() - begun_at < worker._LEASE / 2
+        clock.advance(hours=6)
+    assert lists <= set(folder.asked)
+
+
+def test_a_host_that_does_not_answer_is_asked_once_in_a_round(
+    online: World, foreign: Foreign, clock: FrozenClock
+) -> None:
+    silent = slow_lists(online, foreign, clock, seconds=5)
+    report = revocation_fetch.refresh(silent.deps)
+    assert (len(report.failed), report.is_complete) == (1, True)
+    assert len(foreign.folder.asked) == 1
 
 
 def test_preservation_fetches_what_it_lacks(online: World, foreign: Foreign) -> None:
