@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     cage_memory_mb: int = Field(768, ge=256, le=16384, description="Most memory that one file may take, in MiB.")
     passphrase_attempts: int = Field(5, ge=3, le=10, description="Wrong passphrases before a lock.")
     login_attempts: int = Field(8, ge=3, le=20, description="Wrong passwords before a pause.")
-    require_totp: bool = Field(False, description="Officials and signers must have a second factor.")
+    require_totp: bool = Field(
+        False, description="Officials and signers must set up one-time codes (TOTP), which logging in then asks for; "
+        "a passkey does not stand in for them, since it is touched at signing only.")
     session_hours: int = Field(10, ge=1, le=72, description="Length of a session.")
 
     csc_url: str = Field("", description="CSC v2 remote signing service (what stands before /csc/v2); empty: none.")

@@ -50,11 +50,9 @@ def save_profile() -> Response | Page:
 @limited("10 per minute")
 def change_password() -> Response | Page:
     """A new password; every other session ends."""
-    form = request.form
     try:
         session_id = accounts.change_password(
-            deps(), current_actor(), form.get("old", "")[:1000], form.get("new", "")[:1000],
-            form.get("repeated", "")[:1000])
+            deps(), current_actor(), _password("old"), _password("new"), _password("repeated"))
     except InvalidInput as error:
         return _page(translated_fields(error)), _UNPROCESSABLE
     renew_session(session_id)
@@ -97,12 +95,12 @@ def enrol_totp() -> Response | Page:
     return redirect(url_for("account.index"))
 
 
-@bp.get("/account/passkeys/options")
+@bp.post("/account/passkeys/options")
 @signed_in
-@limited("30 per minute")
+@limited("10 per minute")
 def passkey_options() -> Response:
-    """Options for making a passkey, as JSON for the page's script."""
-    return as_json(passkeys.begin_registration(deps(), current_actor()))
+    """Options for making a passkey, as JSON for the page's script, for the account's password."""
+    return as_json(passkeys.begin_registration(deps(), current_actor(), _password("password")))
 
 
 @bp.post("/account/passkeys")
@@ -123,9 +121,13 @@ def add_passkey() -> Response | Page:
 
 @bp.post("/account/passkeys/<passkey_id>/remove")
 @signed_in
-def remove_passkey(passkey_id: str) -> Response:
+@limited("10 per minute")
+def remove_passkey(passkey_id: str) -> Response | Page:
     """Forget one of one's own passkeys."""
-    passkeys.remove(deps(), current_actor(), passkey_id)
+    try:
+        passkeys.remove(deps(), current_actor(), passkey_id, _password("remove_password"))
+    except InvalidInput as error:
+        return _page({"remove_password": translate(error)}, removing=passkey_id), error.status
     flash(_("Kunci sandi (passkey) dihapus."), "success")
     return redirect(url_for("account.index"))
 
@@ -143,9 +145,8 @@ def activate(token: str) -> str:
 @limited("10 per minute")
 def set_first_password(token: str) -> Response | Page:
     """Keep the password and log in."""
-    form = request.form
     try:
-        session_id = accounts.activate(deps(), token, form.get("new", "")[:1000], form.get("repeated", "")[:1000])
+        session_id = accounts.activate(deps(), token, _password("new"), _password("repeated"))
     except InvalidInput as error:
         username = accounts.activation_username(deps(), token)
         return render_template("auth/activate.html", username=username,
@@ -155,9 +156,15 @@ def set_first_password(token: str) -> Response | Page:
     return redirect(url_for("home.index"))
 
 
-def _page(fields: dict[str, str], passkey_error: str = "") -> str:
+def _page(fields: dict[str, str], passkey_error: str = "", removing: str = "") -> str:
+    """``removing`` is the passkey whose removal failed: its dialog opens again."""
     return render_template("auth/account.html", me=current_sign_in(), fields=fields, form=request.form,
-                           passkeys=passkeys.list_own(deps(), current_actor()), passkey_error=passkey_error)
+                           passkeys=passkeys.list_own(deps(), current_actor()), passkey_error=passkey_error,
+                           removing=removing)
+
+
+def _password(field: str) -> str:
+    return request.form.get(field, "")[:1000]
 
 
 def _totp_page(fields: dict[str, str]) -> str:

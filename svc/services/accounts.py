@@ -140,13 +140,18 @@ def change_password(deps: Deps, actor: Actor, old: str, new: str, repeated: str)
 
     :raises InvalidInput: the old one is wrong, the new one unfit, or the two do not agree
     """
-    with deps.db.read_session() as session:
-        person = _person(session, actor.person_public_id)
-    if not _may_try(person, deps.clock.now()) or not is_right(person.password_hash, old):
-        _count_failure(deps, person.public_id)
-        raise InvalidInput(fields={"old": "Kata sandi sekarang salah."})
-    _ensure_new(new, repeated, person.username)
+    username = _prove_password(deps, actor, old, "old", "Kata sandi sekarang salah.")
+    _ensure_new(new, repeated, username)
     return _set_password(deps, actor.person_public_id, new, AuditActor.of(actor), "password_changed")
+
+
+def confirm_password(deps: Deps, actor: Actor, password: str) -> None:
+    """Make sure that the person himself is at the screen, before what a borrowed session must not do.
+
+    A wrong password counts as one does at logging in. :raises InvalidInput: it is wrong, or the account is paused
+    """
+    wrong = "Kata sandi akun salah, atau akun sedang dijeda."
+    _prove_password(deps, actor, password, "password", wrong)
 
 
 def activate(deps: Deps, token: str, new: str, repeated: str) -> str:
@@ -202,6 +207,16 @@ def log_out(deps: Deps, actor: Actor) -> None:
 
 
 # ---- within
+
+
+def _prove_password(deps: Deps, actor: Actor, password: str, field: str, wrong: str) -> str:
+    """The user name of the person whose password it is."""
+    with deps.db.read_session() as session:
+        person = _person(session, actor.person_public_id)
+    if not _may_try(person, deps.clock.now()) or not is_right(person.password_hash, password):
+        _count_failure(deps, person.public_id)
+        raise InvalidInput(wrong, fields={field: wrong})
+    return person.username
 
 
 def _next_epoch(deps: Deps, actor: Actor, event: str) -> str:

@@ -1,5 +1,8 @@
 """Passkeys (W3C WebAuthn level 3): set up on the account page, touched at signing.
 
+Who adds or removes one types the account's password first, so that a screen left open gives nobody a key. Without
+the password there is no challenge for a registration, and without that challenge no registration.
+
 The challenge is random and travels sealed through the browser, bound to person and purpose (for signing: to the
 hash of the document shown). It lives five minutes and is good for once: an answer counts only if its challenge
 was made after the passkey's last use. User verification (PIN or biometrics) is required.
@@ -33,6 +36,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound
 from svc.models import Passkey, Person
+from svc.services.accounts import confirm_password
 from svc.services.audit_log import AuditActor, record_stream
 
 STREAM = "accounts"
@@ -66,8 +70,12 @@ def list_own(deps: Deps, actor: Actor) -> tuple[PasskeyView, ...]:
                      for row in _of(session, actor.person_id))
 
 
-def begin_registration(deps: Deps, actor: Actor) -> Ceremony:
-    """Options for making a passkey. :raises Conflict: there are as many as one person may have"""
+def begin_registration(deps: Deps, actor: Actor, password: str) -> Ceremony:
+    """Options for making a passkey.
+
+    :raises InvalidInput: the account's password is wrong. :raises Conflict: there are as many as one may have
+    """
+    confirm_password(deps, actor, password)
     with deps.db.read_session() as session:
         known = _of(session, actor.person_id)
         username = session.get_one(Person, actor.person_id).username
@@ -118,8 +126,12 @@ def finish_registration(deps: Deps, actor: Actor, challenge: str, answer: str, n
         return row.public_id
 
 
-def remove(deps: Deps, actor: Actor, passkey_id: str) -> None:
-    """Forget one of the actor's passkeys. :raises NotFound: not his"""
+def remove(deps: Deps, actor: Actor, passkey_id: str, password: str) -> None:
+    """Forget one of the actor's passkeys.
+
+    :raises InvalidInput: the account's password is wrong. :raises NotFound: not his
+    """
+    confirm_password(deps, actor, password)
     with deps.db.unit_of_work() as session:
         row = session.scalars(select(Passkey).where(
             Passkey.public_id == passkey_id, Passkey.person_id == actor.person_id)).one_or_none()

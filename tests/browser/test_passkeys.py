@@ -36,6 +36,10 @@ def test_a_passkey_signs_a_decree(service: Service, watched: Watched, authentica
     story.log_in(SIGNER)
     page.goto(f"{service.url}/account")
     page.fill("#f-passkey-name", NAME)
+    page.fill("#f-passkey-password", "bukan kata sandinya")
+    story.click("Daftarkan kunci sandi")
+    expect(page.locator("[data-passkey-status]")).to_have_text("Kata sandi akun salah, atau akun sedang dijeda.")
+    page.fill("#f-passkey-password", ACCOUNTS[SIGNER].password)
     story.click("Daftarkan kunci sandi")
     expect(page.get_by_text("Kunci sandi (passkey) terdaftar.")).to_be_visible(timeout=20_000)
     expect(page.locator("#passkeys li")).to_contain_text(NAME)
@@ -63,6 +67,7 @@ def remove_passkey(service: Service, page: Page) -> None:
     """Others sign in this service after us without one."""
     page.goto(f"{service.url}/account")
     page.get_by_role("button", name="Hapus…").click()
+    page.get_by_label("Kata sandi akun").last.fill(ACCOUNTS[SIGNER].password)
     page.get_by_role("button", name="Hapus kunci sandi").click()
     expect(page.get_by_text("Kunci sandi (passkey) dihapus.")).to_be_visible()
     expect(page.get_by_text(NAME)).to_have_count(0)

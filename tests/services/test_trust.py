@@ -297,11 +297,12 @@ class SlowNetwork:
 def slow_lists(online: World, foreign: Foreign, clock: FrozenClock, seconds: int, count: int = 12) -> World:
     """Signers from elsewhere, each with the address of a list of his own."""
     trusted(online, foreign.root, "both")
+    public_key = generate_signer_key().public_key()
     with online.deps.db.unit_of_work() as session:
         for number in range(count):
             certificate = issue_signer_certificate(
-                foreign.pki.issuing, SignerSubject(f"Contoh {number}", "Instansi Lain"), foreign.signer.public_key(),
-                ISSUED, crl_url=f"{foreign.folder.url}/{number}.crl")
+                foreign.pki.issuing, SignerSubject(f"Contoh {number}", "Instansi Lain"), public_key, ISSUED,
+                crl_url=f"{foreign.folder.url}/{number}.crl")
             session.add(Credential(
                 owner_id=online.actor("kepala").person_id, backend="csc", backend_config={}, label="CSC",
                 is_own_issue=False, certificate_pem=certificate.public_bytes(Encoding.PEM).decode(),

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from certs.signers.port import CallRecord
 from svc.app import create_app
@@ -24,7 +25,7 @@ from svc.services.remote_calls import CallRecorder
 from svc.services.signing_keys import open_signer
 from tests.support.acts import task_of
 from tests.support.clock import FrozenClock
-from tests.support.world import World
+from tests.support.world import PASSWORD, World
 from tests.web.conftest import Visitor
 
 LogIn = Callable[[str], Visitor]
@@ -71,8 +72,12 @@ def test_the_account_page_lists_ones_own_passkeys_only(log_in: LogIn, world: Wor
     assert "Ponsel kadis" not in text
 
 
+def ask_options(person: Visitor, password: str = PASSWORD) -> TestResponse:
+    return person.post("/account/passkeys/options", {"password": password}, headers={"Accept": "application/json"})
+
+
 def test_the_options_are_for_this_person_and_host(log_in: LogIn, world: World) -> None:
-    answer = log_in("kepala").get("/account/passkeys/options")
+    answer = ask_options(log_in("kepala"))
     given = answer.get_json()
     assert given["options"]["user"]["name"] == "kepala"
     assert given["options"]["rp"]["id"] == urlsplit(world.deps.settings.base_url).hostname
@@ -83,7 +88,7 @@ def test_the_options_are_for_this_person_and_host(log_in: LogIn, world: World) -
 
 def test_a_forged_passkey_is_refused_and_nothing_kept(log_in: LogIn, world: World) -> None:
     person = log_in("kepala")
-    challenge = person.get("/account/passkeys/options").get_json()["challenge"]
+    challenge = ask_options(person).get_json()["challenge"]
     answer = person.post("/account/passkeys", {
         "name": "Palsu", "passkey_challenge": challenge, "passkey_answer": FORGED})
     assert answer.status_code == 422
@@ -102,10 +107,44 @@ def test_a_passkey_needs_a_name(log_in: LogIn) -> None:
 def test_one_removes_ones_own_passkey_and_nobody_elses(log_in: LogIn, world: World) -> None:
     own, other = add_passkey(world, "kepala"), add_passkey(world, "kadis")
     person = log_in("kepala")
-    assert person.post(f"/account/passkeys/{other}/remove").status_code == 404
-    assert person.post(f"/account/passkeys/{own}/remove").status_code == 302
+    typed = {"remove_password": PASSWORD}
+    assert person.post(f"/account/passkeys/{other}/remove", typed).status_code == 404
+    assert person.post(f"/account/passkeys/{own}/remove", typed).status_code == 302
     assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
     assert len(passkeys.list_own(world.deps, world.actor("kadis"))) == 1
+
+
+def test_a_session_alone_neither_adds_nor_removes_a_passkey(log_in: LogIn, world: World) -> None:
+    own = add_passkey(world, "kepala")
+    person = log_in("kepala")
+    for wrong in ("", "bukan kata sandinya"):
+        refused = ask_options(person, wrong)
+        assert refused.status_code == 422
+        assert refused.get_json()["message"] == "Kata sandi akun salah, atau akun sedang dijeda."
+        assert "challenge" not in refused.get_json()
+        again = person.post(f"/account/passkeys/{own}/remove", {"remove_password": wrong})
+        assert again.status_code == 422
+        assert f'id="remove-passkey-{own}" class="paraf-dialog" aria-labelledby="remove-passkey-{own}-title" ' \
+               "data-open-now" in again.get_data(as_text=True)
+    assert len(passkeys.list_own(world.deps, world.actor("kepala"))) == 1
+
+
+def test_guessing_the_password_there_pauses_the_account(log_in: LogIn, world: World) -> None:
+    person = log_in("kepala")
+    for _ in range(world.deps.settings.login_attempts):
+        ask_options(person, "bukan kata sandinya")
+    assert ask_options(person).status_code == 422
+    assert "dijeda 15 menit" in page(person, "/notices")
+
+
+def test_a_passkey_does_not_stand_in_for_the_codes_that_logging_in_demands(deps: Deps, world: World) -> None:
+    """Nobody touches a passkey at logging in, so counting it would leave the password alone there."""
+    add_passkey(world, "kepala")
+    settings = deps.settings.model_copy(update={"require_totp": True})
+    signer = Visitor(create_app(settings, dataclasses.replace(deps, settings=settings)).test_client())
+    signer.log_in("kepala")
+    assert signer.get("/inbox").headers["Location"] == "/account/second-factor"
+    assert "tidak menggantikannya" in page(signer, "/inbox")
 
 
 # ---- the sheet

@@ -1,5 +1,6 @@
-// Passkeys (W3C WebAuthn level 3). A form with data-passkey="create" or "get" asks data-passkey-url for options, has
-// the authenticator answer, fills passkey_challenge and passkey_answer, and is then sent as any other form.
+// Passkeys (W3C WebAuthn level 3). A form with data-passkey="create" or "get" asks data-passkey-url for options (to
+// create one, with the password in the form), has the authenticator answer, fills passkey_challenge and
+// passkey_answer, and is then sent as any other form.
 
 const NAMES = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
 
@@ -45,8 +46,15 @@ function asJson(credential) {
 
 class Refused extends Error {}
 
-async function begin(url) {
-  const answer = await fetch(url, { headers: { Accept: "application/json" }, redirect: "error" });
+async function begin(form) {
+  const request = { headers: { Accept: "application/json" }, redirect: "error" };
+  if (form.dataset.passkey === "create") {
+    const { csrf_token: token, password } = form.elements;
+    Object.assign(request, {
+      method: "POST", body: new URLSearchParams({ csrf_token: token.value, password: password.value }),
+    });
+  }
+  const answer = await fetch(form.dataset.passkeyUrl, request);
   const said = await answer.json();
   if (!answer.ok) throw new Refused(said.message);
   return said;
@@ -68,7 +76,7 @@ async function ask(form, submitter) {
   form.dataset.passkeyAsking = "yes";
   status.textContent = form.dataset.textTouch;
   try {
-    const { options, challenge } = await begin(form.dataset.passkeyUrl);
+    const { options, challenge } = await begin(form);
     const publicKey = forBrowser(options);
     const made = form.dataset.passkey === "create"
       ? await navigator.credentials.create({ publicKey }) : await navigator.credentials.get({ publicKey });
