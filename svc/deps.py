@@ -21,11 +21,14 @@ from svc.adapters.s3_store import S3Store
 from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.cage.pool import WorkerCage
 from svc.cage.port import Cage, CageLimits
+from svc.call_log import CallRows
 from svc.db import Database
 from svc.kinds import KindCatalogue
-from svc.ports import Clock, Mailer, ObjectStore, RevocationClient, SigningBackends
+from svc.ports import Clock, Mailer, ObjectStore, RevocationClient, SigningBackends, SigningHost
 from svc.rendering import Renderer
 from svc.settings import Settings
+from svc.signing_host.inline import InlineHost
+from svc.signing_host.signers import Means
 from workflows.calendar import WorkCalendar, load_calendar
 from workflows.loader import load_all
 from workflows.model import Definition
@@ -50,6 +53,7 @@ class Deps:
     server_key: bytes
     backends: SigningBackends
     revocation: RevocationClient
+    signing_host: SigningHost
 
 
 def system_clock() -> Clock:
@@ -67,9 +71,11 @@ def build_deps(settings: Settings) -> Deps:
     server_key = load_server_key(settings)
     pki = load_or_create_pki(settings, server_key, clock.now())
     tsa = _build_tsa(settings, pki)
+    db = Database(settings.effective_database_url)
+    backends = build_backends(settings, tsa, clock)
     return Deps(
         settings=settings,
-        db=Database(settings.effective_database_url),
+        db=db,
         store=_build_store(settings),
         clock=clock,
         renderer=TypstRenderer(kinds),
@@ -81,8 +87,9 @@ def build_deps(settings: Settings) -> Deps:
         pki=pki,
         tsa=tsa,
         server_key=server_key,
-        backends=build_backends(settings, tsa, clock),
+        backends=backends,
         revocation=build_revocation(settings),
+        signing_host=InlineHost(Means(clock, tsa, backends, CallRows(db, clock))),
     )
 
 

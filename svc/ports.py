@@ -205,7 +205,10 @@ class SigningHost(Protocol):
     once, and nothing else. Keys reach it in memory and end there; any process may send it documents."""
 
     def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
-        """Hold the key until the authorisation is over, closed or used up. :raises SigningHostDown: not held"""
+        """Hold the key until the authorisation is over, closed or used up; the same again changes nothing.
+
+        :raises GrantOver: it is one of these already, or lies in the future. :raises SigningHostDown: not held
+        """
         ...
 
     def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:

@@ -14,10 +14,13 @@ from svc.adapters.keystore import load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import TypstRenderer
 from svc.cage.inline import InlineCage
+from svc.call_log import CallRows
 from svc.db import Database
 from svc.deps import Deps, build_backends, build_revocation
 from svc.kinds import KindCatalogue
 from svc.settings import Settings
+from svc.signing_host.inline import InlineHost
+from svc.signing_host.signers import Means
 from tests.support.clock import FrozenClock
 from tests.support.databases import PostgresDatabase, SqliteTemplate
 from tests.support.mail import KeepingMailer
@@ -105,12 +108,14 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
     """A service with real parts; only clock and mail are under the test's hand."""
     server_key = load_server_key(settings)
     pki = load_or_create_pki(settings, server_key, clock.now())
+    db, backends = Database(settings.effective_database_url), build_backends(settings, pki.tsa_service(), clock)
     built = Deps(
-        settings=settings, db=Database(settings.effective_database_url), store=LocalStore(settings.var_dir / "store"),
+        settings=settings, db=db, store=LocalStore(settings.var_dir / "store"),
         clock=clock, renderer=renderer, kinds=catalogue, routes=load_all(), calendar=load_calendar(settings.zone),
         cage=InlineCage(),
         mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key,
-        backends=build_backends(settings, pki.tsa_service(), clock), revocation=build_revocation(settings))
+        backends=backends, revocation=build_revocation(settings),
+        signing_host=InlineHost(Means(clock, pki.tsa_service(), backends, CallRows(db, clock))))
     yield built
     built.db.dispose()
 

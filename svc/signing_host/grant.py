@@ -1,0 +1,174 @@
+"""One key for one authorisation, and the rules by which it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from certs.authorisation import Authorisation, AuthorisationExpired, AuthorisationSpent, AuthorisedSigner, NotAuthorised
+from certs.errors import CertsError, DocumentUnsignable, SigningError
+from certs.pades import SignedDocument
+from certs.signers.port import ActivationRefused, BackendUnavailable, DocumentSigner, OutcomeUnknown, SignerNotReady
+from svc.ports import BackendNotConfigured, ElsewhereKey, NotSigned, StoredKey, ToSign
+from svc.signing_host.signers import Means, signer_for
+
+logger = logging.getLogger(__name__)
+
+MAX_DOCUMENT_BYTES = 25 * 1024 * 1024
+CLOCKS_APART = timedelta(seconds=30)  # between the hosts of web server, worker and keys
+_NOT_CONFIGURED = "backend_not_configured"
+_ENDS = (ActivationRefused, SignerNotReady, AuthorisationExpired)
+# A document that trips over a fault in a library must not take those beside it along.
+_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass
+class _State:
+    """What changes; ``ended`` is the code of what ended it, or empty."""
+
+    used: set[str] = field(default_factory=set)
+    idle: list[AuthorisedSigner] = field(default_factory=list)
+    ended: str = ""
+
+
+class Grant:
+    """Checks every document where the key is used: listed, not signed before, in time. Used by many threads.
+
+    With a key elsewhere they stand in line; with a stored one they sign side by side.
+    """
+
+    def __init__(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey, means: Means) -> None:
+        self.authorisation = authorisation
+        self._covered = frozenset(authorisation.hashes)
+        self._means = means
+        self._key: StoredKey | ElsewhereKey | None = key
+        self._is_elsewhere = isinstance(key, ElsewhereKey)
+        self._turn = threading.Lock() if self._is_elsewhere else None
+        self._lock = threading.Lock()
+        self._state = _State()
+
+    @property
+    def ended(self) -> str:
+        """Why it is over, as a code; empty while the key is held."""
+        return self._state.ended
+
+    @property
+    def used(self) -> int:
+        """How many documents were begun."""
+        return len(self._state.used)
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self._state.ended) or self._means.clock.now() >= self.authorisation.expires_at
+
+    def end(self, code: str) -> None:
+        """Forget the key; what is being signed at this moment is the last."""
+        with self._lock:
+            self._state.ended = self._state.ended or code
+            self._state.idle.clear()
+            self._key = None
+
+    def sign(self, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
+        """One result for each, in their order."""
+        with self._turn or nullcontext():
+            try:
+                with self._signer() as signer:
+                    results = tuple(self._sign_one(signer, one) for one in documents)
+            except _NoSignerError as error:
+                results = (error.why,) * len(documents)
+        if self.used >= self.authorisation.count:
+            self.end("used_up")
+        return results
+
+    @contextmanager
+    def _signer(self) -> Iterator[AuthorisedSigner]:
+        signer = self._take()
+        try:
+            yield signer
+        finally:
+            with self._lock:
+                if not self._state.ended:
+                    self._state.idle.append(signer)
+
+    def _take(self) -> AuthorisedSigner:
+        """A signer that no other thread has: what it is made of is not safe to share. :raises _NoSignerError:"""
+        with self._lock:
+            if self._state.idle:
+                return self._state.idle.pop()
+            key = self._key
+        if key is None:
+            raise _NoSignerError(self._over())
+        return AuthorisedSigner(self._make(key), self.authorisation, self._now, self._claim)
+
+    def _make(self, key: StoredKey | ElsewhereKey) -> DocumentSigner:
+        try:
+            return signer_for(key, self._means)
+        except BackendNotConfigured as error:
+            raise _NoSignerError(self._stop(_NOT_CONFIGURED)) from error
+        except (BackendUnavailable, OutcomeUnknown) as error:  # before anything was asked to be signed
+            raise _NoSignerError(NotSigned(BackendUnavailable.code)) from error
+        except CertsError as error:
+            raise _NoSignerError(self._stop(error.code)) from error
+
+    def _sign_one(self, signer: AuthorisedSigner, document: ToSign) -> SignedDocument | NotSigned:
+        if self._state.ended:
+            return self._over()
+        refusal = self._refusal(document)
+        if refusal:
+            return NotSigned(refusal)
+        try:
+            return signer.sign(document.frozen, document.request)
+        except OutcomeUnknown as error:
+            return NotSigned(error.code, is_unknown=True, reference=error.reference)
+        except _ENDS as error:
+            return self._stop(error.code)
+        except CertsError as error:
+            return NotSigned(error.code)
+        except _FAULTS as error:  # its text may hold what is in the document
+            logger.error("signing fault: authorisation=%s error=%s",  # noqa: TRY400
+                         self.authorisation.authorisation_id, type(error).__name__)
+            return NotSigned(SigningError.code, is_unknown=self._is_elsewhere)
+
+    def _refusal(self, document: ToSign) -> str:
+        """What the list does not say: size, and that the claimed time is that of the act."""
+        if len(document.frozen) > MAX_DOCUMENT_BYTES:
+            return DocumentUnsignable.code
+        if hashlib.sha256(document.frozen).hexdigest() not in self._covered:
+            return NotAuthorised.code
+        began, ends = self.authorisation.given_at - CLOCKS_APART, self.authorisation.expires_at + CLOCKS_APART
+        return "" if began <= document.request.signed_at <= ends else NotAuthorised.code
+
+    def _claim(self, digest: str) -> bool:
+        with self._lock:
+            if digest in self._state.used:
+                return False
+            self._state.used.add(digest)
+            return True
+
+    def _now(self) -> datetime:
+        """The authorisation may come from a host whose clock is a little ahead."""
+        return max(self._means.clock.now(), self.authorisation.given_at)
+
+    def _stop(self, code: str) -> NotSigned:
+        self.end(code)
+        return NotSigned(code, stops=True)
+
+    def _over(self) -> NotSigned:
+        code = self._state.ended
+        if code == "used_up":
+            return NotSigned(AuthorisationSpent.code)
+        is_error = code not in {"closed", "time_is_over"}
+        return NotSigned(code if is_error else AuthorisationExpired.code, stops=True)
+
+
+class _NoSignerError(Exception):
+    """No signer is to be had."""
+
+    def __init__(self, why: NotSigned) -> None:
+        super().__init__(why.code)
+        self.why = why
