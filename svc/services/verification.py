@@ -35,9 +35,10 @@ from svc.services import verdict_words as words
 from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
-from svc.services.partly_signed import PartlySigned, find_partly_signed
+from svc.services.partly_signed import PartlySigned, find_partly_signed, judge_unfinished
 from svc.services.register_proofs import proofs_for
 from svc.services.revisions import revision_digests
+from svc.services.signature_blocks import NamedSigner
 from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
@@ -66,7 +67,8 @@ class SignerLine:
 
 @dataclass(frozen=True)
 class PublicVerdict:
-    """What the public page shows. Before the signature nothing of the decree is told, only the sentence.
+    """What the public page shows. Before the last signature nothing of the decree is told, only the sentence and, once
+    there is one, in ``blocks`` whose signatures it has and lacks.
 
     ``subject`` is empty for secret decrees (R, SR). ``has_image`` and ``has_download`` say what may be fetched.
     """
@@ -75,6 +77,7 @@ class PublicVerdict:
     sentence: Sentence
     checked_at: datetime
     is_told: bool = False
+    blocks: tuple[NamedSigner, ...] = ()
     number: str = ""
     subject: str = ""
     is_secret: bool = False
@@ -159,9 +162,8 @@ def by_code(deps: Deps, code: str) -> PublicVerdict:
     if found.decree.medium == "paper":
         return _told(deps, found, words.grey(words.ON_PAPER), (), None)
     if found.file is None or found.decree.signed_sha256 is None:
-        is_over = found.decree.status in {"rejected", "discarded"}
-        sentence = words.grey(words.NOT_PURSUED if is_over else words.NOT_SIGNED)
-        return PublicVerdict(code, sentence, deps.clock.now())
+        sentence, blocks = judge_unfinished(deps, found.decree)
+        return PublicVerdict(code, sentence, deps.clock.now(), blocks=blocks)
     try:
         pdf = read_file(deps, found.file.object_key, found.file.sha256)
     except IntegrityViolation:
