@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pikepdf
-import segno
 import typst
 
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
+from svc.qr import QrDrawer
 from svc.rendering import (
     RenderedPdf,
     RenderFailed,
@@ -40,7 +40,6 @@ STANDARD: Final = "a-2a"
 _ELLIPSIS: Final = "…"
 _NO_DATE: Final = date(2000, 1, 1)
 _MAX_STAMPED_PAGES: Final = 2000
-_QR_MASK: Final = 3
 # What the report's font surely has: certificates of strangers may hold anything, PDF/A no missing glyph.
 _NO_GLYPH: Final = re.compile(r"[^\n -~\u00a0-\u00ac\u00ae-\u017f\u0391-\u03a1\u03a3-\u03c9\u0410-\u044f–—‘’“”•…]")
 _FITS: Final = re.compile(r"[0-9a-f]{1,64}|https?://[a-z0-9.:-]{1,40}/v/[\w-]{22}")
@@ -48,7 +47,7 @@ _LONG_WORD: Final = re.compile(r"[^\s\u200b]{32,}")
 
 
 class TypstRenderer:
-    """See :class:`svc.rendering.Renderer`. Measured on 2 cores: 14 ms for a KGB letter, QR code and box included."""
+    """See :class:`svc.rendering.Renderer`."""
 
     def __init__(self, kinds: KindCatalogue, folder: Path = DECREES, fonts: Path = FONTS) -> None:
         self._kinds = kinds
@@ -58,6 +57,7 @@ class TypstRenderer:
         )
         layout = tomllib.loads((folder / "layout.toml").read_text(encoding="utf-8"))
         self._footers = sorted(layout["footer"], key=lambda footer: str(footer["valid_from"]))
+        self._codes = QrDrawer()
         self._local = threading.local()
 
     def render(self, request: RenderRequest) -> RenderedPdf:
@@ -143,7 +143,7 @@ class TypstRenderer:
             "date": write_date(request.issued_on) if request.issued_on else _ELLIPSIS,
             "place": _let_break(request.place or request.letterhead.place or _ELLIPSIS),
             "url": url,
-            "qr": _draw_qr(url) if final else "",
+            "qr": self._codes.draw(url) if final else "",
             "footer": self._footer_on(request.issued_on, url) if final else "",
         }
 
@@ -183,17 +183,14 @@ def _placed(pdf: bytes, marks: list[dict[str, float]], blocks: int) -> RenderedP
     ordered = sorted(marks, key=lambda mark: mark["index"])
     if [int(mark["index"]) for mark in ordered] != list(range(blocks)):
         raise RenderFailed(f"the template marks {len(marks)} places for {blocks} signature(s)")
-    with pikepdf.open(io.BytesIO(pdf)) as document:
-        heights = [float(page.mediabox[3]) for page in document.pages]
-    return _rendered(pdf, len(heights), tuple(_box(mark, heights) for mark in ordered))
+    return _rendered(pdf, int(ordered[0]["pages"]), tuple(_box(mark) for mark in ordered))
 
 
-def _box(mark: Mapping[str, float], heights: list[float]) -> SignatureBox:
-    index = int(mark["page"]) - 1
-    top = heights[index] - mark["y"]
+def _box(mark: Mapping[str, float]) -> SignatureBox:
+    top = mark["top"] - mark["y"]
     edges = (mark["x"], top - mark["height"], mark["x"] + mark["width"], top)
     llx, lly, urx, ury = (round(edge, 2) for edge in edges)
-    return SignatureBox(index, llx, lly, urx, ury)
+    return SignatureBox(int(mark["page"]) - 1, llx, lly, urx, ury)
 
 
 def _rendered(pdf: bytes, pages: int, boxes: tuple[SignatureBox, ...]) -> RenderedPdf:
@@ -236,14 +233,6 @@ def _whole_seconds(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise RenderFailed("created_at must be aware")
     return moment.astimezone(UTC).replace(microsecond=0)  # a PDF date has whole seconds
-
-
-def _draw_qr(text: str) -> str:
-    """ISO/IEC 18004, level M, as SVG with a quiet zone of two modules (the box around it is white too)."""
-    out = io.BytesIO()
-    # Any mask is valid; trying all eight for the prettiest would take longer than the layout.
-    segno.make(text, error="m", micro=False, mask=_QR_MASK).save(out, kind="svg", border=2, xmldecl=False, svgns=True)
-    return out.getvalue().decode()
 
 
 def _name_document(document: pikepdf.Pdf, title: str) -> None:
