@@ -98,6 +98,7 @@ class BatchRow(HasId, Base):
     problems: Mapped[list[Any]] = mapped_column(default=list)
     subject_key: Mapped[str] = mapped_column(String(60), default="")  # NIP where there is one, else empty
     label: Mapped[str] = mapped_column(String(300), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")  # to whom the link goes; empty: to nobody by mail
     state: Mapped[str] = mapped_column(String(10))
     pending: Mapped[bool] = mapped_column(default=False)
     lease: Mapped[str | None] = mapped_column(PublicId)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
 from svc.actors import Actor
@@ -19,13 +22,18 @@ def ensure_can_view(actor: Actor, decree: Decree) -> None:
     Secret ones (*rahasia*) are for the drafter and the route alone.
     :raises NotFound: not for this actor; as if it did not exist, since its existence tells too
     """
-    on_route = {position_id for _, position_id in decree.assignments or ()}
-    if decree.drafter_id == actor.person_id or on_route & set(actor.position_ids):
-        return
-    if decree.security in _CONFIDENTIAL:
+    if not may_view(actor, decree.drafter_id, decree.assignments or (), decree.agency_id, decree.security):
         raise NotFound
-    if not (actor.roles & _SEES_ALL or decree.agency_id in actor.agency_ids):
-        raise NotFound
+
+
+def may_view(actor: Actor, drafter_id: int, assignments: Iterable[Any], agency_id: int, security: str) -> bool:
+    """The rule itself; ``assignments`` are pairs of a step and its position."""
+    on_route = {position_id for _, position_id in assignments}
+    if drafter_id == actor.person_id or on_route & set(actor.position_ids):
+        return True
+    if security in _CONFIDENTIAL:
+        return False
+    return bool(actor.roles & _SEES_ALL) or agency_id in actor.agency_ids
 
 
 def visible_condition(actor: Actor) -> ColumnElement[bool]:

@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from certs.errors import UploadRefused
 from certs.intake import PdfFacts
-from svc.actors import HeldPosition
 from svc.cage.port import CageCrashed, CageTimeout
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput
@@ -26,6 +25,17 @@ from svc.services.signing_parties import ensure_chosen
 from workflows.errors import SameSigner, UnknownAssignee
 from workflows.model import Definition
 from workflows.rules import resolve_assignments
+
+
+class Origin(Protocol):
+    """From where a document is drafted; a held position says it, and so does a batch."""
+
+    @property
+    def position_id(self) -> int: ...
+    @property
+    def unit_id(self) -> int: ...
+    @property
+    def agency_id(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Content:
         return _sha256(self.pdf) if self.pdf is not None else None
 
 
-def content_of_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: HeldPosition, *,
+def content_of_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: Origin, *,
                     is_partial: bool = False) -> Content:
     """Complete, validate and lay out. With ``is_partial`` faulty data is kept as it is, without a PDF.
 
@@ -59,6 +69,11 @@ def content_of_data(deps: Deps, kind: Kind, data: Mapping[str, Any], drafter: He
         if not is_partial:
             raise
         rendered = None
+    return describe(kind, complete, rendered)
+
+
+def describe(kind: Kind, complete: dict[str, Any], rendered: RenderedPdf | None = None) -> Content:
+    """What a version with this completed data holds; without a PDF where none was laid out."""
     subject = subject_of(kind, complete)
     canonical = json.dumps({"kind": kind.id, "data": complete}, sort_keys=True, separators=(",", ":"),
                            ensure_ascii=False)
@@ -95,7 +110,7 @@ def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
             "file": "Berkas ini tidak dapat diperiksa. Simpan ulang sebagai PDF biasa, lalu unggah lagi."}) from error
 
 
-def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: HeldPosition) -> RenderedPdf:
+def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: Origin) -> RenderedPdf:
     today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
     with deps.db.read_session() as session:
         ensure_chosen(session, kind, complete, drafter.agency_id)
@@ -108,7 +123,7 @@ def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: HeldPos
         raise InvalidInput("Isian ini tidak dapat ditata menjadi PDF. Periksa teks yang tidak biasa.") from error
 
 
-def _signer_positions(session: Session, definition: Definition | None, drafter: HeldPosition,
+def _signer_positions(session: Session, definition: Definition | None, drafter: Origin,
                       chosen: Mapping[str, str]) -> tuple[int | None, ...]:
     """The position of each signature block; nothing where it cannot be said yet."""
     if definition is None:

@@ -123,7 +123,7 @@ def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[
     definitions: dict[tuple[str, str | None], m.Definition] = {}
     flows = []
     for decree in decrees:
-        route = (decree.route_id, None if decree.status == "draft" else decree.route_sha256)
+        route = (decree.route_id, None if _is_free(decree) else decree.route_sha256)
         if route not in definitions:
             definitions[route] = _definition_of(session, deps, decree)
         flows.append(_flow(deps, decree, versions[decree.id], definitions[route], tasks.get(decree.id),
@@ -224,8 +224,13 @@ def stale(session: Session, decree: Decree, seen_version: int) -> errors.StaleTa
               for row in reversed(since)), decree.public_id)
 
 
+def _is_free(decree: Decree) -> bool:
+    """Whether the decree takes today's route when it is submitted; the rows of a batch take that of the batch."""
+    return decree.route_sha256 is None or (decree.status == "draft" and decree.batch_id is None)
+
+
 def _definition_of(session: Session, deps: Deps, decree: Decree) -> m.Definition:
-    if decree.route_sha256 is None or decree.status == "draft":
+    if _is_free(decree):
         definition = deps.routes.get(decree.route_id)
         if definition is None:
             raise errors.RouteUnusable
@@ -233,7 +238,7 @@ def _definition_of(session: Session, deps: Deps, decree: Decree) -> m.Definition
     source = session.scalar(select(RouteVersion.source).where(RouteVersion.sha256 == decree.route_sha256))
     if source is None:
         raise errors.RouteUnusable
-    return read_pinned(source, decree.route_sha256)
+    return read_pinned(source, decree.route_sha256 or "")
 
 
 def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Sequence[m.Event]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -24,6 +24,7 @@ from svc.services.audit_log import AuditActor, record_decree
 from svc.services.upsert import insert_missing
 
 PAGE_SIZE = 100
+YEAR_CHANGED = "Tahun berganti sebelum naskah ditandatangani."
 _SAYS_MONTH = "{month_roman}"
 # Longer texts of digits are nobody's row, and too long for the database's integers.
 _LONGEST_KEY = 15
@@ -84,7 +85,7 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
             if _SAYS_MONTH in kind.number_format:
                 held.formatted = _write(session, decree, kind, held.seq, today)
             return held
-        void_number(session, decree, "Tahun berganti sebelum naskah ditandatangani.", AuditActor.system(), now)
+        void_number(session, decree, YEAR_CHANGED, AuditActor.system(), now)
     register = _lock_register(session, kind.register, decree.agency_id, today.year)
     seq = _next_free(session, register)
     entry = RegisterEntry(register_id=register.id, seq=seq, decree_id=decree.id, state="held", taken_at=now,
@@ -93,6 +94,38 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
     session.add(entry)
     session.flush()
     return entry
+
+
+def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: Kind, now: datetime) -> None:
+    """Numbers of this year for decrees of one agency, contiguous and in their order, all or none.
+
+    Those that hold numbers of this year keep them (written anew where the format says the month). When any holds a
+    number of an earlier year, or none at all, that one becomes void and all such take new ones, side by side.
+    """
+    today = local_day(deps, now)
+    held = {row.decree_id: row for row in session.scalars(select(RegisterEntry).where(
+        RegisterEntry.decree_id.in_([one.id for one in decrees]), RegisterEntry.state != "void"))}
+    years = {row.id: row.year for row in session.scalars(
+        select(Register).where(Register.id.in_({entry.register_id for entry in held.values()})))}
+    wanting = []
+    for decree in decrees:
+        entry = held.get(decree.id)
+        if entry is not None and years[entry.register_id] == today.year:
+            if _SAYS_MONTH in kind.number_format:
+                entry.formatted = _write(session, decree, kind, entry.seq, today)
+            continue
+        if entry is not None:
+            void_number(session, decree, YEAR_CHANGED, AuditActor.system(), now)
+        wanting.append(decree)
+    if not wanting:
+        return
+    register = _lock_register(session, kind.register, wanting[0].agency_id, today.year)
+    first = _next_free(session, register, len(wanting))
+    if first == register.next_seq:  # else numbers before a paper one stay free for single decrees
+        register.next_seq = first + len(wanting)
+    rows = [{"register_id": register.id, "seq": seq, "decree_id": decree.id, "state": "held", "taken_at": now,
+             "formatted": _write(session, decree, kind, seq, today)} for seq, decree in enumerate(wanting, start=first)]
+    session.execute(insert(RegisterEntry), rows)
 
 
 def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: datetime) -> None:
@@ -117,14 +150,16 @@ def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: dateti
     session.flush()
 
 
-def _next_free(session: Session, register: Register) -> int:
-    """The next number that no paper decree of this book carries."""
-    taken = set(session.scalars(select(RegisterEntry.seq).where(
+def _next_free(session: Session, register: Register, count: int = 1) -> int:
+    """The next number that no paper decree of this book carries, nor the ``count`` - 1 after it."""
+    taken = sorted(session.scalars(select(RegisterEntry.seq).where(
         RegisterEntry.register_id == register.id, RegisterEntry.seq >= register.next_seq)))
-    seq = register.next_seq
-    while seq in taken:
-        seq += 1
-    return seq
+    first = register.next_seq
+    for seq in taken:
+        if seq - first >= count:
+            break
+        first = max(first, seq + 1)
+    return first
 
 
 def live_entry(session: Session, decree: Decree) -> RegisterEntry | None:

@@ -78,6 +78,17 @@ def keep_provable(session: Session, file: FileToKeep, now: datetime, *, decree_i
     if row is None:
         row = Preservation(decree_id=decree_id, archived_document_id=archived_document_id)
         session.add(row)
+    _point_to(row, file, now)
+
+
+def keep_new(session: Session, file: FileToKeep, now: datetime, decree_id: int) -> None:
+    """The same for a decree of which no file was on the list before."""
+    row = Preservation(decree_id=decree_id)
+    _point_to(row, file, now)
+    session.add(row)
+
+
+def _point_to(row: Preservation, file: FileToKeep, now: datetime) -> None:
     row.sha256, row.size, row.object_key, row.level = file.sha256, file.size, file.object_key, file.level
     row.state, row.due_at, row.attempts, row.last_error, row.provable_until = "waiting", now, 0, None, None
 

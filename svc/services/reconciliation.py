@@ -23,11 +23,10 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.files import read_file
-from svc.services.key_use import chain_of
 from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
 from svc.services.signing_errors import NotProven, ProofPending
-from svc.services.signing_keys import CAN_BE_UNKNOWN, WHOLE_DOCUMENTS, key_elsewhere
+from svc.services.signing_keys import CAN_BE_UNKNOWN, key_elsewhere
 
 MINIMUM_AGE = timedelta(minutes=5)
 _OPEN = ("claimed", "produced", "unknown")
@@ -72,7 +71,7 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
             .order_by(SigningAttempt.id)).all()
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
-        results[_settle_apart(deps, row.public_id)].append(row.decree_id)
+        results[settle(deps, row.public_id)].append(row.decree_id)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
 
 
@@ -101,7 +100,7 @@ def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
     attempt = _own(deps, actor, attempt_id)
     if _is_under_way(deps, attempt):
         return "waiting"
-    return _settle_apart(deps, attempt_id)
+    return settle(deps, attempt_id)
 
 
 def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
@@ -113,7 +112,7 @@ def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
     attempt = _own(deps, actor, attempt_id)
     if attempt.state != "unknown":
         raise Conflict("Tindakan ini sudah selesai atau masih berjalan; muat ulang halaman ini.")
-    if _settle_apart(deps, attempt_id) == "finished":
+    if settle(deps, attempt_id) == "finished":
         raise Conflict("Tanda tangan ini ternyata sudah ada dan sudah dicatat.")
     with deps.db.unit_of_work() as session:
         decree = session.scalars(select(Decree).where(Decree.id == attempt.decree_id).with_for_update()).one()
@@ -138,7 +137,8 @@ def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:
     return attempt
 
 
-def _settle_apart(deps: Deps, attempt_id: str) -> str:
+def settle(deps: Deps, attempt_id: str) -> str:
+    """What became of one act that nobody is at any more: finished, released or waiting."""
     try:
         return _settle(deps, attempt_id)
     except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
@@ -185,7 +185,7 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
             select(StoredFile.sha256).where(StoredFile.decree_id == attempt.decree_id,
                                             StoredFile.purpose.in_(("frozen", "signed")))))
     frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
-    expected = _expected(deps, credential)
+    expected = production.expected_of_credential(deps, credential)
     pending: ProofPending | None = None
     for found in deps.store.list(steps.signed_prefix(claimed.decree_id)):
         if attempt.signed_sha256 not in (None, found.sha256) or found.sha256 in recorded:
@@ -216,20 +216,11 @@ def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claim
         return None
     steps.keep(deps, claimed, signed)
     try:
-        return production.prove(deps, claimed, frozen, signed, _expected(deps, credential))
+        return production.prove(deps, claimed, frozen, signed, production.expected_of_credential(deps, credential))
     except NotProven as error:
         logger.warning("recovery: retrieved bytes do not hold: attempt=%s why=%s", attempt.public_id,
                        error.params["why"])
         return None
-
-
-def _expected(deps: Deps, credential: Credential) -> production.Expected:
-    serial = int(credential.serial, 16) if credential.serial else None
-    chain = chain_of(credential)
-    if credential.backend not in WHOLE_DOCUMENTS:
-        levels = frozenset({production.signing_level(deps).value})
-        return production.Expected(serial, levels, certifies=True, chain=chain)
-    return production.Expected(None, production.WHOLE_DOCUMENT_LEVELS, certifies=False, chain=chain)
 
 
 def _finish(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> str:
@@ -247,5 +238,7 @@ def _tell(deps: Deps, attempt_id: str) -> None:
     with deps.db.unit_of_work() as session:
         attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
         decree = session.get_one(Decree, attempt.decree_id)
+        if decree.batch_id is not None:
+            return  # its batch says so, once for all
         notify(session, attempt.person_id, "Penandatanganan terhenti dan perlu diulang: %(subject)s", now,
                decree_id=decree.id, params={"subject": decree.subject[:200]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -103,34 +103,57 @@ def freeze(session: Session, deps: Deps, decree: Decree, version: DecreeVersion,
     """
     today = now.astimezone(deps.settings.tzinfo).date()
     kind = kind_of(deps, decree.kind)
-    positions = signer_positions(decree, definition)
+    positions = signer_positions(decree.assignments or (), definition)
     place = place_of(session, deps, decree.unit_id, positions, kind, today, signer_id)
-    try:
-        rendered = _render_final(session, deps, decree, version, kind, place, number, now)
-    except RenderFailed as error:
-        raise NotRenderable from error
-    boxes: list[Any] = [[box.page, box.llx, box.lly, box.urx, box.ury] for box in rendered.signature_boxes]
+    if decree.source == "upload":
+        rendered = _stamp(session, deps, decree, version, kind, place, number, now)
+    else:
+        rendered = render_final(deps, kind, decree, version.data, place, number, now)
     store_pdf(session, deps, decree, "frozen", rendered.pdf, now, pages=rendered.pages,
-              signature_box=boxes if len(boxes) > 1 else boxes[0])
+              signature_box=boxes_of(rendered))
     decree.issued_on, decree.valid_until = today, kind.last_day_of(version.data)
-    signature_blocks.name_signers(session, decree, [
-        (position_id, party.signer) for position_id, party in zip(positions, place.parties, strict=True)])
+    signature_blocks.name_signers(session, [decree], named_blocks(positions, place))
     return rendered.sha256
 
 
-def _render_final(session: Session, deps: Deps, decree: Decree, version: DecreeVersion, kind: Kind, place: Place,
-                  number: str, now: datetime) -> RenderedPdf:
-    today = now.astimezone(deps.settings.tzinfo).date()
+def named_blocks(positions: Sequence[int], place: Place) -> list[tuple[int, Holder | None]]:
+    """Position and holder of each signature block of a document laid out for that place."""
+    return [(position_id, party.signer) for position_id, party in zip(positions, place.parties, strict=True)]
+
+
+def boxes_of(rendered: RenderedPdf) -> list[Any]:
+    """Where the signatures go, as ``StoredFile.signature_box`` keeps it."""
+    boxes: list[Any] = [[box.page, box.llx, box.lly, box.urx, box.ury] for box in rendered.signature_boxes]
+    return boxes if len(boxes) > 1 else list(boxes[0])
+
+
+def render_final(deps: Deps, kind: Kind, decree: Decree, data: Mapping[str, Any], place: Place, number: str,
+                 now: datetime) -> RenderedPdf:
+    """The document of a template as it will be signed; nothing is stored and no database is asked.
+
+    :raises NotRenderable: it cannot be laid out
+    """
     head, url = place.letterhead, verify_url(deps, decree)
     first, *further = place.blocks
-    if decree.source != "upload":
+    try:
         return deps.renderer.render(RenderRequest(
-            kind.id, version.data, head, first, number=number, issued_on=today, place=head.place,
-            verify_url=url, stage="final", created_at=now, further_blocks=tuple(further)))
-    return deps.renderer.stamp(_uploaded(session, deps, decree, version), StampRequest(
-        title=kind.title, subject=decree.subject, letterhead=head, signature_block=first, number=number,
-        issued_on=today, place=head.place, verify_url=url, stage="final", created_at=now,
-        further_blocks=tuple(further)))
+            kind.id, data, head, first, number=number, issued_on=now.astimezone(deps.settings.tzinfo).date(),
+            place=head.place, verify_url=url, stage="final", created_at=now, further_blocks=tuple(further)))
+    except RenderFailed as error:
+        raise NotRenderable from error
+
+
+def _stamp(session: Session, deps: Deps, decree: Decree, version: DecreeVersion, kind: Kind, place: Place,
+           number: str, now: datetime) -> RenderedPdf:
+    head, url = place.letterhead, verify_url(deps, decree)
+    first, *further = place.blocks
+    try:
+        return deps.renderer.stamp(_uploaded(session, deps, decree, version), StampRequest(
+            title=kind.title, subject=decree.subject, letterhead=head, signature_block=first, number=number,
+            issued_on=now.astimezone(deps.settings.tzinfo).date(), place=head.place, verify_url=url, stage="final",
+            created_at=now, further_blocks=tuple(further)))
+    except RenderFailed as error:
+        raise NotRenderable from error
 
 
 def verify_url(deps: Deps, decree: Decree) -> str:
@@ -138,9 +161,9 @@ def verify_url(deps: Deps, decree: Decree) -> str:
     return f"{deps.settings.base_url}/v/{decree.verify_code}"
 
 
-def signer_positions(decree: Decree, definition: Definition) -> tuple[int, ...]:
+def signer_positions(assignments: Iterable[Any], definition: Definition) -> tuple[int, ...]:
     """The positions that the sign steps were resolved to, in their order; none before submission."""
-    resolved = {int(step): int(position_id) for step, position_id in decree.assignments or ()}
+    resolved = {int(step): int(position_id) for step, position_id in assignments}
     return tuple(resolved[index] for index in definition.sign_steps if index in resolved)
 
 

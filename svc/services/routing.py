@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import InvalidInput, RouteUnusable
-from svc.models import Decree, Position, RouteVersion
+from svc.models import Position, RouteVersion
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.draft_content import ensure_complete
@@ -63,7 +63,8 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
             open_version(session, decree, actor.person_id, deps.clock.now())
         flow = load_flow(session, deps, decree)
         ensure_complete(deps, decree, flow.version)
-        _pin_route(session, deps, decree, flow.definition)
+        pin_route(session, deps, flow.definition)
+        decree.route_sha256 = flow.definition.sha256
         kind = kind_of(deps, decree.kind)
         ensure_chosen(session, kind, flow.version.data, decree.agency_id)
         try:
@@ -165,7 +166,8 @@ def _run(session: Session, deps: Deps, flow: Flow, actor: Actor, command: Comman
     run_command(session, deps, flow, command, doer_of(actor, position_id), note)
 
 
-def _pin_route(session: Session, deps: Deps, decree: Decree, definition: Definition) -> None:
+def pin_route(session: Session, deps: Deps, definition: Definition) -> None:
+    """Keep the source of a route that is being pinned. :raises RouteUnusable: its file says something else by now"""
     known = session.scalar(select(RouteVersion.id).where(RouteVersion.sha256 == definition.sha256))
     if known is None:
         source = load_source(definition.id)
@@ -174,4 +176,3 @@ def _pin_route(session: Session, deps: Deps, decree: Decree, definition: Definit
         insert_missing(session, RouteVersion, ("sha256",), {
             "sha256": definition.sha256, "route_id": definition.id, "version": definition.version,
             "source": source.decode(), "created_at": deps.clock.now()})
-    decree.route_sha256 = definition.sha256

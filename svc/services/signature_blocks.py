@@ -54,15 +54,17 @@ def shown_signers(session: Session, decree_id: int) -> tuple[NamedSigner, ...]:
                              row.signed_at) for row in rows)
 
 
-def name_signers(session: Session, decree: Decree, signers: Sequence[tuple[int, Holder | None]]) -> None:
-    """Note whom a newly frozen document names: position and holder of each block, first to last."""
-    forget_signers(session, decree)
-    session.add_all(
-        DecreeSigner(decree_id=decree.id, ordinal=number, position_id=position_id,
-                     person_id=holder.person_id if holder else None, capacity=holder.capacity if holder else None)
-        for number, (position_id, holder) in enumerate(signers, start=1))
+def name_signers(session: Session, decrees: Sequence[Decree], signers: Sequence[tuple[int, Holder | None]]) -> None:
+    """Note whom newly frozen documents name, all the same: position and holder of each block, first to last."""
+    session.execute(delete(DecreeSigner).where(DecreeSigner.decree_id.in_([decree.id for decree in decrees])))
+    for decree in decrees:
+        rows = [DecreeSigner(decree_id=decree.id, ordinal=number, position_id=position_id,
+                             person_id=holder.person_id if holder else None,
+                             capacity=holder.capacity if holder else None)
+                for number, (position_id, holder) in enumerate(signers, start=1)]
+        session.add_all(rows)
+        _point_to_next(decree, rows)
     session.flush()
-    _point_to_next(decree, list_blocks(session, decree))
 
 
 def forget_signers(session: Session, decree: Decree) -> None:

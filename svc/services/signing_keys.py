@@ -18,7 +18,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import AppError, CredentialUnusable, StepUpFailed
 from svc.models import Credential
-from svc.ports import Activation, BackendNotConfigured, KeyElsewhere
+from svc.ports import Activation, BackendNotConfigured, ElsewhereKey, KeyElsewhere, StoredKey
 from svc.services import key_use
 from svc.services.certificate_words import unusable
 from svc.services.key_use import Try, certificate_of, chain_of, current_credential
@@ -58,8 +58,37 @@ class OpenedSigner:
         return self.backend not in WHOLE_DOCUMENTS
 
 
+@dataclass(frozen=True)
+class UnlockedKey:
+    """What a signer is made of, here or in the process that holds keys. A key elsewhere was not tried yet, but its
+    try was counted (``tried``)."""
+
+    credential_id: int
+    backend: str
+    certificate: x509.Certificate | None
+    chain: tuple[x509.Certificate, ...]
+    factors: str
+    material: StoredKey | ElsewhereKey = field(repr=False)
+    tried: Try | None = None
+
+
 def open_signer(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -> OpenedSigner:
-    """The actor's signer for one act on a document.
+    """The actor's signer for one act on a document; errors as for :func:`unlock`."""
+    key = unlock(deps, actor, step_up, frozen_sha256)
+    recorder = None
+    if isinstance(key.material, StoredKey):
+        material = key.material
+        signer = pades.lift(pades.LocalSigner(material.certificate, material.key, material.chain), deps.tsa)
+    else:
+        recorder = CallRecorder(deps)
+        signer = _signer_elsewhere(deps, key, key.material, recorder)
+    return OpenedSigner(key.credential_id, "stored" if key.backend in STORED else key.backend, key.certificate,
+                        key.chain, key.factors, signer, recorder, key.tried)
+
+
+def unlock(deps: Deps, actor: Actor, step_up: StepUp, bound_sha256: str) -> UnlockedKey:
+    """The actor's key for one act, after what he typed and touched for it. A passkey's answer must be bound to
+    ``bound_sha256``: the hash of the document, or of the list.
 
     :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: :raises InvalidInput: what was typed
     :raises CredentialUnusable: none, not usable here, or the certificate may not sign now
@@ -67,10 +96,8 @@ def open_signer(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -
     credential = _current(deps, actor)
     ensure_second_step_typed(deps, actor, credential, step_up.second)
     if credential.backend in STORED:
-        opened = _open_stored(deps, actor, step_up, frozen_sha256)
-    else:
-        opened = _open_elsewhere(deps, actor, credential, step_up, frozen_sha256)
-    return opened
+        return _unlock_stored(deps, actor, credential.backend, step_up, bound_sha256)
+    return _unlock_elsewhere(deps, actor, credential, step_up, bound_sha256)
 
 
 def ensure_certificate_can_sign(deps: Deps, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...],
@@ -118,37 +145,48 @@ def _current(deps: Deps, actor: Actor) -> Credential:
     return credential
 
 
-def _open_stored(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -> OpenedSigner:
-    opened = key_use.open_key(deps, actor, step_up.passphrase, step_up.second, frozen_sha256)
+def _unlock_stored(deps: Deps, actor: Actor, backend: str, step_up: StepUp, bound_sha256: str) -> UnlockedKey:
+    opened = key_use.open_key(deps, actor, step_up.passphrase, step_up.second, bound_sha256)
     ensure_certificate_can_sign(deps, opened.certificate, opened.chain, opened.key)
-    signer = pades.lift(pades.LocalSigner(opened.certificate, opened.key, opened.chain), deps.tsa)
-    return OpenedSigner(opened.credential_id, "stored", opened.certificate, opened.chain,
-                        _factors("passphrase", step_up), signer)
+    return UnlockedKey(opened.credential_id, backend, opened.certificate, opened.chain,
+                       _factors("passphrase", step_up), StoredKey(opened.certificate, opened.chain, opened.key))
 
 
-def _open_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up: StepUp,
-                    frozen_sha256: str) -> OpenedSigner:
+def _unlock_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up: StepUp,
+                      bound_sha256: str) -> UnlockedKey:
     key = key_elsewhere(deps, credential)
     if key.certificate is not None:
         ensure_certificate_can_sign(deps, key.certificate, key.chain)
     if not deps.backends.is_offered(credential.backend):
         raise CredentialUnusable(NOT_OFFERED)
     tried = key_use.begin_try(deps, actor, step_up.passphrase or step_up.code)
+    accept_second_step(deps, actor, credential, step_up.second, bound_sha256)
+    factor = "pin" if credential.backend == "pkcs11" else "passphrase" if step_up.passphrase else "code"
+    return UnlockedKey(credential.id, credential.backend, key.certificate, key.chain, _factors(factor, step_up),
+                       ElsewhereKey(key, Activation(step_up.passphrase, step_up.code)), tried)
+
+
+def _signer_elsewhere(deps: Deps, key: UnlockedKey, material: ElsewhereKey, recorder: CallRecorder) -> DocumentSigner:
     try:
-        accept_second_step(deps, actor, credential, step_up.second, frozen_sha256)
-        recorder = CallRecorder(deps)
-        signer = deps.backends.signer(key, Activation(step_up.passphrase, step_up.code), recorder)
+        return deps.backends.signer(material.key, material.activation, recorder)
     except ActivationRefused as error:
-        raise key_use.try_failed(deps, tried) from error
+        raise _refused_try(deps, key) from error
     except SignerNotReady as error:
-        key_use.try_unmade(deps, tried)
+        give_try_back(deps, key.tried)
         raise not_ready(error) from error
     except BackendNotConfigured as error:
-        key_use.try_unmade(deps, tried)
+        give_try_back(deps, key.tried)
         raise CredentialUnusable(NOT_OFFERED) from error
-    factor = "pin" if credential.backend == "pkcs11" else "passphrase" if step_up.passphrase else "code"
-    return OpenedSigner(credential.id, credential.backend, key.certificate, key.chain, _factors(factor, step_up),
-                        signer, recorder, tried)
+
+
+def _refused_try(deps: Deps, key: UnlockedKey) -> AppError:
+    return key_use.try_failed(deps, key.tried) if key.tried is not None else StepUpFailed()
+
+
+def give_try_back(deps: Deps, tried: Try | None) -> None:
+    """The key was never asked."""
+    if tried is not None:
+        key_use.try_unmade(deps, tried)
 
 
 NOT_OFFERED = "Layanan tanda tangan untuk sertifikat Anda belum disetel di server ini. Hubungi administrator."

@@ -15,8 +15,10 @@ from certs.signers.port import ActivationRefused, BackendUnavailable, OutcomeUnk
 from certs.validation import Report, is_extension, validate_pdf
 from svc.deps import Deps
 from svc.errors import SigningFailed
+from svc.models import Credential
 from svc.services import authorisations, signing_keys
 from svc.services.files import read_file
+from svc.services.key_use import chain_of
 from svc.services.signing_errors import (
     AuthorisationOver,
     BackendDown,
@@ -25,7 +27,7 @@ from svc.services.signing_errors import (
     StampUnavailable,
     Unknown,
 )
-from svc.services.signing_keys import OpenedSigner
+from svc.services.signing_keys import WHOLE_DOCUMENTS, OpenedSigner
 from svc.services.signing_steps import Claim, Produced
 from svc.services.trust import trust_store, with_intermediates
 
@@ -60,7 +62,7 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> bytes:
     signer = AuthorisedSigner(opened.signer, claimed.authorisation, deps.clock.now,
                               authorisations.ledger(deps, claimed.authorisation))
     try:
-        return signer.sign(frozen, _request(deps, claimed)).pdf
+        return signer.sign(frozen, request_of(deps, claimed)).pdf
     except OutcomeUnknown as error:
         raise Unknown(error.reference) from error
     except ActivationRefused as error:
@@ -77,7 +79,8 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> bytes:
         raise SigningFailed from error
 
 
-def _request(deps: Deps, claimed: Claim) -> pades.SignRequest:
+def request_of(deps: Deps, claimed: Claim) -> pades.SignRequest:
+    """What the signature of a claimed act states, and where it lies."""
     page, llx, lly, urx, ury = claimed.box
     return pades.SignRequest(
         signed_at=deps.clock.now(), signer_name=claimed.signer_name, field_name=f"{FIELD_NAME}{claimed.ordinal}",
@@ -105,9 +108,21 @@ def signing_level(deps: Deps) -> Level:
 def expected_of(deps: Deps, opened: OpenedSigner) -> Expected:
     """What this signer's result must be."""
     serial = opened.certificate.serial_number if opened.certificate else None
-    if opened.gives_pades:
-        return Expected(serial, frozenset({signing_level(deps).value}), certifies=True, chain=opened.chain)
-    return Expected(serial, WHOLE_DOCUMENT_LEVELS, certifies=False, chain=opened.chain)
+    return expected(deps, serial, opened.chain, gives_pades=opened.gives_pades)
+
+
+def expected(deps: Deps, serial: int | None, chain: tuple[x509.Certificate, ...], *, gives_pades: bool) -> Expected:
+    """What a result of this certificate (None: told only with the signature) must be."""
+    if gives_pades:
+        return Expected(serial, frozenset({signing_level(deps).value}), certifies=True, chain=chain)
+    return Expected(serial, WHOLE_DOCUMENT_LEVELS, certifies=False, chain=chain)
+
+
+def expected_of_credential(deps: Deps, credential: Credential) -> Expected:
+    """The same, from its row. A service that takes whole documents may have changed its certificate."""
+    gives_pades = credential.backend not in WHOLE_DOCUMENTS
+    serial = int(credential.serial, 16) if credential.serial and gives_pades else None
+    return expected(deps, serial, chain_of(credential), gives_pades=gives_pades)
 
 
 def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Expected) -> Produced:

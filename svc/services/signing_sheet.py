@@ -126,7 +126,7 @@ def prepare(deps: Deps, actor: Actor, task_id: str) -> SigningSheet:
             version_no=decree.version_no, lock_version=decree.lock_version,
             capacity_line=capacity_line(position, held.capacity), frozen_sha256=decree.frozen_sha256 or "",
             pages=_pages(session, decree), level=deps.settings.signature_level, last_seen_version=last_seen,
-            changes=changes, parafs=_parafs(session, decree), credential=_credential(session, deps, actor),
+            changes=changes, parafs=_parafs(session, decree), credential=credential_state(session, deps, actor),
             second_step=demand(session, deps, actor.person_id, current_credential(session, actor.person_id)),
             signers=shown_signers(session, decree.id))
 
@@ -206,7 +206,8 @@ def _labels(schema: Mapping[str, Any], path: str = "") -> dict[str, str]:
     return found
 
 
-def _credential(session: Session, deps: Deps, actor: Actor) -> CredentialState:
+def credential_state(session: Session, deps: Deps, actor: Actor) -> CredentialState:
+    """How the actor's certificate stands, before he types anything."""
     row = current_credential(session, actor.person_id)
     if row is None:
         return CredentialState("missing", "", "", None, 0, None,

@@ -165,7 +165,7 @@ def keep(deps: Deps, claimed: Claim, signed: bytes) -> str:
     :raises StorageUnavailable: :raises IntegrityViolation: not stored
     :raises SigningFailed: the claim was released meanwhile
     """
-    sha256 = hashlib.sha256(signed).hexdigest()
+    sha256 = sha256_of(signed)
     put_pdf(deps, signed_key(claimed.decree_id, sha256), signed,
             retain_until=retention_of(deps, "signed", deps.clock.now()))
     mark_produced(deps, claimed, sha256)
@@ -192,8 +192,8 @@ def mark_unknown(deps: Deps, attempt_id: str, reference: str = "") -> None:
         attempt.state, attempt.error_code = "unknown", Unknown.code
         attempt.reference = reference[:200] or None
         decree = session.get_one(Decree, attempt.decree_id)
-        record_decree(session, decree, "signing_outcome_unknown", _doer(session, attempt).audit, deps.clock.now(),
-                      {"attempt": attempt_id})
+        record_decree(session, decree, "signing_outcome_unknown", doer_of_attempt(session, attempt).audit,
+                      deps.clock.now(), {"attempt": attempt_id})
 
 
 def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
@@ -210,11 +210,11 @@ def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
         flow = load_flow(session, deps, decree)
         if decree.frozen_sha256 != attempt.sha256:
             raise IntegrityViolation
-        run_command(session, deps, flow, RecordSigned(produced.sha256), _doer(session, attempt))
+        run_command(session, deps, flow, RecordSigned(produced.sha256), doer_of_attempt(session, attempt))
         attempt.state, attempt.finished_at = "done", now
         file = _stored(session, decree, produced, now)
-        session.add_all((_signature(attempt, claimed, produced, now), file))
-        _learn_certificate(session, attempt, produced)
+        session.add_all((signature_row(attempt, claimed, produced, now), file))
+        learn_certificate(session, attempt.credential_id, produced)
         if decree.signed_sha256 == produced.sha256:
             level = produced.signature.level
             keep_provable(session, FileToKeep(file.sha256, file.size, file.object_key, level), now, decree_id=decree.id)
@@ -243,6 +243,10 @@ def load_claim(session: Session, deps: Deps, attempt: SigningAttempt) -> Claim:
     return _claim_of(session, deps, session.get_one(Decree, attempt.decree_id), attempt)
 
 
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def signed_key(decree_id: str, sha256: str) -> str:
     return f"{signed_prefix(decree_id)}{sha256}.pdf"
 
@@ -261,17 +265,22 @@ def _claim_of(session: Session, deps: Deps, decree: Decree, attempt: SigningAtte
     if file is None or len(boxes) < ordinal:
         raise IntegrityViolation
     position = session.get_one(Position, attempt.position_id)
-    agency = session.get_one(Unit, decree.agency_id)
-    place = agency.place or session.scalar(select(Unit.place).where(Unit.parent_id.is_(None))) or ""
     return Claim(
         attempt_id=attempt.public_id, decree_id=decree.public_id, frozen_sha256=attempt.sha256,
         frozen_key=file.object_key, box=boxes[ordinal - 1],
         signer_name=session.get_one(Person, attempt.person_id).name,
         capacity_line=capacity_line(position, attempt.capacity),
-        title=rendition.kind_of(deps, decree.kind).title, number=decree.number or "", place=place, ordinal=ordinal,
+        title=rendition.kind_of(deps, decree.kind).title, number=decree.number or "",
+        place=place_of_signing(session, decree.agency_id), ordinal=ordinal,
         total=total, further_boxes=boxes[1:total] if ordinal == 1 else (),
         earlier_serials=tuple(int(serial, 16) for serial in session.scalars(
             select(Signature.certificate_serial).where(Signature.decree_id == decree.id).order_by(Signature.id))))
+
+
+def place_of_signing(session: Session, agency_id: int) -> str:
+    """Where documents of an agency are signed, as the signature states it."""
+    agency = session.get_one(Unit, agency_id)
+    return agency.place or session.scalar(select(Unit.place).where(Unit.parent_id.is_(None))) or ""
 
 
 def _place_in_line(session: Session, decree: Decree) -> tuple[int, int]:
@@ -291,9 +300,9 @@ def _ensure_active(session: Session, credential_id: int) -> Credential:
     return credential
 
 
-def _learn_certificate(session: Session, attempt: SigningAttempt, produced: Produced) -> None:
+def learn_certificate(session: Session, credential_id: int, produced: Produced) -> None:
     """BSrE tells a signer's certificate only with his signature: what is listed is what signed last."""
-    credential = session.get_one(Credential, attempt.credential_id)
+    credential = session.get_one(Credential, credential_id)
     if credential.backend in WHOLE_DOCUMENTS:
         report = produced.signature
         credential.serial, credential.issuer = report.serial, report.issuer[:300]
@@ -308,14 +317,16 @@ def _locked_attempt(session: Session, attempt_id: str) -> SigningAttempt:
         select(SigningAttempt).where(SigningAttempt.public_id == attempt_id).with_for_update()).one()
 
 
-def _doer(session: Session, attempt: SigningAttempt) -> Doer:
+def doer_of_attempt(session: Session, attempt: SigningAttempt) -> Doer:
+    """The signer in the capacity in which he signs."""
     person = session.get_one(Person, attempt.person_id)
     position = session.get_one(Position, attempt.position_id)
     title = f"{CAPACITY_PREFIX.get(attempt.capacity, '')}{position.title}"
     return Doer(AuditActor(person.id, person.name, title), person.id, attempt.capacity)
 
 
-def _signature(attempt: SigningAttempt, claimed: Claim, produced: Produced, now: datetime) -> Signature:
+def signature_row(attempt: SigningAttempt, claimed: Claim, produced: Produced, now: datetime) -> Signature:
+    """The row of a signature that was validated."""
     report = produced.signature
     return Signature(
         decree_id=attempt.decree_id, attempt_id=attempt.id, signer_id=attempt.person_id,
@@ -329,6 +340,11 @@ def _stored(session: Session, decree: Decree, produced: Produced, now: datetime)
     frozen = session.scalars(
         select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen")
         .order_by(StoredFile.id.desc()).limit(1)).one()
+    return stored_row(decree, produced, frozen, now)
+
+
+def stored_row(decree: Decree, produced: Produced, frozen: StoredFile, now: datetime) -> StoredFile:
+    """The same, made from the row of the frozen file that was signed."""
     is_last = decree.signed_sha256 == produced.sha256
     return StoredFile(
         decree_id=decree.id, version_no=decree.version_no, purpose="signed" if is_last else "frozen",

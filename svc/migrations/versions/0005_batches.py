@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("problems", _JSON, nullable=False),
         sa.Column("subject_key", sa.String(length=60), nullable=False),
         sa.Column("label", sa.String(length=300), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("pending", sa.Boolean(), nullable=False),
         sa.Column("lease", sa.String(length=22), nullable=True),

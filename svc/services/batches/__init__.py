@@ -1,0 +1,1 @@
+"""Batches: many decrees of one kind, initialled, numbered and signed together."""

@@ -1,0 +1,241 @@
+"""Signing some documents of an authorised list.
+
+As for a single document: claimed in a transaction before the key is touched, signed and proven outside any
+transaction, stored before it is recorded. A crash leaves claims; whoever comes to the rows next settles them
+(``svc.services.reconciliation``) before anything is signed again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from certs.pades import SignedDocument
+from svc.deps import Deps
+from svc.errors import AppError, IntegrityViolation, StorageUnavailable
+from svc.ids import new_public_id
+from svc.models import (
+    AuthorisedDocument,
+    Batch,
+    BatchRow,
+    Credential,
+    Person,
+    Position,
+    SigningAttempt,
+    SigningAuthorisation,
+    StoredFile,
+    Task,
+)
+from svc.ports import GrantOver, NotSigned, SigningHostDown, ToSign
+from svc.services import signing_production as production
+from svc.services import signing_steps as steps
+from svc.services.batches import signing_results as results
+from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
+from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
+from svc.services.bulk_flow import lock_flows, run_commands
+from svc.services.files import read_file, signature_boxes
+from svc.services.flow import Flow
+from svc.services.reconciliation import settle
+from svc.services.signing_keys import CAN_BE_UNKNOWN
+from workflows import model as m
+
+ROWS = 32
+LEASE = timedelta(minutes=2)
+_OPEN = ("claimed", "produced", "unknown")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """Documents that are ours to sign now."""
+
+    batch_id: int
+    authorisation_id: str
+    credential_id: int
+    backend: str
+    expected: production.Expected
+    acts: tuple[steps.Claim, ...]
+
+
+@dataclass
+class Harvest:
+    """What became of the claimed documents, by attempt."""
+
+    proven: dict[str, steps.Produced] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    untried: list[str] = field(default_factory=list)  # given back: they wait for the signer's next act
+    stop_code: str = ""
+
+
+def sign(deps: Deps, batch_id: int) -> int:
+    """Sign some documents; returns how many rows were looked at. Nothing is tried twice under one authorisation."""
+    _settle_left(deps, batch_id)
+    looked_at, claimed = _claim(deps, batch_id)
+    if claimed is None:
+        return looked_at
+    harvest = _sign(deps, claimed)
+    results.record(deps, claimed, harvest)
+    return looked_at
+
+
+def _settle_left(deps: Deps, batch_id: int) -> None:
+    """Rows whose lease ran out were being signed by a process that ended."""
+    now = deps.clock.now()
+    with deps.db.read_session() as session:
+        left = session.scalars(
+            select(SigningAttempt.public_id).join(BatchRow, BatchRow.decree_id == SigningAttempt.decree_id)
+            .where(BatchRow.batch_id == batch_id, IS_PENDING, BatchRow.leased_until <= now,
+                   SigningAttempt.state.in_(_OPEN)).limit(2 * ROWS)).all()
+    for attempt_id in left:
+        logger.info("batch signing settles: attempt=%s outcome=%s", attempt_id, settle(deps, attempt_id))
+
+
+def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        batch = session.get_one(Batch, batch_id)
+        rows = pending_rows(session, batch, now, ROWS)
+        authorisation = session.get(SigningAuthorisation, batch.authorisation_id or 0)
+        if not rows:
+            return 0, None
+        if authorisation is None or now >= authorisation.expires_at:
+            batch.stop_code = "authorisation_over"
+            return len(rows), None
+        flows = _claimable(session, deps, batch, rows, authorisation)
+        if not flows:
+            return len(rows), None
+        order = order_of(session, batch)
+        refused = {one.decree_id: one.error for one in run_commands(
+            session, deps, flows,
+            lambda flow: m.ClaimSigning(order.actor, flow.decree.lock_version, flow.snapshot.frozen_sha256 or ""),
+            order.doer)}
+        by_decree = {row.decree_id: row for row in rows}
+        for decree_id, error in refused.items():
+            fail_row(by_decree[decree_id], "sign", error)
+        taken = [flow for flow in flows if flow.decree.id not in refused]
+        for flow in taken:
+            row = by_decree[flow.decree.id]
+            row.lease, row.leased_until = new_public_id(), now + LEASE
+        return len(rows), _write_claims(session, deps, batch, authorisation, order, taken, now)
+
+
+def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchRow],
+               authorisation: SigningAuthorisation) -> list[Flow]:
+    """Those that can be signed under this authorisation; the others are done, or fail with what stands in the way."""
+    by_decree = {row.decree_id: row for row in rows}
+    flows = lock_flows(session, deps, [row.decree_id for row in rows if row.decree_id])
+    hashes = [flow.snapshot.frozen_sha256 or "" for flow in flows]
+    spent = set(session.scalars(select(AuthorisedDocument.sha256).where(
+        AuthorisedDocument.authorisation_id == authorisation.id, AuthorisedDocument.sha256.in_(hashes))))
+    covered = set(authorisation.hashes)
+    claimable, done = [], []
+    for flow in flows:
+        row, status = by_decree[flow.decree.id], flow.snapshot.status
+        if status in {m.DecreeStatus.SIGNED, m.DecreeStatus.ISSUED}:
+            done.append(flow)
+        elif status is m.DecreeStatus.SIGNING:
+            fail_row(row, "sign", "outcome_unknown")
+        elif status is not m.DecreeStatus.READY_TO_SIGN or flow.snapshot.frozen_sha256 not in covered:
+            fail_row(row, "sign", "document_changed")
+        elif flow.snapshot.frozen_sha256 in spent:
+            fail_row(row, "sign", "interrupted")
+        else:
+            claimable.append(flow)
+    finish_rows([by_decree[flow.decree.id] for flow in done])
+    results.issue_signed(session, deps, batch, [flow.decree.id for flow in done])
+    return claimable
+
+
+def _write_claims(session: Session, deps: Deps, batch: Batch, authorisation: SigningAuthorisation, order: Order,
+                  flows: Sequence[Flow], now: datetime) -> Claimed | None:
+    if not flows:
+        return None
+    credential = session.get_one(Credential, authorisation.credential_id)
+    tasks = {task.decree_id: task.id for task in session.scalars(
+        select(Task).where(Task.decree_id.in_([flow.decree.id for flow in flows]), Task.status == "open"))}
+    attempts = [SigningAttempt(
+        public_id=new_public_id(), decree_id=flow.decree.id, task_id=tasks[flow.decree.id],
+        sha256=flow.decree.frozen_sha256 or "", credential_id=credential.id, authorisation_id=authorisation.id,
+        person_id=order.actor.person_id, position_id=order.position_id or 0, capacity=order.doer.capacity or "",
+        state="claimed", claimed_at=now) for flow in flows]
+    session.add_all(attempts)
+    session.execute(insert(AuthorisedDocument), [
+        {"authorisation_id": authorisation.id, "sha256": one.sha256, "claimed_at": now} for one in attempts])
+    acts = _acts(session, deps, batch, order, flows, attempts)
+    return Claimed(batch.id, authorisation.public_id, credential.id, credential.backend,
+                   production.expected_of_credential(deps, credential), acts)
+
+
+def _acts(session: Session, deps: Deps, batch: Batch, order: Order, flows: Sequence[Flow],
+          attempts: Sequence[SigningAttempt]) -> tuple[steps.Claim, ...]:
+    files = {(file.decree_id, file.sha256): file for file in session.scalars(select(StoredFile).where(
+        StoredFile.decree_id.in_([flow.decree.id for flow in flows]), StoredFile.purpose == "frozen"))}
+    line = steps.capacity_line(session.get_one(Position, order.position_id), order.doer.capacity or "")
+    name, title = session.get_one(Person, order.actor.person_id).name, kind_of_batch(deps, batch).title
+    place = steps.place_of_signing(session, batch.agency_id)
+    acts = []
+    for flow, attempt in zip(flows, attempts, strict=True):
+        file = files.get((flow.decree.id, attempt.sha256))
+        boxes = signature_boxes(file) if file is not None else ()
+        if file is None or len(boxes) != 1:
+            raise IntegrityViolation
+        acts.append(steps.Claim(
+            attempt_id=attempt.public_id, decree_id=flow.decree.public_id, frozen_sha256=attempt.sha256,
+            frozen_key=file.object_key, box=boxes[0], signer_name=name, capacity_line=line, title=title,
+            number=flow.decree.number or "", place=place, ordinal=1, total=1))
+    return tuple(acts)
+
+
+def _sign(deps: Deps, claimed: Claimed) -> Harvest:
+    harvest = Harvest()
+    frozen: dict[str, bytes] = {}
+    for act in claimed.acts:
+        try:
+            frozen[act.attempt_id] = read_file(deps, act.frozen_key, act.frozen_sha256)
+        except StorageUnavailable:
+            harvest.untried.append(act.attempt_id)
+        except AppError as error:
+            harvest.failed[act.attempt_id] = error.code
+    acts = [act for act in claimed.acts if act.attempt_id in frozen]
+    try:
+        answers = deps.signing_host.sign(
+            claimed.authorisation_id,
+            [ToSign(frozen[act.attempt_id], production.request_of(deps, act)) for act in acts])
+    except GrantOver:
+        harvest.untried += [act.attempt_id for act in acts]
+        harvest.stop_code = "authorisation_over"
+        return harvest
+    except SigningHostDown:
+        return _host_went_down(claimed, acts, harvest)
+    for act, answer in zip(acts, answers, strict=True):
+        if isinstance(answer, SignedDocument):
+            results.prove(deps, claimed, act, frozen[act.attempt_id], answer.pdf, harvest)
+        else:
+            _note_refusal(act, answer, harvest)
+    return harvest
+
+
+def _host_went_down(claimed: Claimed, acts: Sequence[steps.Claim], harvest: Harvest) -> Harvest:
+    harvest.stop_code = "signing_host_down"
+    if claimed.backend in CAN_BE_UNKNOWN:
+        harvest.unknown |= {act.attempt_id: "" for act in acts}
+    else:
+        harvest.untried += [act.attempt_id for act in acts]
+    return harvest
+
+
+def _note_refusal(act: steps.Claim, answer: NotSigned, harvest: Harvest) -> None:
+    if answer.is_unknown:
+        harvest.unknown[act.attempt_id] = answer.reference
+    elif answer.stops:
+        harvest.untried.append(act.attempt_id)
+    else:
+        harvest.failed[act.attempt_id] = answer.code
+    if answer.stops:
+        harvest.stop_code = harvest.stop_code or answer.code

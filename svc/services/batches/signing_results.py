@@ -1,0 +1,168 @@
+"""What came of a chunk of signing: proven, stored, and recorded in one transaction; or given back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from svc.deps import Deps
+from svc.errors import AppError
+from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
+from svc.services import key_use
+from svc.services import signing_production as production
+from svc.services import signing_steps as steps
+from svc.services.batches.chunks import fail_row, finish_rows
+from svc.services.batches.model import drafter_of
+from svc.services.bulk_flow import Refused, lock_flows, run_commands
+from svc.services.files import put_pdf, retention_of
+from svc.services.flow import Doer
+from svc.services.outbox import enqueue
+from svc.services.preservation import FileToKeep, keep_new
+from svc.services.signing_errors import ProofPending
+from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
+from workflows import model as m
+
+if TYPE_CHECKING:
+    from svc.services.batches.signing_chunk import Claimed, Harvest
+
+logger = logging.getLogger(__name__)
+REFUSED = frozenset({"activation_refused"})
+
+
+def prove(deps: Deps, claimed: Claimed, act: steps.Claim, frozen: bytes, signed: bytes, harvest: Harvest) -> None:
+    """Validate one signed document and store it; what others made is stored before it is judged."""
+    try:
+        if claimed.backend in WHOLE_DOCUMENTS:
+            _store(deps, act, signed)
+        produced = production.prove(deps, act, frozen, signed, claimed.expected)
+        if claimed.backend not in WHOLE_DOCUMENTS:
+            _store(deps, act, signed)
+    except ProofPending:
+        if claimed.backend in WHOLE_DOCUMENTS:
+            harvest.unknown[act.attempt_id] = ""  # it is stored: recovery goes on with it when it can be proven
+        else:
+            harvest.failed[act.attempt_id] = ProofPending.code
+    except AppError as error:
+        harvest.failed[act.attempt_id] = error.code
+    else:
+        harvest.proven[act.attempt_id] = produced
+
+
+def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
+    """Record everything that became of a chunk, in one transaction."""
+    _settle_try(deps, claimed, harvest)
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        batch = session.scalars(select(Batch).where(Batch.id == claimed.batch_id)).one()
+        attempts = {one.public_id: one for one in session.scalars(
+            select(SigningAttempt).where(SigningAttempt.public_id.in_([act.attempt_id for act in claimed.acts]))
+            .with_for_update()) if one.state == "claimed"}
+        rows = {row.decree_id: row for row in session.scalars(
+            select(BatchRow).where(BatchRow.decree_id.in_([one.decree_id for one in attempts.values()]))
+            .with_for_update())}
+        _record_signed(session, deps, claimed, harvest, attempts, rows, now)
+        _record_unsigned(session, deps, harvest, attempts, rows, now)
+        if harvest.stop_code:
+            batch.stop_code = harvest.stop_code
+        if harvest.proven:
+            logger.info("batch signed: batch=%s count=%s", batch.public_id, len(harvest.proven))
+
+
+def issue_signed(session: Session, deps: Deps, batch: Batch, decree_ids: Sequence[int]) -> None:
+    """Send signed decrees out at once, in the drafter's name, where he asked for it; and tell their subjects."""
+    if not batch.auto_issue or not decree_ids:
+        return
+    drafter = drafter_of(session, batch)
+    flows = [flow for flow in lock_flows(session, deps, decree_ids) if flow.snapshot.status is m.DecreeStatus.SIGNED]
+    run_commands(session, deps, flows,
+                 lambda flow: m.RecordDistributed(drafter.actor, flow.decree.lock_version), drafter.doer)
+
+
+def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harvest,
+                   attempts: dict[str, SigningAttempt], rows: dict[int | None, BatchRow], now: datetime) -> None:
+    acts = {act.attempt_id: act for act in claimed.acts}
+    ours = {attempts[key].decree_id: key for key in harvest.proven if key in attempts}
+    if not ours:
+        return
+    flows = lock_flows(session, deps, list(ours))
+    batch = session.get_one(Batch, claimed.batch_id)
+    signer = steps.doer_of_attempt(session, next(iter(attempts.values())))
+    refused = run_commands(session, deps, flows,
+                           lambda flow: m.RecordSigned(harvest.proven[ours[flow.decree.id]].sha256), signer)
+    lost = {one.decree_id: one.error for one in refused}
+    frozen = {(file.decree_id, file.sha256): file for file in session.scalars(
+        select(StoredFile).where(StoredFile.decree_id.in_(ours), StoredFile.purpose == "frozen"))}
+    for flow in flows:
+        key = ours[flow.decree.id]
+        if flow.decree.id in lost:
+            harvest.failed[key] = lost[flow.decree.id].code
+            continue
+        _write_signature(session, flow.decree, attempts[key], acts[key], harvest.proven[key],
+                         frozen[flow.decree.id, attempts[key].sha256], now)
+        finish_rows([rows[flow.decree.id]])
+        _tell_subject(session, rows[flow.decree.id], now)
+    steps.learn_certificate(session, claimed.credential_id, next(iter(harvest.proven.values())))
+    session.flush()
+    issue_signed(session, deps, batch, [one for one in ours if one not in lost])
+
+
+def _write_signature(session: Session, decree: Decree, attempt: SigningAttempt, act: steps.Claim,
+                     produced: steps.Produced, frozen: StoredFile, now: datetime) -> None:
+    attempt.state, attempt.signed_sha256, attempt.finished_at = "done", produced.sha256, now
+    file = steps.stored_row(decree, produced, frozen, now)
+    session.add_all((steps.signature_row(attempt, act, produced, now), file))
+    keep_new(session, FileToKeep(file.sha256, file.size, file.object_key, produced.signature.level), now, decree.id)
+
+
+def _record_unsigned(session: Session, deps: Deps, harvest: Harvest, attempts: dict[str, SigningAttempt],
+                     rows: dict[int | None, BatchRow], now: datetime) -> None:
+    """Give back what was not signed; what may exist elsewhere stays claimed until it is known."""
+    back: dict[int, str] = {}
+    for key, code in {**harvest.failed, **dict.fromkeys(harvest.untried, "not_tried")}.items():
+        if key in attempts:
+            attempts[key].state, attempts[key].error_code, attempts[key].finished_at = "failed", code[:60], now
+            back[attempts[key].decree_id] = code
+    refused: Sequence[Refused] = run_commands(
+        session, deps, lock_flows(session, deps, list(back)), lambda flow: m.ReleaseSigning(back[flow.decree.id]),
+        Doer.system()) if back else ()
+    for one in refused:
+        logger.error("batch signing cannot give back: decree=%s code=%s", one.decree_id, one.error.code)
+    for key, reference in harvest.unknown.items():
+        if key in attempts:
+            attempts[key].state, attempts[key].error_code = "unknown", "outcome_unknown"
+            attempts[key].reference = reference[:200] or None
+            fail_row(rows[attempts[key].decree_id], "sign", "outcome_unknown")
+    for key in harvest.failed:
+        if key in attempts:
+            fail_row(rows[attempts[key].decree_id], "sign", harvest.failed[key])
+    for key in harvest.untried:  # still pending: the signer's next act covers them
+        if key in attempts:
+            row = rows[attempts[key].decree_id]
+            row.lease, row.leased_until = None, None
+
+
+def _settle_try(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
+    """A try at a key elsewhere was counted when it was authorised: it succeeded, or was wrong."""
+    if claimed.backend in STORED:
+        return
+    tried = key_use.Try(claimed.credential_id)
+    if harvest.stop_code in REFUSED:
+        harvest.stop_code = key_use.try_failed(deps, tried).code
+    elif harvest.proven:
+        key_use.try_succeeded(deps, tried)
+
+
+def _store(deps: Deps, act: steps.Claim, signed: bytes) -> None:
+    key = steps.signed_key(act.decree_id, steps.sha256_of(signed))
+    put_pdf(deps, key, signed, retain_until=retention_of(deps, "signed", deps.clock.now()))
+
+
+def _tell_subject(session: Session, row: BatchRow, now: datetime) -> None:
+    """Mail to whom the decree is about, when it is known where to."""
+    if row.email or row.subject_key:
+        enqueue(session, "decree_mail", {"row_id": row.id}, now)

@@ -1,0 +1,170 @@
+"""Working through batches: the next chunk of the batch that has waited longest, and what comes when one is done.
+
+The rows are the work list, so this may run in any number of processes on any number of hosts: a chunk that was lost
+is found again by the next look, one that was asked for twice finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from svc.deps import Deps
+from svc.models import Batch, BatchRow
+from svc.services.batches import chunks, freezing, leaving, signing_chunk
+from svc.services.batches.model import IS_PENDING, begin_work, counts_of, decree_is, definition_of, record, touch
+from svc.services.batches.notices import tell_drafter, tell_holders
+from workflows.model import Definition, StepKind
+
+logger = logging.getLogger(__name__)
+Chunk = Callable[[Deps, int], int]
+CHUNKS: Mapping[str, Chunk] = {
+    "check": chunks.check, "prepare": chunks.prepare, "approve": chunks.approve, "freeze": freezing.freeze,
+    "sign": signing_chunk.sign, "issue": chunks.issue, "exclude": leaving.exclude, "dissolve": leaving.dissolve,
+}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    batch_id: int
+    work: str
+
+
+def run_chunk(deps: Deps, batch_id: str | None = None) -> bool:
+    """Do one chunk of the batch that was served least recently (or of the given one); False: nothing to do now."""
+    for chosen in _with_work(deps, batch_id):
+        _serve(deps, chosen)
+        if CHUNKS[chosen.work](deps, chosen.batch_id) > 0:
+            return True
+        if complete(deps, chosen.batch_id, chosen.work):
+            return True
+    return False
+
+
+def drain(deps: Deps, batch_id: str) -> None:
+    """Work through everything that a batch has to do now, in this process."""
+    while run_chunk(deps, batch_id):
+        pass
+
+
+def complete(deps: Deps, batch_id: int, work: str) -> bool:
+    """Go on when no row of the present work is left; whether it went on."""
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        batch = session.scalars(select(Batch).where(Batch.id == batch_id).with_for_update()
+                                .execution_options(populate_existing=True)).one()
+        if batch.work != work:
+            return False
+        left = session.scalar(select(BatchRow.id).where(BatchRow.batch_id == batch_id, IS_PENDING).limit(1))
+        if left is not None:
+            return False
+        _AFTER[work](session, deps, batch, now)
+        touch(batch, now)
+        logger.info("batch work done: batch=%s work=%s next=%s", batch.public_id, work, batch.work or batch.status)
+    return True
+
+
+def _with_work(deps: Deps, batch_id: str | None) -> list[_Chosen]:
+    statement = (select(Batch.id, Batch.work).where(Batch.work != "", Batch.paused_at.is_(None), Batch.stop_code == "")
+                 .order_by(Batch.last_chunk_at, Batch.id))
+    if batch_id is not None:
+        statement = statement.where(Batch.public_id == batch_id)
+    with deps.db.read_session() as session:
+        return [_Chosen(row.id, row.work) for row in session.execute(statement)]
+
+
+def _serve(deps: Deps, chosen: _Chosen) -> None:
+    """Move the batch to the end of the line, so that a big one does not keep a small one waiting."""
+    with deps.db.unit_of_work() as session:
+        batch = session.get_one(Batch, chosen.batch_id)
+        batch.last_chunk_at = deps.clock.now()
+
+
+def _after_check(_session: Session, _deps: Deps, batch: Batch, _now: datetime) -> None:
+    batch.work = ""
+
+
+def _after_prepare(session: Session, deps: Deps, batch: Batch, now: datetime) -> None:
+    _open_step(session, deps, batch, definition_of(session, batch), 0, now)
+
+
+def _after_approve(session: Session, deps: Deps, batch: Batch, now: datetime) -> None:
+    definition = definition_of(session, batch)
+    record(session, batch, "batch_initialled", None, now, {"step": batch.step_index})
+    _open_step(session, deps, batch, definition, (batch.step_index or 0) + 1, now)
+
+
+def _open_step(session: Session, deps: Deps, batch: Batch, definition: Definition, index: int, now: datetime) -> None:
+    """What opens at a step: the numbers and the layout, or a task for the holders of a position."""
+    if not counts_of(session, batch.id).get("live"):
+        _close(session, batch, now)  # nothing is left that could go on
+        return
+    step = definition.steps[index]
+    batch.step_index, batch.work = index, ""
+    if step.kind is StepKind.NUMBER:
+        freezing.take_numbers(session, deps, batch, now)
+        begin_work(session, batch, "freeze", now)
+        batch.status, batch.assignee_id, batch.due_at = "in_review", None, None
+        return
+    batch.status = "ready_to_sign" if step.kind is StepKind.SIGN else "in_review"
+    batch.assignee_id = next(int(position) for at, position in batch.assignments if at == index)
+    batch.due_at = deps.calendar.add_working_minutes(now, step.norm_minutes)
+    tell_holders(session, deps, batch, now)
+
+
+def _after_freeze(session: Session, deps: Deps, batch: Batch, now: datetime) -> None:
+    hashes = freezing.frozen_hashes(session, batch)
+    batch.list_sha256, batch.work = freezing.list_digest(hashes), ""
+    record(session, batch, "batch_frozen", None, now, {"count": len(hashes), "list_sha256": batch.list_sha256})
+    if hashes and batch.assignee_id is None:
+        definition = definition_of(session, batch)
+        _open_step(session, deps, batch, definition, definition.sign_steps[0], now)
+
+
+def _after_sign(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
+    batch.work, batch.assignee_id, batch.due_at = "", None, None
+    record(session, batch, "batch_signed", None, now, dict(counts_of(session, batch.id)))
+    if batch.auto_issue:
+        _close(session, batch, now)
+    tell_drafter(session, batch, "Kelompok selesai ditandatangani: %(subject)s", now)
+
+
+def _after_issue(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
+    _close(session, batch, now)
+
+
+def _after_exclude(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
+    """Single rows left, or all that were not signed when signing was ended."""
+    left = counts_of(session, batch.id).get("live", 0)
+    signed = session.scalar(
+        select(BatchRow.id).where(BatchRow.batch_id == batch.id, decree_is("signed", "issued")).limit(1))
+    batch.work = ""
+    batch.list_sha256 = freezing.list_digest(freezing.frozen_hashes(session, batch)) if batch.list_sha256 else None
+    if signed is not None:
+        _close(session, batch, now)
+    elif not left:
+        _close(session, batch, now)
+        batch.status = "cancelled"
+
+
+def _after_dissolve(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
+    batch.work, batch.status, batch.step_index, batch.assignee_id, batch.due_at = "", "draft", None, None, None
+    batch.list_sha256, batch.frozen_on, batch.signer_id, batch.signer_capacity = None, None, None, None
+    tell_drafter(session, batch, "Kelompok dikembalikan untuk perbaikan: %(subject)s", now)
+
+
+def _close(session: Session, batch: Batch, now: datetime) -> None:
+    batch.work, batch.status, batch.finished_at = "", "finished", now
+    batch.assignee_id = batch.due_at = None
+    record(session, batch, "batch_finished", None, now, dict(counts_of(session, batch.id)))
+
+
+_AFTER: Mapping[str, Callable[[Session, Deps, Batch, datetime], None]] = {
+    "check": _after_check, "prepare": _after_prepare, "approve": _after_approve, "freeze": _after_freeze,
+    "sign": _after_sign, "issue": _after_issue, "exclude": _after_exclude, "dissolve": _after_dissolve,
+}
