@@ -9,7 +9,9 @@ from certs.intake import MAX_PAGES, PdfFacts, inspect_upload
 from certs.trust import TrustStore
 from certs.validation import Proof, Report, validate_pdf
 from svc.cage.drawing import DrawingFailed, draw_first_page, draw_page
-from svc.cage.port import MAX_DPI, MIN_DPI, CageFacts, PageUndrawable
+from svc.cage.port import MAX_DPI, MIN_DPI, SHEET_LIMITS, CageFacts, PageUndrawable
+from svc.sheets import SheetLimits, SheetTable
+from svc.sheets_read import read_sheet
 
 
 class InlineCage:
@@ -32,6 +34,9 @@ class InlineCage:
             return draw_page(pdf, page, min(max(dpi, MIN_DPI), MAX_DPI))
         except DrawingFailed as error:
             raise PageUndrawable(str(error)) from error
+
+    def read_sheet(self, data: bytes, limits: SheetLimits = SHEET_LIMITS) -> SheetTable:
+        return read_sheet(data, limits)
 
     def facts(self) -> CageFacts:
         return CageFacts(is_apart=False)

@@ -20,6 +20,7 @@ from svc.cage.gate import Gate
 from svc.cage.port import (
     MAX_DPI,
     MIN_DPI,
+    SHEET_LIMITS,
     CageCrashed,
     CageFacts,
     CageLimits,
@@ -33,7 +34,10 @@ from svc.cage.protocol import (
     Drawn,
     DrawPage,
     Inspect,
+    ReadSheet,
     Refused,
+    SheetUnfit,
+    Tabled,
     Task,
     Undrawable,
     Validate,
@@ -42,6 +46,7 @@ from svc.cage.protocol import (
 )
 from svc.cage.trust_blob import TrustBlob, write_trust
 from svc.cage.zygote import PROGRAM, Zygote, ZygoteGone
+from svc.sheets import MIB, SheetLimits, SheetRefused, SheetTable, read_table, refusal_from
 
 log = structlog.get_logger(__name__)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -82,6 +87,19 @@ class WorkerCage:
 
     def render_page(self, pdf: bytes, page: int, dpi: int) -> bytes:
         return self._picture(DrawPage(page, min(max(dpi, MIN_DPI), MAX_DPI)), pdf)
+
+    def read_sheet(self, data: bytes, limits: SheetLimits = SHEET_LIMITS) -> SheetTable:
+        if len(data) > limits.file_bytes:
+            raise SheetRefused("sheet_too_large", {"limit": limits.file_bytes // MIB})
+        answer, table = self._perform(ReadSheet(limits), data)
+        try:
+            if isinstance(answer, Tabled) and answer.size == len(table):
+                return read_table(table, limits)
+            if isinstance(answer, SheetUnfit):
+                raise refusal_from(answer.code, dict(answer.params))
+        except ValueError as error:
+            raise CageCrashed from error
+        raise CageCrashed
 
     def facts(self) -> CageFacts:
         return self._living_zygote().facts

@@ -11,8 +11,10 @@ from certs.intake import MAX_PAGES, PdfFacts
 from certs.trust import TrustStore
 from certs.validation import Proof, Report
 from svc.errors import ServiceUnavailable
+from svc.sheets import SheetLimits, SheetTable
 
 MIN_DPI, MAX_DPI = 36, 300
+SHEET_LIMITS = SheetLimits()
 
 
 class CageBusy(ServiceUnavailable):
@@ -112,6 +114,10 @@ class Cage(Protocol):
 
         :raises PageUndrawable: there is no such page, or it cannot be drawn
         """
+        ...
+
+    def read_sheet(self, data: bytes, limits: SheetLimits = SHEET_LIMITS) -> SheetTable:
+        """The table in a CSV or XLSX file. :raises svc.sheets.SheetRefused: it cannot be used; its code says why"""
         ...
 
     def facts(self) -> CageFacts:

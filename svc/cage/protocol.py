@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from certs.intake import PdfFacts
 from certs.validation import Proof, Report
 from svc.cage.codec import CodecError, from_json, to_json
+from svc.sheets import SheetLimits
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,15 @@ class DrawPage:
     dpi: int
 
 
-Task: TypeAlias = Validate | Inspect | DrawFirstPage | DrawPage
+@dataclass(frozen=True)
+class ReadSheet:
+    limits: SheetLimits
+
+
+Task: TypeAlias = Validate | Inspect | DrawFirstPage | DrawPage | ReadSheet
 _TASKS: dict[str, type[Task]] = {
-    "validate": Validate, "inspect": Inspect, "first_page": DrawFirstPage, "render_page": DrawPage}
+    "validate": Validate, "inspect": Inspect, "first_page": DrawFirstPage, "render_page": DrawPage,
+    "read_sheet": ReadSheet}
 _NAMES = {kind: name for name, kind in _TASKS.items()}
 
 
@@ -61,15 +68,31 @@ class Undrawable:
 
 
 @dataclass(frozen=True)
+class Tabled:
+    """A table; its bytes stand behind the head of the frame, as :func:`svc.sheets.write_table` makes them."""
+
+    size: int
+
+
+@dataclass(frozen=True)
+class SheetUnfit:
+    """A sheet that cannot be used, by the code of its refusal and the values of its placeholders."""
+
+    code: str
+    params: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Fault:
     """The work ended in an error that it should not end in."""
 
     name: str
 
 
-Answer: TypeAlias = Report | PdfFacts | Refused | Drawn | Undrawable | Fault
+Answer: TypeAlias = Report | PdfFacts | Refused | Drawn | Undrawable | Tabled | SheetUnfit | Fault
 _ANSWERS: dict[str, type[Answer]] = {
-    "report": Report, "facts": PdfFacts, "refused": Refused, "drawn": Drawn, "undrawable": Undrawable, "fault": Fault}
+    "report": Report, "facts": PdfFacts, "refused": Refused, "drawn": Drawn, "undrawable": Undrawable,
+    "tabled": Tabled, "sheet_unfit": SheetUnfit, "fault": Fault}
 _KINDS = {kind: name for name, kind in _ANSWERS.items()}
 
 

@@ -17,11 +17,16 @@ from svc.cage.protocol import (
     DrawPage,
     Fault,
     Inspect,
+    ReadSheet,
     Refused,
+    SheetUnfit,
+    Tabled,
     Task,
     Undrawable,
     Validate,
 )
+from svc.sheets import SheetRefused, write_table
+from svc.sheets_read import read_sheet
 
 _MAX_DETAIL = 500
 
@@ -38,8 +43,13 @@ def perform(task: Task, pdf: bytes, trust: TrustStore | None) -> tuple[Answer, b
                 return _picture(draw_first_page(pdf))
             case DrawPage(page, dpi):
                 return _picture(draw_page(pdf, page, dpi))
+            case ReadSheet(limits):
+                table = write_table(read_sheet(pdf, limits))
+                return Tabled(len(table)), table
     except UploadRefused as refused:
         return Refused(refused.code, refused.detail[:_MAX_DETAIL]), b""
+    except SheetRefused as unfit:
+        return SheetUnfit(unfit.code, tuple(unfit.params.items())), b""
     except DrawingFailed as failed:
         return Undrawable(str(failed)[:_MAX_DETAIL]), b""
     # Parsers fail on hostile bytes in ways that nobody can list, and the parent waits for a word.

@@ -17,6 +17,7 @@ OWNERS = {
     "pyotp": "svc/services/second_factor.py", "gunicorn": "svc/server.py", "alembic": "svc/migrat",
     # The simulator stands for a service elsewhere, which finds its marks in the text with a parser of its own.
     "pypdfium2": ("svc/cage/drawing.py", "svc/simulators/bsre_marks.py"),
+    "openpyxl": "svc/sheets_xlsx.py", "xlsxwriter": "svc/sheets_write.py",
     "redis": "nowhere: Flask-Limiter talks to it",
 }
 

@@ -1,4 +1,4 @@
-"""A signed page of nobody, looked into before the first task, so that every child is born warm."""
+"""A signed page and a sheet of nobody, looked into before the first task, so that every child is born warm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from certs import eager
-from svc.cage.protocol import DrawFirstPage, DrawPage, Inspect, Validate
+from svc.cage.protocol import DrawFirstPage, DrawPage, Inspect, ReadSheet, Validate
 from svc.cage.tasks import perform
 from svc.cage.trust_blob import read_trust
+from svc.sheets import SheetLimits
 
 _TIMES = 3  # the interpreter adapts its code to what it sees more than once
 _MAX_BYTES, _MAX_PAGES, _DPI = 1024 * 1024, 10, 96
@@ -28,4 +29,8 @@ def rehearse() -> bool:
         perform(Inspect(_MAX_BYTES, _MAX_PAGES), pdf, None)
     perform(DrawFirstPage(), pdf, None)
     perform(DrawPage(0, _DPI), pdf, None)
+    sheet = (folder / "sheet.xlsx").read_bytes()
+    for _ in range(_TIMES):
+        perform(ReadSheet(SheetLimits()), sheet, None)
+    perform(ReadSheet(SheetLimits()), b"Nama,Nilai\nContoh,1\n", None)
     return passed
