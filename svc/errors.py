@@ -99,6 +99,11 @@ class AlreadySigned(Conflict):
                "atau dialihkan.")
 
 
+class PartOfBatch(Conflict):
+    code = "part_of_batch"
+    message = "Naskah ini bagian dari sebuah kelompok; tindakan atasnya dilakukan di halaman kelompok."
+
+
 class RouteUnusable(Conflict):
     code = "route_unusable"
     message = "Alur naskah ini menunjuk jabatan yang tidak ada atau kosong. Hubungi administrator."

@@ -12,12 +12,14 @@ from sqlalchemy import func, select
 from svc.deps import Deps
 from svc.mail_templates import render_notice, translate
 from svc.metrics import facts
-from svc.models import Decree, Notice, Person, Task
+from svc.models import BatchRow, Decree, Notice, Person, Task
 from svc.ports import Mail
 from svc.services import audit, preservation, revocation_fetch, signing
+from svc.services.batches.notices import BATCH
 from svc.services.orgchart import holders_of
 from svc.services.outbox import notify
 
+_ISSUED = "Naskah untuk Anda sudah terbit: %(subject)s"
 Handler = Callable[[Deps, Mapping[str, Any]], None]
 
 
@@ -59,9 +61,39 @@ def send_notice_mail(deps: Deps, payload: Mapping[str, Any]) -> None:
     # A subject is one line, whatever somebody typed into a title.
     subject = " ".join(translate(person.locale, notice.message, notice.params).split())
     url = f"{deps.settings.base_url}/decrees/{decree_id}" if decree_id else deps.settings.base_url
+    if BATCH in notice.params:
+        url = f"{deps.settings.base_url}/batches/{notice.params[BATCH]}"
     text, html = render_notice(person.locale, person.name, subject, url)
+    deps.mailer.send(Mail(_message_id(deps, f"notice-{notice.public_id}"), person.email, subject, text, html))
+
+
+def send_decree_mail(deps: Deps, payload: Mapping[str, Any]) -> None:
+    """Mail to whom a decree of a batch is about where he can read it: to the address in his row, else to that of the
+    person with his NIP; to nobody when neither is known.
+
+    :raises svc.ports.MailFailed: not taken; the outbox decides whether to try again
+    """
+    with deps.db.read_session() as session:
+        found = session.execute(
+            select(BatchRow, Decree).join(Decree, Decree.id == BatchRow.decree_id)
+            .where(BatchRow.id == payload["row_id"], Decree.status == "issued")).one_or_none()
+        if found is None:
+            return
+        row, decree = found
+        person = session.scalars(select(Person).where(
+            Person.nip == row.subject_key, Person.is_active)).one_or_none() if row.subject_key else None
+    address = row.email or (person.email if person else "")
+    if not address:
+        return
+    locale = person.locale if person else "id"
+    subject = " ".join(translate(locale, _ISSUED, {"subject": decree.subject[:200]}).split())
+    text, html = render_notice(locale, row.label, subject, f"{deps.settings.base_url}/v/{decree.verify_code}")
+    deps.mailer.send(Mail(_message_id(deps, f"decree-{decree.public_id}"), address, subject, text, html))
+
+
+def _message_id(deps: Deps, name: str) -> str:
     host = deps.settings.base_url.split("//", 1)[1].split("/")[0].split(":")[0]
-    deps.mailer.send(Mail(f"<notice-{notice.public_id}@{host}>", person.email, subject, text, html))
+    return f"<{name}@{host}>"
 
 
 def remind_overdue(deps: Deps) -> int:
@@ -71,7 +103,8 @@ def remind_overdue(deps: Deps) -> int:
     told = 0
     with deps.db.unit_of_work() as session:
         late = session.execute(
-            select(Task.assignee_id, func.count()).where(Task.status == "open", Task.due_at < now)
+            select(Task.assignee_id, func.count())
+            .where(Task.status == "open", Task.batch_id.is_(None), Task.due_at < now)
             .group_by(Task.assignee_id).order_by(Task.assignee_id)).all()
         for position_id, count in late:
             for holder in holders_of(session, position_id, today):
@@ -81,7 +114,7 @@ def remind_overdue(deps: Deps) -> int:
     return told
 
 
-OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail}
+OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": send_decree_mail}
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
     Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5)),

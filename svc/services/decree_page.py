@@ -326,7 +326,9 @@ def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: 
     is_draft = decree.status == "draft"
     mine = task is not None and task.is_mine
     kind = task.kind if task else ""
-    in_flow = decree.status in {"in_review", "ready_to_sign"}
+    if decree.batch_id is not None and not (mine and kind == "distribute"):
+        mine = is_drafter = False  # it goes its route with its batch
+    in_flow = decree.status in {"in_review", "ready_to_sign"} and decree.batch_id is None
     return Actions(
         edit=is_drafter and is_draft, submit=is_drafter and is_draft,
         withdraw=is_drafter and in_flow and not is_signed,

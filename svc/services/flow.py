@@ -214,6 +214,12 @@ def ensure_seen(session: Session, decree: Decree, seen_version: int) -> None:
         raise stale(session, decree, seen_version)
 
 
+def ensure_alone(decree: Decree) -> None:
+    """:raises errors.PartOfBatch: it goes its route with others, and commands are given to all of them"""
+    if decree.batch_id is not None:
+        raise errors.PartOfBatch
+
+
 def stale(session: Session, decree: Decree, seen_version: int) -> errors.StaleTask:
     """The error with what happened since ``seen_version``."""
     rows = session.scalars(

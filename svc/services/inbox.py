@@ -17,7 +17,7 @@ from svc.services.signature_blocks import count_blocks
 
 PAGE_SIZE = 50
 # Written as a literal, since the partial index is used only where its own condition stands in the query.
-_IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open'")
+_IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open' AND task.batch_id IS NULL")
 
 
 @dataclass(frozen=True)

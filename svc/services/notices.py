@@ -17,7 +17,7 @@ from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
 
 PAGE_SIZE = 50
 # Literals, since a partial index is used only where its own condition stands in the query.
-_TASK_IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open'")
+_TASK_IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open' AND task.batch_id IS NULL")
 _IS_UNREAD: ColumnElement[bool] = literal_column("notice.read_at IS NULL")
 
 

@@ -17,6 +17,7 @@ from svc.services.draft_content import ensure_complete
 from svc.services.flow import (
     Flow,
     doer_of,
+    ensure_alone,
     ensure_seen,
     load_flow,
     lock_by_task,
@@ -58,6 +59,7 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
         ensure_can_view(actor, decree)
+        ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
         if decree.status == "draft":
             open_version(session, decree, actor.person_id, deps.clock.now())
@@ -119,6 +121,7 @@ def withdraw(deps: Deps, actor: Actor, decree_id: str, seen_version: int, reason
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
         ensure_can_view(actor, decree)
+        ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
         reason = clean_text(reason, _MAX_REASON)
@@ -155,6 +158,7 @@ def _is_fit(flow: Flow, target: Position) -> bool:
 def _flow_of_task(session: Session, deps: Deps, actor: Actor, task_id: str) -> Flow:
     decree = lock_by_task(session, task_id)
     ensure_can_view(actor, decree)
+    ensure_alone(decree)
     return load_flow(session, deps, decree)
 
 

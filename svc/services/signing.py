@@ -22,7 +22,7 @@ from svc.models import Decree
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.files import read_file
-from svc.services.flow import ensure_seen, load_flow, lock_by_task
+from svc.services.flow import ensure_alone, ensure_seen, load_flow, lock_by_task
 from svc.services.key_use import try_succeeded, try_unmade
 from svc.services.reconciliation import RecoveryReport, abandon, open_act, reconcile, recover
 from svc.services.second_step import SecondStep
@@ -125,6 +125,7 @@ def _ensure_can_begin(deps: Deps, actor: Actor, task_id: str, seen_version: int)
     """The cheap guards first, so that no try is counted for a page that is out of date anyway."""
     with deps.db.read_session() as session:
         decree = lock_by_task(session, task_id)
+        ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
         steps.ensure_may_sign(deps, actor, decree, load_flow(session, deps, decree))
 

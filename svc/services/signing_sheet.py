@@ -20,7 +20,7 @@ from svc.models import Decree, DecreeVersion, Paraf, Person, Position, StoredFil
 from svc.services import rendition
 from svc.services.access import ensure_can_view
 from svc.services.certificate_words import unusable
-from svc.services.flow import load_flow, lock_by_task
+from svc.services.flow import ensure_alone, load_flow, lock_by_task
 from svc.services.key_use import certificate_of, chain_of, current_credential
 from svc.services.redating import ensure_dated_today
 from svc.services.second_step import Demand, demand
@@ -139,6 +139,7 @@ def _ensure_waiting(deps: Deps, actor: Actor, task_id: str) -> None:
             raise NotFound
         decree = lock_by_task(session, task_id)
         ensure_can_view(actor, decree)
+        ensure_alone(decree)
         if task.kind != "sign" or task.status != "open" or decree.status != "ready_to_sign":
             raise Conflict("Naskah ini sedang tidak menunggu tanda tangan.")
         if task.assignee_id not in actor.position_ids:

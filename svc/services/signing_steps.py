@@ -49,6 +49,7 @@ from svc.services.flow import (
     Doer,
     Flow,
     doer_of,
+    ensure_alone,
     ensure_seen,
     load_flow,
     lock_by_task,
@@ -126,6 +127,7 @@ def claim(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha2
     with deps.db.unit_of_work() as session:
         decree = lock_by_task(session, task_id)
         ensure_can_view(actor, decree)
+        ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
         held = ensure_may_sign(deps, actor, decree, flow)

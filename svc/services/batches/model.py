@@ -37,11 +37,6 @@ class BatchBusy(Conflict):
     message = "Kelompok naskah ini sedang dikerjakan. Tunggu sampai selesai, lalu coba lagi."
 
 
-class PartOfBatch(Conflict):
-    code = "part_of_batch"
-    message = "Naskah ini bagian dari sebuah kelompok; tindakan atasnya dilakukan di halaman kelompok."
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far the present work has come, in rows."""

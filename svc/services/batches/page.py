@@ -1,0 +1,301 @@
+"""What pages and the command line show of batches: lists, one batch, its rows, its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from svc.actors import Actor
+from svc.deps import Deps
+from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, Unit
+from svc.roles import Role, is_allowed
+from svc.services.batches.model import (
+    IS_PENDING,
+    Progress,
+    counts_of,
+    decree_is,
+    definition_of,
+    find_batch,
+    kind_of_batch,
+    progress_of,
+)
+from svc.services.paging import Cursor, Page, decode_cursor
+
+PAGE_SIZE = 50
+_SIGNED = ("signed", "issued")
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """A line of a list of batches."""
+
+    batch_id: str
+    title: str
+    kind: str
+    status: str
+    work: str
+    stop_code: str
+    rows: int
+    unit_name: str
+    drafter_name: str
+    due_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StepItem:
+    """A step of the route. ``state``: done, current, next."""
+
+    title: str
+    kind: str
+    position_title: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Event:
+    type: str
+    at: datetime
+    actor_name: str
+    actor_capacity: str | None
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class BatchActions:
+    """What the viewer may do now; the services check again."""
+
+    edit: bool  # rows, while it is a draft
+    submit: bool
+    discard: bool
+    approve: bool
+    exclude: bool
+    give_back: bool
+    withdraw: bool
+    sign: bool  # also to go on after signing stopped
+    control: bool  # pause, resume, cancel
+    retry: bool
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """One batch. ``counts`` are rows by state; ``signed`` of them bear a signature."""
+
+    batch_id: str
+    title: str
+    kind: str
+    kind_title: str
+    status: str
+    lock_version: int
+    unit_name: str
+    drafter_name: str
+    source_name: str
+    counts: Mapping[str, int]
+    signed: int
+    progress: Progress
+    paused_at: datetime | None
+    stop_code: str
+    auto_issue: bool
+    created_at: datetime
+    submitted_at: datetime | None
+    finished_at: datetime | None
+    due_at: datetime | None
+    list_sha256: str
+    steps: tuple[StepItem, ...]
+    events: tuple[Event, ...]
+    actions: BatchActions
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class RowItem:
+    """One row as lists show it. ``problems`` are (path, text)."""
+
+    row_no: int
+    line_no: int
+    label: str
+    subject_key: str
+    state: str
+    problems: tuple[tuple[str, str], ...]
+    error_code: str
+    excluded_reason: str
+    decree_id: str | None
+    decree_status: str
+    number: str
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How signing gets on. ``per_second`` over the last minute; ``seconds_left`` None while nothing was signed."""
+
+    signed: int
+    total: int
+    failed: int
+    per_second: float
+    seconds_left: float | None
+    status: str
+    work: str
+    paused: bool
+    stop_code: str
+    progress: Progress
+
+
+def list_batches(deps: Deps, actor: Actor, cursor: str = "") -> Page[BatchItem]:
+    """Batches that the actor may see, newest first."""
+    at = decode_cursor(cursor)
+    statement = _items().where(_visible(deps, actor)).order_by(Batch.created_at.desc(), Batch.id.desc())
+    if at is not None:
+        statement = statement.where(
+            or_(Batch.created_at < at.at, and_(Batch.created_at == at.at, Batch.id < at.row_id)))
+    with deps.db.read_session() as session:
+        rows = list(session.execute(statement.limit(PAGE_SIZE + 1)))
+    shown = rows[:PAGE_SIZE]
+    following = Cursor(shown[-1].created_at, shown[-1].id).encode() if len(rows) > PAGE_SIZE else ""
+    return Page(tuple(BatchItem(*row[1:]) for row in shown), following, "")
+
+
+def waiting_batches(deps: Deps, actor: Actor) -> tuple[BatchItem, ...]:
+    """Batches that wait for a position of the actor's, those due first."""
+    with deps.db.read_session() as session:
+        rows = session.execute(
+            _items().where(Batch.assignee_id.in_(actor.position_ids), Batch.work.in_(("", "sign")))
+            .order_by(Batch.due_at, Batch.id).limit(PAGE_SIZE))
+        return tuple(BatchItem(*row[1:]) for row in rows)
+
+
+def load_batch(deps: Deps, actor: Actor, batch_id: str) -> BatchView:
+    """One batch with what the viewer may do. :raises NotFound: none for this actor"""
+    with deps.db.read_session() as session:
+        batch = find_batch(session, deps, actor, batch_id)
+        counts = counts_of(session, batch.id)
+        signed = _signed(session, batch)
+        return BatchView(
+            batch_id=batch.public_id, title=batch.title, kind=batch.kind, kind_title=kind_of_batch(deps, batch).title,
+            status=batch.status, lock_version=batch.lock_version,
+            unit_name=session.get_one(Unit, batch.unit_id).name,
+            drafter_name=session.get_one(Person, batch.drafter_id).name, source_name=batch.source_name,
+            counts=counts, signed=signed, progress=progress_of(session, batch), paused_at=batch.paused_at,
+            stop_code=batch.stop_code, auto_issue=batch.auto_issue, created_at=batch.created_at,
+            submitted_at=batch.submitted_at, finished_at=batch.finished_at, due_at=batch.due_at,
+            list_sha256=batch.list_sha256 or "", steps=_steps(session, batch), events=_events(session, batch),
+            actions=_actions(batch, actor, counts, signed))
+
+
+def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text: str = "",
+              after_row: int = 0, most: int = PAGE_SIZE) -> tuple[RowItem, ...]:
+    """Rows in their order behind ``after_row``; ``text`` is looked for in names and NIPs. :raises NotFound: no batch"""
+    with deps.db.read_session() as session:
+        batch = find_batch(session, deps, actor, batch_id)
+        statement = (
+            select(BatchRow, Decree.public_id, Decree.status, Decree.number)
+            .outerjoin(Decree, Decree.id == BatchRow.decree_id)
+            .where(BatchRow.batch_id == batch.id, BatchRow.row_no > after_row))
+        if state:
+            statement = statement.where(BatchRow.state == state)
+        if text.strip():
+            wanted = text.strip().lower()
+            statement = statement.where(or_(func.lower(BatchRow.label).contains(wanted, autoescape=True),
+                                            BatchRow.subject_key.contains(wanted, autoescape=True)))
+        rows = session.execute(statement.order_by(BatchRow.row_no).limit(most)).all()
+    return tuple(_row_item(*row) for row in rows)
+
+
+def load_row_data(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> tuple[RowItem, Mapping[str, Any], str]:
+    """One row with its data and address, to change it in a form. :raises NotFound: none for this actor"""
+    found = load_rows(deps, actor, batch_id, after_row=row_no - 1, most=1)
+    with deps.db.read_session() as session:
+        batch = find_batch(session, deps, actor, batch_id)
+        row = session.scalars(
+            select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.row_no == row_no)).one()
+        return found[0], {**batch.common, **row.data}, row.email
+
+
+def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
+    """Numbers for the progress page, from rows alone. :raises NotFound: no batch for this actor"""
+    now = deps.clock.now()
+    with deps.db.read_session() as session:
+        batch = find_batch(session, deps, actor, batch_id)
+        progress, signed = progress_of(session, batch), _signed(session, batch)
+        left = session.scalar(
+            select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == batch.id, IS_PENDING)) or 0
+    seconds = max(0.001, (now - batch.work_at).total_seconds()) if batch.work_at else 0.0
+    per_second = progress.done / seconds if batch.work and seconds else 0.0
+    return Speed(signed, signed + left, progress.failed, per_second, left / per_second if per_second else None,
+                 batch.status, batch.work, batch.paused_at is not None, batch.stop_code, progress)
+
+
+def _items() -> Any:
+    rows = (select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == Batch.id)
+            .correlate(Batch).scalar_subquery())
+    return (select(Batch.id, Batch.public_id, Batch.title, Batch.kind, Batch.status, Batch.work, Batch.stop_code,
+                   rows, Unit.name, Person.name, Batch.due_at, Batch.created_at)
+            .join(Unit, Unit.id == Batch.unit_id).join(Person, Person.id == Batch.drafter_id))
+
+
+def _visible(deps: Deps, actor: Actor) -> Any:
+    """Own batches and those that wait for a position held; and unless their kind is secret, those of the own agencies,
+    for bureau and administrators all."""
+    secret = [kind.id for kind in deps.kinds.all() if kind.security in {"R", "SR"}]
+    wide = true() if actor.roles & {Role.BUREAU, Role.ADMIN} else Batch.agency_id.in_(actor.agency_ids)
+    return or_(Batch.drafter_id == actor.person_id, Batch.assignee_id.in_(actor.position_ids),
+               and_(wide, Batch.kind.not_in(secret)))
+
+
+def _signed(session: Session, batch: Batch) -> int:
+    return session.scalar(select(func.count()).select_from(BatchRow).where(
+        BatchRow.batch_id == batch.id, BatchRow.state != "excluded", decree_is(*_SIGNED))) or 0
+
+
+def _steps(session: Session, batch: Batch) -> tuple[StepItem, ...]:
+    if batch.route_sha256 is None:
+        return ()
+    at = len(batch.assignments) + 99 if batch.status in {"finished", "cancelled"} else batch.step_index or 0
+    titles = {row[0]: row[1] for row in session.execute(
+        select(Position.id, Position.title).where(Position.id.in_([position for _, position in batch.assignments])))}
+    positions = {int(step): titles.get(position, "") for step, position in batch.assignments}
+    return tuple(
+        StepItem(step.title, step.kind.value, positions.get(index, ""),
+                 "done" if index < at else "current" if index == at else "next")
+        for index, step in enumerate(definition_of(session, batch).steps))
+
+
+def _events(session: Session, batch: Batch) -> tuple[Event, ...]:
+    rows = session.execute(
+        select(AuditEvent.type, AuditEvent.at, AuditEvent.actor_name, AuditEvent.actor_capacity, AuditEvent.payload)
+        .where(AuditEvent.stream == f"batch:{batch.public_id}").order_by(AuditEvent.seq.desc()).limit(100))
+    return tuple(Event(*row) for row in rows)
+
+
+def _actions(batch: Batch, actor: Actor, counts: Mapping[str, int], signed: int) -> BatchActions:
+    is_drafter = batch.drafter_id == actor.person_id
+    mine = batch.assignee_id is not None and batch.assignee_id in actor.position_ids
+    held = next((one for one in actor.held if one.position_id == batch.assignee_id), None)
+    idle, is_draft, is_open = not batch.work, batch.status == "draft", batch.status in {"in_review", "ready_to_sign"}
+    stopped = batch.work == "sign" and bool(batch.stop_code)
+    party = is_drafter or mine or actor.person_id == batch.signer_id
+    can_sign = held is not None and is_allowed("task.sign", held.roles)
+    return BatchActions(
+        edit=is_drafter and is_draft and idle,
+        submit=is_drafter and is_draft and idle and bool(counts.get("ready")) and set(counts) == {"ready"},
+        discard=is_drafter and is_draft and idle,
+        approve=mine and idle and batch.status == "in_review",
+        exclude=mine and idle and is_open, give_back=mine and idle and is_open and not signed,
+        withdraw=is_drafter and idle and is_open and not signed,
+        sign=mine and can_sign and (stopped or (idle and batch.status == "ready_to_sign")),
+        control=party and batch.status == "signing" and batch.work == "sign",
+        retry=party and idle and bool(counts.get("failed")))
+
+
+def _row_item(row: BatchRow, decree_id: str | None, status: str | None, number: str | None) -> RowItem:
+    return RowItem(
+        row.row_no, row.line_no, row.label, row.subject_key, row.state,
+        tuple((str(path), str(text)) for path, text in row.problems), row.error_code or "",
+        row.excluded_reason or "", decree_id, status or "", number or "")
