@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.errors import CertsError
-from certs.signers import pkcs11
-from svc.deps import Deps, build_deps
-from svc.services import accounts, key_registration
+from svc.bootstrap import prepare
+from svc.deps import build_deps
+from svc.errors import AppError, InvalidInput
+from svc.services import accounts, key_registration, token_keys
 from svc.settings import Settings
 
 
@@ -27,37 +26,34 @@ def signer() -> None:
     """Signing keys outside this service: security module (PKCS#11), CSC service, BSrE."""
 
 
-def _module(deps: Deps, token: str) -> pkcs11.Pkcs11Config:
-    if not deps.settings.pkcs11_module:
-        raise click.ClickException("set PARAF_PKCS11_MODULE to the module's library first")
-    return pkcs11.Pkcs11Config(deps.settings.pkcs11_module, token)
-
-
 @contextmanager
 def _failing_in_a_line(token: str) -> Iterator[None]:
+    """What a token refuses is told in the token's words; what was typed, in ours."""
     try:
         yield
-    except CertsError as error:
-        raise click.ClickException(f"token {token}: {error}") from error
+    except AppError as error:
+        if isinstance(error.__cause__, CertsError):
+            raise click.ClickException(f"token {token}: {error.__cause__}") from error
+        fields = error.fields if isinstance(error, InvalidInput) else {}
+        raise click.ClickException("; ".join((str(error), *fields.values()))) from error
 
 
 @signer.command("make-key")
 @click.argument("token")
 @click.argument("label")
-@click.option("--kind", default="rsa2048", show_default=True, type=click.Choice(["rsa2048", "rsa3072", "p256", "p384"]))
+@click.option("--kind", default="rsa2048", show_default=True, type=click.Choice(token_keys.KINDS))
 @click.option("--pin", prompt=True, hide_input=True)
 @click.option("--name", required=True, help="Common name for the request.")
 @click.option("--organisation", required=True)
 @click.option("--csr", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
               help="Where the certification request (PEM) goes.")
-def make_key(token: str, label: str, kind: pkcs11.KeyKind, pin: str, name: str, organisation: str,
+def make_key(token: str, label: str, kind: str, pin: str, name: str, organisation: str,
              target: Path) -> None:
     """Make a key pair in TOKEN that never leaves it, and a request to have it certified."""
-    config = _module(build_deps(Settings.from_env()), token)
+    deps = prepare(Settings.from_env()).deps
     with _failing_in_a_line(token):
-        pkcs11.generate_key(config, pin, label, kind)
-        request = x509.load_der_x509_csr(pkcs11.build_csr(config, pin, label, name, organisation))
-    target.write_bytes(request.public_bytes(Encoding.PEM))
+        request = token_keys.request_certificate(deps, None, token, label, pin, name, organisation, kind)
+    target.write_bytes(request)
     click.echo(f"key {label} is in token {token}; have {target} certified, then: paraf signer add-token")
 
 
@@ -71,19 +67,16 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
     """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
     deps = build_deps(Settings.from_env())
     actor = accounts.load_actor_by_username(deps, username)
-    pem = certificate.read_bytes()
-    if pin:
-        own, *above = x509.load_pem_x509_certificates(pem)
-        with _failing_in_a_line(token):
-            pkcs11.import_certificate(_module(deps, token), pin, label, own, above)
-    key_registration.register_token_key(deps, actor, actor.person_public_id, token, label, pem)
+    with _failing_in_a_line(token):
+        key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
+                                            certificate.read_bytes(), pin)
     click.echo(f"{username} signs with {label} in {token} from now on")
 
 
 @signer.command("add-remote")
 @click.argument("username")
 @click.argument("credential_id")
-@click.option("--second-factor", default="", type=click.Choice(["", "totp", "passkey", "any"]),
+@click.option("--second-factor", default="", type=click.Choice(key_registration.SECOND_FACTORS),
               help="What signing with it demands here besides.")
 def add_remote(username: str, credential_id: str, second_factor: str) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""

@@ -60,7 +60,8 @@ _MAX_PKCS12 = 256 * 1024
 @dataclass(frozen=True)
 class CredentialView:
     """A credential as lists show it. ``problem`` is empty when it can sign, else a code;
-    ``problem_text`` says it (a msgid that ``problem_params`` fill)."""
+    ``problem_text`` says it (a msgid that ``problem_params`` fill). ``backend`` is where its key lies, ``place`` what
+    it is called there."""
 
     public_id: str
     owner_id: str
@@ -79,6 +80,8 @@ class CredentialView:
     problem: str
     problem_text: str
     problem_params: Mapping[str, object]
+    backend: str = "stored"
+    place: str = ""
 
     @property
     def can_sign(self) -> bool:
@@ -214,7 +217,8 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
         serial=row.serial,
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
-        problem=problem, problem_text=text, problem_params=params)
+        problem=problem, problem_text=text, problem_params=params,
+        backend=row.backend, place=" / ".join(str(part) for part in row.backend_config.values()))
 
 
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
@@ -228,7 +232,7 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
     credential_id = new_public_id()
     replace_earlier(session, owner)
     session.add(Credential(
-        public_id=credential_id, owner_id=owner.id, backend="stored", label=_common_name(certificate.issuer),
+        public_id=credential_id, owner_id=owner.id, backend="stored", label=common_name(certificate.issuer),
         certificate_pem=certificate.public_bytes(Encoding.PEM).decode(), chain_pem=_pem(content.chain),
         serial=serial, issuer=issuer, valid_from=certificate.not_valid_before_utc,
         valid_to=certificate.not_valid_after_utc, is_own_issue=_is_own_issue(deps, certificate), created_at=now,
@@ -291,6 +295,7 @@ def _pem(chain: Sequence[x509.Certificate]) -> str:
     return "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
 
 
-def _common_name(name: x509.Name) -> str:
+def common_name(name: x509.Name) -> str:
+    """What a name is known by; the whole name where it has none."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value)[:200] if found else name.rfc4514_string()[:200]

@@ -1,85 +1,227 @@
 """Registering keys that lie elsewhere: in a security module, with a CSC service, with BSrE.
 
 Only the name of the key is kept, and where it is, with the certificate; BSrE knows signers by their identity number
-(NIK), which is sealed. Administrators register for others, officials for themselves.
+(NIK), which is sealed and never shown again. Administrators register for others, officials for themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Final
+
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from certs.errors import CertsError
-from certs.signers.port import BackendUnavailable, SignerNotReady
+from certs import checks
+from certs.errors import CannotSign, CertsError
+from certs.revocation import fingerprint
+from certs.signers.port import BackendUnavailable
 from certs.vault import seal_secret
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import Conflict, CredentialUnusable, InvalidInput, ServiceUnavailable
+from svc.errors import Conflict, CredentialUnusable, Forbidden, InvalidInput, ServiceUnavailable
 from svc.ids import new_public_id
 from svc.models import Credential
 from svc.ports import BackendNotConfigured
+from svc.roles import is_allowed
+from svc.services import token_keys
 from svc.services.audit_log import AuditActor, record_stream
-from svc.services.credentials import claim_owner, replace_earlier
+from svc.services.certificate_words import unfit
+from svc.services.credentials import claim_owner, common_name, replace_earlier
 from svc.services.key_use import STREAM
+from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
-from svc.services.signing_keys import NOT_OFFERED, ensure_certificate_can_sign, identity_purpose
+from svc.services.signing_keys import identity_purpose
+from svc.services.token_keys import NotSetUp
+from svc.services.trust import trust_store, with_intermediates
 
+SECOND_FACTORS: Final = ("", "any", "totp", "passkey")
+MAX_CERTIFICATES = 64 * 1024
+_NAMES = {"pkcs11": "PKCS#11", "csc": "CSC", "bsre": "BSrE"}
 _NIK_DIGITS = 16
+_LONGEST_ID = 200
+_NO_CERTIFICATE = "Berkas ini bukan sertifikat (PEM atau DER) yang dapat dibaca."
 
 
-def register_token_key(deps: Deps, actor: Actor, person_id: str, token: str, label: str, certificate_pem: bytes) -> str:
-    """A key in the security module, by token and label, with its certificate and those above it (PEM). Returns the
-    credential's public id.
+class ProviderSilent(ServiceUnavailable):
+    code = "provider_silent"
+    message: ClassVar[str] = "Penyelenggara sertifikat tidak menjawab. Tidak ada yang berubah; coba lagi nanti."
 
-    :raises InvalidInput: a name is missing, or no certificate. :raises CredentialUnusable: it may not sign
+
+class CertificateChanged(Conflict):
+    code = "certificate_changed"
+    message: ClassVar[str] = "Sertifikat di penyelenggara bukan lagi yang ditampilkan. Periksa sekali lagi."
+
+
+@dataclass(frozen=True)
+class KeyHost:
+    """A kind of place where keys may lie; ``missing`` are the settings that the operator has not given."""
+
+    backend: str
+    is_offered: bool
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundCertificate:
+    """What a remote service tells of a credential. ``sha256`` is the certificate's fingerprint, hexadecimal;
+    ``problem`` says why it may not sign (a msgid that ``problem_params`` fill), or is empty."""
+
+    remote_id: str
+    subject: str
+    issuer: str
+    serial: str
+    valid_from: datetime
+    valid_to: datetime
+    sha256: str
+    problem: str
+    problem_params: Mapping[str, object]
+
+
+def key_hosts(deps: Deps) -> tuple[KeyHost, ...]:
+    """Where keys may lie, and what the operator would have to set for those that are not offered."""
+    given = deps.settings
+    has_client = bool(given.csc_client_id and given.csc_client_secret.get_secret_value())
+    needed: dict[str, dict[str, object]] = {
+        "pkcs11": {"PARAF_PKCS11_MODULE": given.pkcs11_module},
+        "csc": {"PARAF_CSC_URL": given.csc_url, "PARAF_CSC_TOKEN": given.csc_token.get_secret_value() or has_client},
+        "bsre": {"PARAF_BSRE_URL": given.bsre_url, "PARAF_BSRE_USERNAME": given.bsre_username,
+                 "PARAF_BSRE_PASSWORD": given.bsre_password.get_secret_value()}}
+    return tuple(KeyHost(backend, deps.backends.is_offered(backend), tuple(
+        name for name, value in values.items() if not value)) for backend, values in needed.items())
+
+
+def register_token_key(deps: Deps, actor: Actor, person_id: str, token: str, label: str, certificates: bytes,
+                       pin: str = "") -> str:
+    """A key in the security module, by token and label, with its certificate and those above it (PEM, his first; or
+    his alone, DER). Returns the credential's public id.
+
+    :param pin: the token's: the certificate is put there too, which proves that it is this key's; empty: it is not
+    :raises InvalidInput: a field. :raises CredentialUnusable: no module, or the certificate may not sign
+    :raises TokenUnavailable: :raises TokenRefused: (``svc.services.token_keys``)
     :raises Forbidden: :raises Conflict: refused
     """
-    if not token.strip() or not label.strip():
-        raise InvalidInput(fields={"label": "Isi nama token dan nama kunci di dalamnya."})
-    try:
-        certificate, *chain = x509.load_pem_x509_certificates(certificate_pem)
-    except ValueError as error:
-        raise InvalidInput(fields={"certificate": "Berkas ini bukan sertifikat PEM."}) from error
-    _ensure_offered(deps, "pkcs11")
-    ensure_certificate_can_sign(deps, certificate, tuple(chain))
-    config = {"token": token.strip(), "label": label.strip()}
-    return _keep(deps, actor, person_id, "pkcs11", config, certificate, tuple(chain))
+    _ensure_may_register(actor, person_id)
+    config = {"token": token_keys.config_of(deps, token, label).token, "label": label.strip()}
+    certificate, chain = _read(certificates)
+    _ensure_fit(deps, certificate, chain)
+    if pin:
+        token_keys.store_certificate(deps, token, label, pin, certificate, chain)
+    return _keep(deps, actor, person_id, "pkcs11", config, certificate, chain)
 
 
-def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, second_factor: str = "") -> str:
+def look_up_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str) -> FoundCertificate:
+    """What the CSC service tells of a credential; nothing is kept.
+
+    :raises InvalidInput: the service knows no such credential. :raises NotSetUp: no CSC service
+    :raises ProviderSilent: no answer. :raises Forbidden: refused
+    """
+    certificate, chain = _ask(deps, actor, person_id, remote_id)
+    refusal = _refusal(deps, certificate, chain)
+    return FoundCertificate(
+        remote_id=remote_id.strip(), subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(), serial=f"{certificate.serial_number:x}",
+        valid_from=certificate.not_valid_before_utc, valid_to=certificate.not_valid_after_utc,
+        sha256=fingerprint(certificate).hex(), problem=refusal.text if refusal else "",
+        problem_params=refusal.params if refusal else {})
+
+
+def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, second_factor: str = "",
+                    seen_sha256: str = "") -> str:
     """A credential of the CSC service, by its id there; its certificate is asked for. Returns the public id.
 
-    :raises InvalidInput: the service knows no such credential, or it is not usable
-    :raises ServiceUnavailable: the service does not answer. :raises CredentialUnusable: the certificate may not sign
+    :param second_factor: what signing with it demands here besides: one of :data:`SECOND_FACTORS`
+    :param seen_sha256: the certificate that somebody has looked at (:func:`look_up_remote`); empty: nobody has
+    :raises CertificateChanged: it is another by now
+    :raises InvalidInput: the service knows no such credential, or it is not usable. :raises NotSetUp: no CSC service
+    :raises ProviderSilent: no answer. :raises CredentialUnusable: the certificate may not sign
     """
-    _ensure_offered(deps, "csc")
-    try:
-        certificate, chain = deps.backends.look_up("csc", remote_id.strip(), CallRecorder(deps))
-    except BackendUnavailable as error:
-        raise ServiceUnavailable from error
-    except (BackendNotConfigured, SignerNotReady, CertsError) as error:
-        raise InvalidInput(fields={"credential": "Penyelenggara tidak mengenal sertifikat ini."}) from error
-    ensure_certificate_can_sign(deps, certificate, chain)
+    if second_factor not in SECOND_FACTORS:
+        raise InvalidInput(fields={"second_factor": "Pilih dari daftar."})
+    certificate, chain = _ask(deps, actor, person_id, remote_id)
+    if seen_sha256 and seen_sha256 != fingerprint(certificate).hex():
+        raise CertificateChanged
+    _ensure_fit(deps, certificate, chain)
     return _keep(deps, actor, person_id, "csc", {"credential_id": remote_id.strip()}, certificate, chain, second_factor)
 
 
 def register_identity(deps: Deps, actor: Actor, person_id: str, nik: str) -> str:
     """A signer whom BSrE knows by his NIK, which is sealed; his certificate is learnt from his first signature.
 
-    :raises InvalidInput: not 16 digits. :raises Forbidden: refused
+    :raises InvalidInput: not 16 digits. :raises NotSetUp: no BSrE service. :raises Forbidden: refused
     """
+    _ensure_may_register(actor, person_id)
+    _ensure_offered(deps, "bsre")
     digits = "".join(nik.split())
     if len(digits) != _NIK_DIGITS or not digits.isascii() or not digits.isdigit():
         raise InvalidInput(fields={"nik": "NIK terdiri atas 16 angka."})
-    _ensure_offered(deps, "bsre")
     return _keep(deps, actor, person_id, "bsre", {}, None, (), identity=digits)
+
+
+def _ensure_may_register(actor: Actor, person_id: str) -> None:
+    """Before anything is asked of a token or a service; :func:`claim_owner` makes sure once more."""
+    permission = "credential.own" if person_id == actor.person_public_id else "admin.certificates"
+    if not is_allowed(permission, actor.roles):
+        raise Forbidden
 
 
 def _ensure_offered(deps: Deps, backend: str) -> None:
     if not deps.backends.is_offered(backend):
-        raise CredentialUnusable(NOT_OFFERED)
+        raise NotSetUp
+
+
+def _ask(deps: Deps, actor: Actor, person_id: str,
+         remote_id: str) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+    _ensure_may_register(actor, person_id)
+    _ensure_offered(deps, "csc")
+    wanted = remote_id.strip()
+    if not wanted or len(wanted) > _LONGEST_ID or not wanted.isprintable():
+        raise InvalidInput(fields={"credential": "Isi nomor kredensial dari penyelenggara."})
+    try:
+        return deps.backends.look_up("csc", wanted, CallRecorder(deps))
+    except BackendUnavailable as error:
+        raise ProviderSilent from error
+    except (BackendNotConfigured, CertsError) as error:
+        raise InvalidInput(fields={"credential": "Penyelenggara tidak mengenal kredensial ini, atau menolaknya."}
+                           ) from error
+
+
+def _read(data: bytes) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+    if not data:
+        raise InvalidInput(fields={"certificate": "Pilih berkas sertifikat terlebih dahulu."})
+    if len(data) > MAX_CERTIFICATES:
+        raise InvalidInput(fields={"certificate": _NO_CERTIFICATE})
+    try:
+        if b"-----BEGIN" in data:
+            own, *above = x509.load_pem_x509_certificates(data)
+        else:
+            own, above = x509.load_der_x509_certificate(data), []
+    except ValueError as error:
+        raise InvalidInput(fields={"certificate": _NO_CERTIFICATE}) from error
+    return own, tuple(above)
+
+
+def _refusal(deps: Deps, certificate: x509.Certificate,
+             chain: tuple[x509.Certificate, ...]) -> CredentialUnusable | None:
+    """Why the certificate may not sign, or None. :raises InvalidInput: what stands in it cannot be read"""
+    try:
+        checks.ensure_can_sign(certificate, None, with_intermediates(trust_store(deps), chain), deps.clock.now())
+    except CannotSign as error:
+        return unfit(error, deps.settings.tzinfo)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise InvalidInput(fields={"certificate": _NO_CERTIFICATE}) from error
+    return None
+
+
+def _ensure_fit(deps: Deps, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> None:
+    refusal = _refusal(deps, certificate, chain)
+    if refusal is not None:
+        raise refusal
 
 
 def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[str, str],
@@ -91,8 +233,8 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
         replace_earlier(session, owner)
         row = Credential(
             public_id=public_id, owner_id=owner.id, backend=backend, backend_config=config, is_own_issue=False,
-            label=_LABELS[backend], certificate_pem="", serial="", issuer="", second_factor=second_factor,
-            created_at=now)
+            label=common_name(certificate.issuer) if certificate else _NAMES[backend], certificate_pem="", serial="",
+            issuer="", second_factor=second_factor, created_at=now)
         if certificate is not None:
             _describe(session, row, certificate, chain)
         if identity:
@@ -100,10 +242,10 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
         session.add(row)
         record_stream(session, STREAM, "credential_registered", AuditActor.of(actor), now,
                       {"credential": public_id, "owner": owner.public_id, "backend": backend, "serial": row.serial})
+        if owner.id != actor.person_id:
+            notify(session, owner.id, "Administrator mendaftarkan kunci tanda tangan (%(where)s) untuk Anda.",
+                   now, params={"where": _NAMES[backend]})
     return public_id
-
-
-_LABELS = {"pkcs11": "PKCS#11", "csc": "CSC", "bsre": "BSrE"}
 
 
 def _describe(session: Session, row: Credential, certificate: x509.Certificate,
@@ -115,4 +257,3 @@ def _describe(session: Session, row: Credential, certificate: x509.Certificate,
     row.certificate_pem = certificate.public_bytes(Encoding.PEM).decode()
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     row.valid_from, row.valid_to = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-
