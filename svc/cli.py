@@ -6,7 +6,20 @@ import sys
 
 import click
 
-from svc.commands import archive, audit, decrees, keys, operate, pki, routes, signer, simulator, trust, verify
+from svc.commands import (
+    archive,
+    audit,
+    decrees,
+    keys,
+    operate,
+    pki,
+    routes,
+    signer,
+    signing_host,
+    simulator,
+    trust,
+    verify,
+)
 from svc.errors import AppError
 from svc.settings import SettingsError
 
@@ -22,7 +35,7 @@ def cli() -> None:
     """
 
 
-for module in (archive, operate, decrees, verify, audit, routes, keys, pki, signer, simulator, trust):
+for module in (archive, operate, decrees, verify, audit, routes, keys, pki, signer, signing_host, simulator, trust):
     module.register(cli)
 
 

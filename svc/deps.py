@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from certs.tsa import TimeStampService
 from svc.adapters.backends import Backends, Opener
@@ -26,9 +28,12 @@ from svc.db import Database
 from svc.kinds import KindCatalogue
 from svc.ports import Clock, Mailer, ObjectStore, RevocationClient, SigningBackends, SigningHost
 from svc.rendering import Renderer
-from svc.settings import Settings
+from svc.settings import Settings, SettingsError
+from svc.signing_host.client import RemoteHost, to_tls, to_unix
+from svc.signing_host.holder import KeyHolder
 from svc.signing_host.inline import InlineHost
 from svc.signing_host.signers import Means
+from svc.signing_host.tls import TlsFiles, client_context, server_context
 from workflows.calendar import WorkCalendar, load_calendar
 from workflows.loader import load_all
 from workflows.model import Definition
@@ -89,8 +94,53 @@ def build_deps(settings: Settings) -> Deps:
         server_key=server_key,
         backends=backends,
         revocation=build_revocation(settings),
-        signing_host=InlineHost(Means(clock, tsa, backends, CallRows(db, clock))),
+        signing_host=build_signing_host(settings, Means(clock, tsa, backends, CallRows(db, clock))),
     )
+
+
+def build_signing_host(settings: Settings, means: Means) -> SigningHost:
+    """Who holds keys of batches: a process of this machine or of another, or, if so set, the caller himself.
+
+    :raises svc.settings.SettingsError: certificates for TLS cannot be read
+    """
+    if settings.signing_host == "inline" or sys.platform == "win32":
+        return InlineHost(means)
+    if settings.signing_host == "unix:":
+        return RemoteHost(to_unix(settings.signing_host_socket))
+    place = urlsplit(settings.signing_host)
+    try:
+        context = client_context(_tls_files(settings))
+    except OSError as error:
+        raise SettingsError(f"signing_host_cert, signing_host_key or signing_host_ca: {error}") from error
+    return RemoteHost(to_tls(place.hostname or "", place.port or 0, context))
+
+
+def with_own_signing_host(deps: Deps) -> Deps:
+    """The same, but keys of batches stay in this process: for a command that signs and ends."""
+    means = Means(deps.clock, deps.tsa, deps.backends, CallRows(deps.db, deps.clock))
+    return replace(deps, signing_host=InlineHost(means))
+
+
+def build_key_holder(settings: Settings) -> KeyHolder:
+    """What ``paraf signing-host`` runs: no store, no mail, no cage; our own PKI only where it is the time stamper."""
+    clock = SystemClock()
+    tsa = _external_tsa(settings) or load_or_create_pki(settings, load_server_key(settings), clock.now()).tsa_service()
+    db = Database(settings.effective_database_url)
+    return KeyHolder(Means(clock, tsa, build_backends(settings, tsa, clock), CallRows(db, clock)))
+
+
+def signing_host_context(settings: Settings) -> ssl.SSLContext | None:
+    """TLS for other machines, if they are let in. :raises svc.settings.SettingsError: files cannot be read"""
+    if not settings.signing_host_listen:
+        return None
+    try:
+        return server_context(_tls_files(settings))
+    except OSError as error:
+        raise SettingsError(f"signing_host_cert, signing_host_key or signing_host_ca: {error}") from error
+
+
+def _tls_files(settings: Settings) -> TlsFiles:
+    return TlsFiles(settings.signing_host_cert, settings.signing_host_key, settings.signing_host_ca)
 
 
 def build_revocation(settings: Settings) -> RevocationClient:
@@ -129,8 +179,12 @@ def _build_store(settings: Settings) -> ObjectStore:
 
 
 def _build_tsa(settings: Settings, pki: Pki) -> TimeStampService:
+    return _external_tsa(settings) or pki.tsa_service()
+
+
+def _external_tsa(settings: Settings) -> TimeStampService | None:
     if not settings.tsa_addresses:
-        return pki.tsa_service()
+        return None
     return FailoverTsa(TsaConfig(settings.tsa_addresses, settings.tsa_timeout_seconds, settings.tsa_user,
                                  settings.tsa_password.get_secret_value(), settings.backend_ca_file))
 

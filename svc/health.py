@@ -1,4 +1,4 @@
-"""Whether the service can do its work: database, store, queue, TSA and cage, each really asked."""
+"""Whether the service can do its work: database, store, queue, TSA, cage and signing host, each really asked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from certs.statement import stamp
 from svc.cage.port import CageUnavailable
 from svc.deps import Deps
 from svc.models import JobRun, OutboxMessage
-from svc.ports import StoreUnavailable
+from svc.ports import SigningHostDown, StoreUnavailable
 
 _WORKER_SILENT = timedelta(seconds=90)
 _OLDEST_WAITING = timedelta(minutes=15)
@@ -49,10 +49,12 @@ class Health:
     queue: Part
     tsa: Part
     cage: Part
+    signing_host: Part
 
     @property
     def is_healthy(self) -> bool:
-        return all(part.is_ok for part in (self.database, self.store, self.queue, self.tsa, self.cage))
+        parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host)
+        return all(part.is_ok for part in parts)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def check(deps: Deps) -> Health:
         store=_timed("store", lambda: _store(deps)),
         queue=_timed("queue", lambda: _queue(deps)),
         tsa=_timed("tsa", lambda: _tsa(deps)),
-        cage=_timed("cage", lambda: _cage(deps)))
+        cage=_timed("cage", lambda: _cage(deps)),
+        signing_host=_timed("signing_host", lambda: _signing_host(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
@@ -133,6 +136,15 @@ def _cage(deps: Deps) -> str:
     if not facts.is_apart:
         return "none: files are parsed within the service"
     return f"gaps: {', '.join(facts.missing)}" if facts.missing else f"closed (Landlock {facts.landlock})"
+
+
+def _signing_host(deps: Deps) -> str:
+    """Batches cannot be signed while nobody holds keys."""
+    try:
+        deps.signing_host.is_open("")
+    except SigningHostDown as error:
+        raise _NotWellError("it does not answer") from error
+    return "answers"
 
 
 def _tsa(deps: Deps) -> str:

@@ -1,8 +1,8 @@
-"""``paraf run``: the web server and the worker as two child processes under one parent.
+"""``paraf run``: web server, worker and signing host as child processes under one parent.
 
-Ctrl-C (or SIGTERM) stops both cleanly: the web server finishes its requests, the worker its item. A worker
-that dies is started again, slower each time; a web server that dies ends the service, so that whatever
-supervises it notices.
+Ctrl-C (or SIGTERM) stops all cleanly: the web server finishes its requests, the worker its item, and the signing
+host, which both may need for that, ends last. A worker or signing host that dies is started again, slower each time;
+a web server that dies ends the service, so that whatever supervises it notices.
 """
 
 from __future__ import annotations
@@ -81,18 +81,22 @@ class _Child:
 
 
 class Supervisor:
-    """Runs web and worker until a signal comes; returns the exit code."""
+    """Runs its children until a signal comes; returns the exit code.
 
-    def __init__(self) -> None:
+    :param holds_keys: whether the signing host is one of them
+    """
+
+    def __init__(self, *, holds_keys: bool = True) -> None:
         self._web = _Child("web", ["web"])
         self._worker = _Child("worker", ["worker"])
+        self._keys = [_Child("signing_host", ["signing-host"])] if holds_keys else []
         self._stopping = False
 
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        self._web.start()
-        self._worker.start()
+        for child in (*self._keys, self._web, self._worker):
+            child.start()
         code = 0
         while not self._stopping:
             time.sleep(_POLL_SECONDS)
@@ -100,32 +104,35 @@ class Supervisor:
                 log.error("web_server_ended", code=self._web.process.returncode)
                 code = 1
                 break
-            self._keep_worker()
-        self._stop_children()
+            for child in (*self._keys, self._worker):
+                _keep(child)
+        _stop([self._web, self._worker])
+        _stop(self._keys)
         return code
 
     def _on_signal(self, _number: int, _frame: Any) -> None:
         self._stopping = True
 
-    def _keep_worker(self) -> None:
-        child = self._worker
-        if child.process and child.process.poll() is not None:
-            if time.monotonic() - child.started > _LONGEST_PAUSE:
-                child.pause = 1.0
-            log.error("worker_ended", code=child.process.returncode, restart_in=child.pause)
-            child.process, child.restart_at = None, time.monotonic() + child.pause
-            child.pause = min(child.pause * 2, _LONGEST_PAUSE)
-        if child.process is None and time.monotonic() >= child.restart_at:
-            child.start()
 
-    def _stop_children(self) -> None:
-        alive = [c.process for c in (self._web, self._worker) if c.process and c.process.poll() is None]
-        for process in alive:
-            process.terminate()
-        deadline = time.monotonic() + _GRACE_SECONDS
-        for process in alive:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+def _keep(child: _Child) -> None:
+    if child.process and child.process.poll() is not None:
+        if time.monotonic() - child.started > _LONGEST_PAUSE:
+            child.pause = 1.0
+        log.error(f"{child.name}_ended", code=child.process.returncode, restart_in=child.pause)
+        child.process, child.restart_at = None, time.monotonic() + child.pause
+        child.pause = min(child.pause * 2, _LONGEST_PAUSE)
+    if child.process is None and time.monotonic() >= child.restart_at:
+        child.start()
+
+
+def _stop(children: Sequence[_Child]) -> None:
+    alive = [child.process for child in children if child.process and child.process.poll() is None]
+    for process in alive:
+        process.terminate()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for process in alive:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

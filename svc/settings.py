@@ -75,6 +75,14 @@ class Settings(BaseSettings):
     backend_ca_file: str = Field("", description="CA certificates (PEM) for signing services; empty: the system's.")
     pkcs11_module: str = Field("", description="PKCS#11 library of the security module; empty: none.")
 
+    signing_host: str = Field(
+        "unix:", description="Where keys of a batch are held: unix: (socket in var_dir/run), tls://host:port, or inline.")
+    signing_host_listen: str = Field(
+        "", description="host:port where this machine's signing host takes other machines too, by mutual TLS.")
+    signing_host_cert: str = Field("", description="For TLS with a signing host: own certificate with chain (PEM),")
+    signing_host_key: str = Field("", description="its private key (PEM),")
+    signing_host_ca: str = Field("", description="and the private authority that both sides come from (PEM).")
+
     tsa_urls: str = Field(
         "", description="Time-stamp authorities (RFC 3161), comma-separated, tried in order; empty: built-in.")
     tsa_timeout_seconds: float = Field(5.0, gt=0, le=60, description="How long each of them may take.")
@@ -135,6 +143,23 @@ class Settings(BaseSettings):
                 raise ValueError("a login belongs in tsa_user and tsa_password")
         return value
 
+    @field_validator("signing_host")
+    @classmethod
+    def _signing_host_is_a_place(cls, value: str) -> str:
+        if value in {"unix:", "inline"}:
+            return value
+        scheme, separator, place = value.partition("://")
+        if scheme != "tls" or not separator or not _is_host_and_port(place):
+            raise ValueError("must be unix:, inline or tls://host:port")
+        return value
+
+    @field_validator("signing_host_listen")
+    @classmethod
+    def _signing_host_listens_at_a_place(cls, value: str) -> str:
+        if value and not _is_host_and_port(value):
+            raise ValueError("must be host:port")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _no_trailing_slash(cls, value: str) -> str:
@@ -154,6 +179,9 @@ class Settings(BaseSettings):
             raise ValueError("csc_url needs either csc_token, or csc_client_id and csc_client_secret")
         if self.bsre_url and not (self.bsre_username and self.bsre_password.get_secret_value()):
             raise ValueError("bsre_url needs bsre_username and bsre_password")
+        if (self.signing_host_listen or self.signing_host.startswith("tls:")) and not all(
+                (self.signing_host_cert, self.signing_host_key, self.signing_host_ca)):
+            raise ValueError("TLS with a signing host needs signing_host_cert, signing_host_key and signing_host_ca")
         if self.mail == "smtp" and not self.smtp_host:
             raise ValueError("mail=smtp needs smtp_host")
         if self.env == "production":
@@ -198,6 +226,11 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in self.tsa_urls.split(",") if part.strip())
 
     @property
+    def signing_host_socket(self) -> Path:
+        """Where the signing host of this machine listens."""
+        return self.var_dir / "run" / "signing-host.sock"
+
+    @property
     def revocation_allowed_hosts(self) -> frozenset[str]:
         return frozenset(part.strip().lower() for part in self.revocation_hosts.split(",") if part.strip())
 
@@ -219,6 +252,14 @@ class Settings(BaseSettings):
             return cls(_env_file=file, **values)  # type: ignore[call-arg,arg-type]
         except ValidationError as error:
             raise SettingsError("; ".join(map(_describe_fault, error.errors()))) from error
+
+
+def _is_host_and_port(place: str) -> bool:
+    try:
+        parts = urlsplit(f"//{place}")
+        return bool(parts.hostname) and parts.port is not None and parts.netloc == place
+    except ValueError:
+        return False
 
 
 def _describe_fault(item: ErrorDetails) -> str:

@@ -31,13 +31,13 @@ def register(group: click.Group) -> None:
 
 @click.command()
 def run() -> None:
-    """Prepare var/, then serve: web server and worker together, until Ctrl-C."""
+    """Prepare var/, then serve: web server, worker and signing host together, until Ctrl-C."""
     settings = Settings.from_env()
     _ensure_port_free(settings.bind)
     ready = prepare(settings)
     ready.deps.db.dispose()  # the children open their own connections
     _print_welcome(settings, ready)
-    sys.exit(Supervisor().run())
+    sys.exit(Supervisor(holds_keys=settings.signing_host == "unix:" and sys.platform != "win32").run())
 
 
 @click.command()
@@ -70,7 +70,7 @@ def migrate() -> None:
 
 @click.command()
 def health() -> None:
-    """Say as JSON whether database, store, queue and TSA answer; exit code 1 if one does not."""
+    """Say as JSON whether every part of the service answers; exit code 1 if one does not."""
     report = check(build_deps(Settings.from_env()))
     click.echo(json.dumps(asdict(report), indent=2, default=str))
     sys.exit(0 if report.is_healthy else 1)

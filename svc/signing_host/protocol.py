@@ -1,0 +1,197 @@
+"""What is asked of a signing host and what it answers, and how both are written: one question a connection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+
+from certs.authorisation import Authorisation
+from certs.pades import Level, SignedDocument, SignRequest
+from svc.cage.codec import CodecError, from_json, to_json
+from svc.ports import Activation, ElsewhereKey, KeyElsewhere, NotSigned, StoredKey, ToSign
+
+MAX_DOCUMENTS = 64
+
+
+@dataclass(frozen=True)
+class OpenStored:
+    """Blobs: certificate, chain, key (PKCS#8), all DER."""
+
+    authorisation: Authorisation
+
+
+@dataclass(frozen=True)
+class OpenElsewhere:
+    """Blobs: certificate (if there is one), chain; ``config`` is JSON."""
+
+    authorisation: Authorisation
+    backend: str
+    config: str
+    has_certificate: bool
+    identity: str = field(repr=False)
+    passphrase: str = field(repr=False)
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Blobs: the frozen bytes, one of each request."""
+
+    authorisation_id: str
+    requests: tuple[SignRequest, ...]
+
+
+@dataclass(frozen=True)
+class Close:
+    authorisation_id: str
+
+
+@dataclass(frozen=True)
+class IsOpen:
+    authorisation_id: str
+
+
+@dataclass(frozen=True)
+class Done:
+    pass
+
+
+@dataclass(frozen=True)
+class Held:
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class SignedHead:
+    sha256: str
+    level: Level
+    field_name: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one document: signed (its bytes are the next blob) or not."""
+
+    signed: SignedHead | None
+    failed: NotSigned | None
+
+
+@dataclass(frozen=True)
+class Signed:
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True)
+class Over:
+    """No key is held under that authorisation."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Too many keys are held."""
+
+
+Question: TypeAlias = OpenStored | OpenElsewhere | Sign | Close | IsOpen
+Answer: TypeAlias = Done | Held | Signed | Over | Busy
+_KINDS: dict[str, type[Question | Answer]] = {
+    "open_stored": OpenStored, "open_elsewhere": OpenElsewhere, "sign": Sign, "close": Close, "is_open": IsOpen,
+    "done": Done, "held": Held, "signed": Signed, "over": Over, "busy": Busy}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+def write(message: Question | Answer) -> dict[str, Any]:
+    """A question or an answer as JSON."""
+    return {"kind": _NAMES[type(message)], "value": to_json(message)}
+
+
+def read(head: Any) -> Question | Answer:
+    """A question or an answer from JSON. :raises ValueError: it is none"""
+    if type(head) is not dict or head.keys() != {"kind", "value"} or type(head["kind"]) is not str:
+        raise CodecError("not a tagged value")
+    if head["kind"] not in _KINDS:
+        raise CodecError("unknown kind")
+    message: Question | Answer = from_json(_KINDS[head["kind"]], head["value"])
+    return message
+
+
+def write_key(authorisation: Authorisation, key: StoredKey | ElsewhereKey
+              ) -> tuple[OpenStored | OpenElsewhere, list[bytes | bytearray]]:
+    """The question that hands a key over, with its blobs."""
+    if isinstance(key, StoredKey):
+        der = bytearray(key.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+        return OpenStored(authorisation), [*map(_der, (key.certificate, *key.chain)), der]
+    where, typed = key.key, key.activation
+    certificates = ([where.certificate] if where.certificate is not None else []) + list(where.chain)
+    question = OpenElsewhere(authorisation, where.backend, json.dumps(dict(where.config)),
+                             where.certificate is not None, where.identity, typed.passphrase, typed.code)
+    return question, [_der(one) for one in certificates]
+
+
+def read_key(question: OpenStored | OpenElsewhere, blobs: Sequence[memoryview]) -> StoredKey | ElsewhereKey:
+    """The key that was handed over. :raises ValueError: it is none"""
+    if isinstance(question, OpenStored):
+        if len(blobs) < 2:
+            raise CodecError("no key")
+        certificate, *chain = (x509.load_der_x509_certificate(bytes(one)) for one in blobs[:-1])
+        try:
+            key = load_der_private_key(blobs[-1], password=None)
+        except (TypeError, UnsupportedAlgorithm) as error:
+            raise CodecError("a key that cannot be read") from error
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            raise CodecError("a key of an unknown kind")
+        return StoredKey(certificate, tuple(chain), key)
+    config = json.loads(question.config)
+    if type(config) is not dict or (question.has_certificate and not blobs):
+        raise CodecError("no configuration, or no certificate")
+    loaded = [x509.load_der_x509_certificate(bytes(one)) for one in blobs]
+    own = loaded.pop(0) if question.has_certificate else None
+    where = KeyElsewhere(question.backend, config, own, tuple(loaded), question.identity)
+    return ElsewhereKey(where, Activation(question.passphrase, question.code))
+
+
+def read_documents(question: Sign, blobs: Sequence[memoryview]) -> tuple[ToSign, ...]:
+    """The documents of a question. :raises ValueError: too many, or without their bytes"""
+    if len(question.requests) > MAX_DOCUMENTS:
+        raise CodecError("too many documents")
+    pairs = zip(blobs, question.requests, strict=True)
+    return tuple(ToSign(bytes(frozen), request) for frozen, request in pairs)
+
+
+def write_results(results: Sequence[SignedDocument | NotSigned]) -> tuple[Signed, list[bytes | bytearray]]:
+    """The answer to :class:`Sign`, with its blobs."""
+    outcomes = tuple(
+        Outcome(SignedHead(one.sha256, one.level, one.field_name), None) if isinstance(one, SignedDocument)
+        else Outcome(None, one) for one in results)
+    return Signed(outcomes), [one.pdf for one in results if isinstance(one, SignedDocument)]
+
+
+def read_results(answer: Signed, blobs: Sequence[memoryview]) -> tuple[SignedDocument | NotSigned, ...]:
+    """What an answer says of each document. :raises ValueError: bytes are missing or left over"""
+    rest, results = list(blobs), list[SignedDocument | NotSigned]()
+    for outcome in answer.outcomes:
+        if outcome.signed is not None and rest:
+            head = outcome.signed
+            results.append(SignedDocument(bytes(rest.pop(0)), head.sha256, head.level, head.field_name))
+        elif outcome.failed is not None:
+            results.append(outcome.failed)
+        else:
+            raise CodecError("a document without an outcome")
+    if rest:
+        raise CodecError("bytes are left over")
+    return tuple(results)
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.DER)
