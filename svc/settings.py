@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     pkcs11_module: str = Field("", description="PKCS#11 library of the security module; empty: none.")
 
     signing_host: str = Field(
-        "unix:", description="Where keys of a batch are held: unix: (socket in var_dir/run), tls://host:port, or inline.")
+        "unix:", description="Where keys of batches are: unix: (socket in var_dir/run), tls://host:port, inline.")
     signing_host_listen: str = Field(
         "", description="host:port where this machine's signing host takes other machines too, by mutual TLS.")
     signing_host_cert: str = Field("", description="For TLS with a signing host: own certificate with chain (PEM),")
