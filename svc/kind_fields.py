@@ -19,11 +19,14 @@ from typing import Any, Final
 
 from jsonschema.exceptions import ValidationError
 
+from svc.sheets import UNREADABLE
 from svc.wording import spell_number, write_date, write_rupiah
 
 Schema = Mapping[str, Any]
 FONT_MANIFEST: Final = Path(__file__).parents[1] / "templates" / "fonts" / "MANIFEST.toml"
 _PART: Final = re.compile(r"\[(\d*)\]|([^.\[\]]+)")
+BULLET: Final = "•"
+_MEMBER: Final = re.compile(r"([^.\[\]]+)\[(\d{1,4})\]")
 _NIP: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(\d{4})(\d{2})([12])\d{3}")
 _PPPK_MONTH: Final = 21  # stands in place of the month of appointment in the number of a PPPK
 _YOUNGEST: Final = 15
@@ -42,6 +45,8 @@ _MESSAGES: Final[Mapping[str, str]] = {
     "type": "Jenis isian ini tidak sesuai (angka, teks atau tanggal).",
     "additionalProperties": "Ada isian yang tidak dikenal: %(limit)s.",
 }
+
+_UNREADABLE: Final = "Sel ini tidak terbaca utuh: bilangan lebih dari 15 angka, atau rumus tanpa hasil. Ketik isinya."
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,9 @@ def describe_errors(errors: Iterable[ValidationError]) -> Iterator[FieldError]:
         rule: Any = error.validator_value
         schema: Any = error.schema
         instance: Any = error.instance
+        if instance == UNREADABLE:
+            yield FieldError(path, _UNREADABLE)
+            continue
         if name == "required":
             missing = [key for key in rule if key not in instance]
             for key in missing:
@@ -99,6 +107,9 @@ def check_values(schema: Schema, data: Mapping[str, Any]) -> Iterator[FieldError
     """What a schema cannot say: NIPs that can be, dates in order, texts that can be printed as stored."""
     for path, sub, value, siblings in _walk(schema, data, "", {}):
         if not isinstance(value, str):
+            continue
+        if value == UNREADABLE:
+            yield FieldError(path, _UNREADABLE)
             continue
         unprintable = unprintable_in(value)
         if unprintable:
@@ -190,21 +201,42 @@ def from_row(schema: Schema, row: Mapping[str, str]) -> dict[str, Any]:
         sub, place = schema, data
         *parents, last = heading.strip().split(".")
         for name in parents:
-            sub = sub.get("properties", {}).get(name, {})
-            place = place.setdefault(name, {})
+            sub, place = _enter(sub, place, name)
         place[last] = _read_cell(sub.get("properties", {}).get(last, {}), raw.strip())
     return data
+
+
+def _enter(schema: Schema, place: dict[str, Any], name: str) -> tuple[Schema, dict[str, Any]]:
+    """The group of that name, or the member of a list (``pegawai[0]``); one beyond the next is the next."""
+    listed = _MEMBER.fullmatch(name)
+    if listed is None:
+        return schema.get("properties", {}).get(name, {}), place.setdefault(name, {})
+    members = place.setdefault(listed[1], [])
+    index = min(int(listed[2]), len(members))
+    if index == len(members):
+        members.append({})
+    return schema.get("properties", {}).get(listed[1], {}).get("items", {}), members[index]
 
 
 def _read_cell(schema: Schema, text: str) -> Any:
     kind = schema.get("type")
     if kind == "array":
-        return [part.strip() for part in text.split(";") if part.strip()]
+        return _read_list(text)
     if kind == "boolean":
         return text.lower() in {"ya", "true", "1"}
     if kind == "integer" and re.fullmatch(r"-?\d{1,15}", text):
         return int(text)
     return text
+
+
+def _read_list(text: str) -> list[str]:
+    """Members that hold semicolons, as legal texts do, stand on a line each, behind a bullet, or alone with one at
+    the end."""
+    if "\n" in text or text.startswith(BULLET):
+        parts = [line.strip().removeprefix(BULLET) for line in text.splitlines()]
+    else:
+        parts = text.split(";") if ";" in text[:-1] else [text]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _walk(

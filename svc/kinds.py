@@ -161,8 +161,8 @@ class KindCatalogue:
         return shown
 
     def data_from_row(self, kind_id: str, row: Mapping[str, str]) -> dict[str, Any]:
-        """Data from one row of a table whose headings are paths (``pegawai.nama``); members of a list of
-        texts are parted by ``;``. Numbers get their type; what cannot be read stays text for validation to
+        """Data from one row of a table whose headings are paths (``pegawai.nama``, ``peserta[0].nama``);
+        members of a list of texts are parted by ``;``, or each stands on a line. Numbers get their type; what cannot be read stays text for validation to
         name. :raises KindUnknown: no kind has that id."""
         return kind_fields.from_row(self.get(kind_id).schema, row)
 
