@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,7 +22,7 @@ from certs import errors
 from certs._aio import run_sync
 from certs._writer import field_names, open_writer
 from certs.signer import LocalSigner, ServiceTimeStamper, encode_container
-from certs.signers.port import DocumentSigner, HashSigner
+from certs.signers.port import DocumentSigner, HashSigner, HoldsSession
 from certs.tsa import TimeStampService
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
     "sign_pdf",
 ]
 
-_TOKEN_BYTES = 6144  # a token with its chain is 3 to 6 KiB
+TOKEN_BYTES = 6144  # a token with its chain is 3 to 6 KiB
 _MAX_CONTAINER_BYTES = 256 * 1024
 _LOCK = fields.FieldMDPSpec(fields.FieldMDPAction.ALL)
 
@@ -151,7 +152,7 @@ def sign_pdf(
     :raises SigningError: anything else that failed; never with key material in its text
     """
     stamper = _time_stamper(request, tsa)
-    reserved = signer.cms_size + (_TOKEN_BYTES if stamper else 0)
+    reserved = signer.cms_size + (TOKEN_BYTES if stamper else 0)
     while True:
         try:
             signed = _sign_once(pdf, request, signer, stamper, reserved)
@@ -174,8 +175,21 @@ class _LiftedSigner:
         return sign_pdf(pdf, request, self.signer, self.tsa)
 
 
+@dataclass(frozen=True)
+class _LiftedSessionSigner(_LiftedSigner):
+    holder: HoldsSession
+
+    def session(self) -> AbstractContextManager[None]:
+        return self.holder.session()
+
+
 def lift(signer: HashSigner, tsa: TimeStampService | None) -> DocumentSigner:
-    """A document signer of a hash signer; errors as for :func:`sign_pdf` and those of the hash signer."""
+    """A document signer of a hash signer; errors as for :func:`sign_pdf` and those of the hash signer.
+
+    One that holds sessions becomes a :class:`certs.signers.port.SessionSigner`.
+    """
+    if isinstance(signer, HoldsSession):
+        return _LiftedSessionSigner(signer, tsa, signer)
     return _LiftedSigner(signer, tsa)
 
 

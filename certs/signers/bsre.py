@@ -14,7 +14,6 @@ from certs.errors import SigningError
 from certs.pades import SignedDocument, SignRequest
 from certs.signers.bsre_model import (
     MAX_BYTES,
-    MAX_FILES,
     BsreActivation,
     BsreBox,
     BsreConfig,
@@ -65,7 +64,7 @@ class BsreAppearance:
 
 
 class BsreSigner:
-    """Implements ``DocumentSigner``, and ``RetrievesResults`` (v2 hands nothing out twice, so it finds nothing).
+    """Implements ``ChunkSigner``, and ``RetrievesResults`` (v2 hands nothing out twice, so it finds nothing).
 
     :raises ValueError: v1 with a code or an e-mail address
     """
@@ -78,15 +77,38 @@ class BsreSigner:
         self._subject = subject
         self._activation = activation
         self._appearance = appearance
+        self._is_ready = False
 
     def sign(self, pdf: bytes, request: SignRequest) -> SignedDocument:
         """Sign one PDF; what of ``request`` is PAdES's own (certifying, locks, field name, level) has no meaning here.
 
         The level and the field's name are those found in what came back.
         """
-        _ensure_signable(pdf)
+        if not _is_signable(pdf):
+            raise _not_a_pdf()
         self._ensure_ready()
         return self._sign_one(pdf, self._properties(request))
+
+    @property
+    def most(self) -> int:
+        """v1 takes one document a call."""
+        return 1 if isinstance(self._client, BsreV1Client) else self._client.max_files
+
+    @property
+    def most_bytes(self) -> int:
+        return MAX_BYTES
+
+    def sign_chunk(self, items: Sequence[tuple[bytes, SignRequest]]) -> tuple[Outcome, ...]:
+        """As :meth:`certs.signers.port.ChunkSigner.sign_chunk`; the status is asked for before the act's first call.
+
+        What is plainly no PDF is left out. One bad PDF among the others makes v2 refuse its whole call.
+        """
+        results: list[Outcome] = [_not_a_pdf() for _ in items]
+        sent = [index for index, (pdf, _) in enumerate(items) if _is_signable(pdf)]
+        made = self._call([items[index] for index in sent]) if sent else []
+        for index, outcome in zip(sent, made, strict=True):
+            results[index] = outcome
+        return tuple(results)
 
     def sign_many(self, pdfs: Sequence[bytes], request: SignRequest) -> tuple[Outcome, ...]:
         """Sign several with one act: a result or an error for each, in their order.
@@ -96,20 +118,15 @@ class BsreSigner:
         failure too (:class:`BackendUnavailable` after an unknown outcome: they were not sent). One bad PDF makes v2
         refuse its whole call; the others of that call can be sent again.
         """
-        results: list[Outcome] = [BackendUnavailable("not sent")] * len(pdfs)
+        results: list[Outcome] = []
         stopped: SigningError | None = None
-        try:
-            self._ensure_ready()
-        except SigningError as error:
-            stopped = error
-        for indexes in _chunks(pdfs, isinstance(self._client, BsreV1Client)):
+        for chunk in _chunks(pdfs, self.most):
             if stopped is None:
-                outcomes = self._sign_chunk([pdfs[index] for index in indexes], request)
+                outcomes = self.sign_chunk([(pdf, request) for pdf in chunk])
                 stopped = next((one for one in outcomes if isinstance(one, SigningError) and _stops(one)), None)
             else:
-                outcomes = [_of_the_rest(stopped)] * len(indexes)
-            for index, outcome in zip(indexes, outcomes, strict=True):
-                results[index] = outcome
+                outcomes = (_of_the_rest(stopped),) * len(chunk)
+            results += outcomes
         return tuple(results)
 
     def retrieve(self, reference: str) -> bytes | None:
@@ -132,15 +149,19 @@ class BsreSigner:
             return accept(pdf, signed.pdf, signed.document_id)
         return accept(pdf, self._client.sign_pdf([pdf], self._subject, self._activation, [properties])[0])
 
-    def _sign_chunk(self, pdfs: list[bytes], request: SignRequest) -> list[Outcome]:
+    def _call(self, items: Sequence[tuple[bytes, SignRequest]]) -> list[Outcome]:
         """One call; its failure is each file's."""
         try:
-            properties = self._properties(request)
+            if not self._is_ready:
+                self._ensure_ready()
+                self._is_ready = True
             if isinstance(self._client, BsreV1Client):
-                return [self._sign_one(pdfs[0], properties)]
-            made = self._client.sign_pdf(pdfs, self._subject, self._activation, [properties])
+                return [self._sign_one(pdf, self._properties(request)) for pdf, request in items]
+            pdfs = [pdf for pdf, _ in items]
+            made = self._client.sign_pdf(pdfs, self._subject, self._activation,
+                                         [self._properties(request) for _, request in items])
         except SigningError as error:
-            return [error] * len(pdfs)
+            return [error] * len(items)
         return [_accepted(sent, got) for sent, got in zip(pdfs, made, strict=True)]
 
     def _properties(self, request: SignRequest) -> BsreProperties:
@@ -166,9 +187,12 @@ class BsreResults:
         return self.client.retrieve(reference) if isinstance(self.client, BsreV1Client) else None
 
 
-def _ensure_signable(pdf: bytes) -> None:
-    if not pdf.startswith(b"%PDF-"):
-        raise BackendRefused("not a PDF", "PDF_INVALID")
+def _not_a_pdf() -> BackendRefused:
+    return BackendRefused("not a PDF", "PDF_INVALID")
+
+
+def _is_signable(pdf: bytes) -> bool:
+    return pdf.startswith(b"%PDF-")
 
 
 def _accepted(sent: bytes, got: bytes) -> Outcome:
@@ -188,16 +212,15 @@ def _of_the_rest(stopped: SigningError) -> SigningError:
     return stopped
 
 
-def _chunks(pdfs: Sequence[bytes], singly: bool) -> Iterator[list[int]]:
-    """Indexes of the files of each call; a file beyond the limit goes alone."""
-    most = 1 if singly else MAX_FILES
-    chunk: list[int] = []
+def _chunks(pdfs: Sequence[bytes], most: int) -> Iterator[list[bytes]]:
+    """The files of each call; a file beyond the limit goes alone."""
+    chunk: list[bytes] = []
     size = 0
-    for index, pdf in enumerate(pdfs):
+    for pdf in pdfs:
         if chunk and (len(chunk) == most or size + len(pdf) > MAX_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(index)
+        chunk.append(pdf)
         size += len(pdf)
     if chunk:
         yield chunk

@@ -21,7 +21,7 @@ class BsreConfig:
     """Where the service is and as which application we call. Deadlines in seconds.
 
     ``corner_sizes``: in v1 ``width`` and ``height`` are the box's upper right corner, as the manual's figure has it.
-    ``totp_name``: in v2 the manual's table says ``totp``, its examples ``otp``.
+    ``totp_name``: in v2 the manual's table says ``totp``, its examples ``otp``. ``max_files``: of one call in v2.
     """
 
     base_url: str
@@ -31,6 +31,7 @@ class BsreConfig:
     deadline: float = 30.0
     corner_sizes: bool = True
     totp_name: Literal["totp", "otp"] = "totp"
+    max_files: int = MAX_FILES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", self.base_url.rstrip("/"))

@@ -40,6 +40,11 @@ class BsreV2Client:
         self._config = config
         self._gateway = Gateway(config, caller)
 
+    @property
+    def max_files(self) -> int:
+        """How many files one call takes."""
+        return self._config.max_files
+
     def sign_pdf(self, files: Sequence[bytes], subject: BsreSubject, activation: BsreActivation,
                  properties: Sequence[BsreProperties]) -> tuple[bytes, ...]:
         """``/api/v2/sign/pdf``: the signed files in their order. The status is not asked for before.

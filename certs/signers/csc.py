@@ -10,26 +10,14 @@ key may have signed and the SAD is spent, so it is reported as unknown all the s
 
 from __future__ import annotations
 
-import base64
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from cryptography import x509
-from pyhanko.sign.signers.csc_signer import (
-    CSCAuthorizationManager,
-    CSCCredentialInfo,
-    CSCServiceSessionInfo,
-    CSCSigner,
-    _CSCBatchInfo,
-)
 from pyhanko.sign.signers.pdf_cms import Signer
 
-from certs._asn1 import to_asn1
-from certs.errors import SigningError
-from certs.pades import SignedDocument, SignRequest, sign_pdf
+from certs.errors import CertsError, SigningError
+from certs.pades import SignedDocument, SignRequest
 from certs.signers.csc_client import CscClient
 from certs.signers.csc_model import (
     CscActivation,
@@ -39,7 +27,8 @@ from certs.signers.csc_model import (
     CscSad,
     certificate_bytes,
 )
-from certs.signers.port import ActivationRefused, BackendRefused
+from certs.signers.csc_together import RemoteSigner, Together
+from certs.signers.port import ActivationRefused, BackendRefused, SignerNotReady
 from certs.tsa import TimeStampService
 
 __all__ = [
@@ -48,6 +37,7 @@ __all__ = [
     "CscClient",
     "CscConfig",
     "CscCredentialInfo",
+    "CscDocuments",
     "CscSigner",
 ]
 
@@ -78,7 +68,7 @@ class CscSigner:
         self._info = info
         self._documents = documents
         self._act = _Act(client, info, activation, documents, description)
-        self.cms_signer: Signer = _RemoteSigner(client.config, info, self._sign_one)
+        self.cms_signer: Signer = RemoteSigner(client.config, info, self._sign_one)
 
     def __repr__(self) -> str:
         return f"CscSigner({self._info.credential_id!r}, documents={self._documents})"
@@ -89,7 +79,7 @@ class CscSigner:
         return certificate_bytes(self._info) + _ROOM
 
     def sign_many(self, items: Sequence[tuple[bytes, SignRequest]], tsa: TimeStampService | None
-                  ) -> tuple[SignedDocument | SigningError, ...]:
+                  ) -> tuple[SignedDocument | CertsError, ...]:
         """Sign several documents under one SAD that is bound to all their hashes; results in their order.
 
         All are prepared before anything is sent: if one cannot be, or the service does not sign, none is signed
@@ -101,37 +91,70 @@ class CscSigner:
         """
         if len(items) != self._documents or len(set(items)) != len(items):
             raise SigningError("the documents are not those that were declared")
-        meeting = _Meeting(len(items), self._act.sign)
-        with ThreadPoolExecutor(max_workers=len(items)) as pool:
-            waiting = [pool.submit(self._sign_member, meeting, place, pdf, request, tsa)
-                       for place, (pdf, request) in enumerate(items)]
-        if meeting.failure is not None:
-            raise meeting.failure
-        return tuple(_outcome(one) for one in waiting)
-
-    def _sign_member(self, meeting: _Meeting, place: int, pdf: bytes, request: SignRequest,
-                     tsa: TimeStampService | None) -> SignedDocument:
-        try:
-            remote = _RemoteSigner(self._client.config, self._info, lambda digest: meeting.sign(place, digest))
-            member = _Member(self.certificate, self.chain, self.digest_algorithm, remote, self.cms_size)
-            return sign_pdf(pdf, request, member, tsa)
-        except BaseException as error:  # whatever it is, the others must not wait for this one
-            meeting.leave(error)
-            raise
+        return Together(self._client.config, self._info, self._act.sign, self.cms_size, tsa).all_or_none(items)
 
     def _sign_one(self, digest: bytes) -> bytes:
         return self._act.sign([digest])[0]
 
 
-@dataclass(frozen=True)
-class _Member:
-    """A ``HashSigner`` of one document of a batch."""
+class CscDocuments:
+    """A ``ChunkSigner``: each chunk is one authorisation whose SAD is bound to the chunk's hashes, and one call.
 
-    certificate: x509.Certificate
-    chain: Sequence[x509.Certificate]
-    digest_algorithm: str
-    cms_signer: Signer
-    cms_size: int
+    What the signer typed is kept for the further chunks, until it is refused. A one-time code opens one chunk.
+
+    :raises SignerNotReady: the credential cannot sign
+    """
+
+    most_bytes = 64 * 1024 * 1024  # of memory: only hashes are sent
+
+    def __init__(self, client: CscClient, info: CscCredentialInfo, activation: CscActivation,
+                 tsa: TimeStampService | None, description: str = "") -> None:
+        info.ensure_ready(client.now())
+        self._client = client
+        self._info = info
+        self._activation: CscActivation | None = activation
+        self._tsa = tsa
+        self._description = description
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"CscDocuments({self._info.credential_id!r})"
+
+    @property
+    def most(self) -> int:
+        """Of the credential (``multisign``) and of our config (``max_batch``) what is less."""
+        return max(1, min(self._info.multisign, self._client.config.max_batch))
+
+    def sign(self, pdf: bytes, request: SignRequest) -> SignedDocument:
+        """As the port says; one authorisation for the one document."""
+        (outcome,) = self.sign_chunk([(pdf, request)])
+        if isinstance(outcome, CertsError):
+            raise outcome
+        return outcome
+
+    def sign_chunk(self, items: Sequence[tuple[bytes, SignRequest]]) -> tuple[SignedDocument | CertsError, ...]:
+        """As :meth:`certs.signers.port.ChunkSigner.sign_chunk`.
+
+        :raises BackendRefused: more documents than ``most``
+        """
+        if not 1 <= len(items) <= self.most:
+            raise BackendRefused(f"the credential signs at most {self.most} documents under one authorisation",
+                                 "multisign")
+        size = certificate_bytes(self._info) + _ROOM
+        return Together(self._client.config, self._info, self._sign, size, self._tsa).those_that_can(items)
+
+    def _sign(self, digests: Sequence[bytes]) -> list[bytes]:
+        with self._lock:
+            activation = self._activation
+            if activation is None:
+                raise ActivationRefused("the authorisation is over", "sad", "spent")
+            if self._info.needs_otp:
+                self._activation = None
+            try:
+                return _Act(self._client, self._info, activation, len(digests), self._description).sign(digests)
+            except (ActivationRefused, SignerNotReady):
+                self._activation = None
+                raise
 
 
 class _Act:
@@ -165,78 +188,3 @@ class _Act:
             signatures = self._client.sign_hashes(self._info, fresh, digests)
             self._sad = fresh
             return signatures
-
-
-class _LeftOut(SigningError):
-    """Another document of the batch failed before anything was sent."""
-
-
-class _Meeting:
-    """Where the hashes of a batch come together: whoever comes last has them signed, and all go on."""
-
-    def __init__(self, count: int, sign: Callable[[Sequence[bytes]], list[bytes]]) -> None:
-        self._count = count
-        self._sign = sign
-        self._digests: dict[int, bytes] = {}
-        self._signatures: dict[int, bytes] = {}
-        self._moved = threading.Condition()
-        self.failure: BaseException | None = None
-
-    def sign(self, place: int, digest: bytes) -> bytes:
-        """The signature of one member's hash. :raises ActivationRefused: it had one already"""
-        with self._moved:
-            if place in self._digests:
-                raise ActivationRefused("a document of a batch is signed once", "sad", "spent")
-            self._digests[place] = digest
-            if len(self._digests) == self._count and self.failure is None:
-                self._settle()
-            self._moved.wait_for(lambda: bool(self._signatures) or self.failure is not None)
-            if place not in self._signatures:
-                raise _LeftOut("the batch was not signed")
-            return self._signatures[place]
-
-    def leave(self, error: BaseException) -> None:
-        """A member failed; before the signatures are there, that ends it for all."""
-        with self._moved:
-            if not self._signatures and self.failure is None:
-                self.failure = error
-            self._moved.notify_all()
-
-    def _settle(self) -> None:
-        places = sorted(self._digests)
-        try:
-            made = self._sign([self._digests[place] for place in places])
-        except BaseException as error:
-            self.failure = error
-            self._moved.notify_all()
-            raise
-        self._signatures = dict(zip(places, made, strict=True))
-        self._moved.notify_all()
-
-
-def _outcome(work: Future[SignedDocument]) -> SignedDocument | SigningError:
-    try:
-        return work.result()
-    except SigningError as error:
-        return error
-
-
-class _RemoteSigner(CSCSigner):
-    """pyHanko's signer with this package's HTTP in place of aiohttp: one stack, one call log, one circuit breaker."""
-
-    def __init__(self, config: CscConfig, info: CscCredentialInfo, sign: Callable[[bytes], bytes]) -> None:
-        session = CSCServiceSessionInfo(config.base_url, info.credential_id, api_ver="v2")
-        known = CSCCredentialInfo(
-            to_asn1(info.certificate), [to_asn1(one) for one in info.chain], frozenset({info.algorithm.mechanism}),
-            info.multisign, info.scal == 2, {})
-        no_session: Any = None
-        super().__init__(no_session, CSCAuthorizationManager(session, known),
-                         prefer_pss=bool(info.algorithm.parameters), embed_roots=True)
-        self._sign = sign
-
-    async def _do_commit(self, batch: _CSCBatchInfo) -> None:
-        try:
-            batch.results = [self._sign(base64.b64decode(one)) for one in batch.b64_hashes]
-        finally:
-            self._current_batch = None
-            batch.notifier.set()

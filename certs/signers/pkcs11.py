@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -23,7 +25,7 @@ from certs.signers.pkcs11_keys import (
     private_key,
     sign_with,
 )
-from certs.signers.pkcs11_sessions import Pkcs11Config, token_session
+from certs.signers.pkcs11_sessions import Pkcs11Config, in_the_ports_words, token_session
 from certs.signers.port import BackendRefused, SignerNotReady
 
 __all__ = [
@@ -36,7 +38,9 @@ _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
 
 
 class Pkcs11Signer:
-    """A :class:`certs.signers.port.HashSigner` with a key in a token, for one act.
+    """A :class:`certs.signers.port.HashSigner` with a key in a token, for one act of one thread.
+
+    It logs in for every signature, or once within :meth:`session` (:class:`certs.signers.port.HoldsSession`).
 
     :raises BackendRefused: the certificate's kind of key is not supported
     """
@@ -53,6 +57,7 @@ class Pkcs11Signer:
         self.digest_algorithm = "sha384" if wide else "sha256"
         self.cms_signer: Signer = _TokenSigner(self)
         self._config, self._label, self._pin = config, label, pin
+        self._key: Any = None
 
     def __repr__(self) -> str:
         return f"Pkcs11Signer(token={self._config.token!r}, label={self._label!r})"
@@ -62,10 +67,29 @@ class Pkcs11Signer:
         """About how many bytes the signature container takes without a time stamp, on the large side."""
         return sum(len(one.public_bytes(Encoding.DER)) for one in (self.certificate, *self.chain)) + 2048
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Logged in until the end of the block; others wait for the token meanwhile.
+
+        :raises BackendError: as :meth:`certs.signers.port.DocumentSigner.sign`
+        """
+        with token_session(self._config, self._pin) as session:
+            self._key = private_key(session, self._label)
+            try:
+                yield
+            finally:
+                self._key = None
+
     def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
         """The signature over ``data``. Errors: those of :class:`certs.signers.port.DocumentSigner`."""
+        if self._key is not None:
+            return self._signature(self._key, data, digest_algorithm)
         with token_session(self._config, self._pin) as session:
-            signature = sign_with(private_key(session, self._label), data, digest_algorithm, self._pin)
+            return self._signature(private_key(session, self._label), data, digest_algorithm)
+
+    def _signature(self, key: Any, data: bytes, digest_algorithm: str) -> bytes:
+        with in_the_ports_words():
+            signature = sign_with(key, data, digest_algorithm, self._pin)
         self._ensure_own(signature, data, digest_algorithm)
         return signature
 

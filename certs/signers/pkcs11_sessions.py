@@ -260,9 +260,15 @@ def token_session(config: Pkcs11Config, pin: str, *, is_writing: bool = False) -
     if not encoded:
         raise ActivationRefused("a PIN is needed", "pin")
     module = _MODULES.load(config.module)
+    with in_the_ports_words(), module.session(config, encoded, is_writing=is_writing) as session:
+        yield session
+
+
+@contextmanager
+def in_the_ports_words() -> Iterator[None]:
+    """What the module says within, as an error of the port: those of :func:`token_session`."""
     try:
-        with module.session(config, encoded, is_writing=is_writing) as session:
-            yield session
+        yield
     except module_errors.PKCS11Error as error:
         raise _meaning(error) from error
 

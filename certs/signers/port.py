@@ -10,12 +10,13 @@ backend gave for it, and is thrown away afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from cryptography import x509
 
-from certs.errors import SigningError
+from certs.errors import CertsError, SigningError
 
 if TYPE_CHECKING:  # pades needs this module
     from pyhanko.sign.signers.pdf_cms import Signer
@@ -65,6 +66,50 @@ class DocumentSigner(Protocol):
         :raises OutcomeUnknown: the request left and no answer came: there may be a signature
         :raises SigningError: anything else that failed
         """
+        ...
+
+
+@runtime_checkable
+class ChunkSigner(DocumentSigner, Protocol):
+    """A document signer whose backend takes several documents in one call."""
+
+    @property
+    def most(self) -> int:
+        """How many documents one call takes; at least one."""
+        ...
+
+    @property
+    def most_bytes(self) -> int:
+        """How large they may be together; one that is larger goes alone."""
+        ...
+
+    def sign_chunk(self, items: Sequence[tuple[bytes, SignRequest]]) -> Sequence[SignedDocument | CertsError]:
+        """One call for all: a signed document or an error of :meth:`DocumentSigner.sign` for each, in their order.
+
+        A document that cannot be sent is left out and the others go; what befalls the call befalls all that were
+        in it. Nothing is tried twice, and nothing is raised for what the backend does.
+        """
+        ...
+
+
+@runtime_checkable
+class SessionSigner(DocumentSigner, Protocol):
+    """A document signer that can be let in once for several documents, which it signs one by one."""
+
+    def session(self) -> AbstractContextManager[None]:
+        """Within it, ``sign`` is let in already. Short: others may be waiting for the same key.
+
+        :raises BackendError: not let in; as :meth:`DocumentSigner.sign`
+        """
+        ...
+
+
+@runtime_checkable
+class HoldsSession(Protocol):
+    """The same of a :class:`HashSigner`."""
+
+    def session(self) -> AbstractContextManager[None]:
+        """As :meth:`SessionSigner.session`."""
         ...
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from certs import pades
-from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscSigner
+from certs.signers.csc import CscActivation, CscClient, CscConfig, CscCredentialInfo, CscDocuments
 from certs.signers.csc_http import CscTransport
 from certs.signers.port import CallLog, DocumentSigner
 from certs.tsa import TimeStampService
@@ -27,8 +26,7 @@ class CscBackend:
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         client, info = self._credential(key, log)
-        signer = CscSigner(client, info, CscActivation(activation.passphrase, activation.code))
-        return pades.lift(signer, self._tsa)
+        return CscDocuments(client, info, CscActivation(activation.passphrase, activation.code), self._tsa)
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
         client, info = self._credential(key, log)
