@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any, Final
 
 from svc import kind_fields
@@ -69,14 +70,10 @@ def row_data(kind: Kind, mapping: Mapping[str, str], table: SheetTable, row: She
              common: Mapping[str, Any]) -> dict[str, Any]:
     """The data of a row: what all rows have in common, and over it what the row's own cells say; empty cells say
     nothing. Not completed and not validated; an unreadable cell stays so, and no validation lets it pass."""
-    by_path = {_INDEX.sub("[0]", column.path): column for column in columns_of(kind)}
-    cells: dict[str, str] = {}
-    for heading, text in zip(table.headings, row.cells, strict=True):
-        path = mapping.get(heading, "")
-        column = by_path.get(_INDEX.sub("[0]", path))
-        if text and column is not None:
-            cells[path] = text if text == UNREADABLE else typed_text(column, text)
-    return _merged(deepcopy(dict(common)), kind_fields.from_row(kind.schema, dict(sorted(cells.items(), key=_order))))
+    cells = {path: typed_text(column, row.cells[place])
+             for place, path, column in _plan(columns_of(kind), table.headings, tuple(mapping.items()))
+             if row.cells[place]}
+    return _merged(deepcopy(dict(common)), kind_fields.from_row(kind.schema, cells))
 
 
 def row_email(mapping: Mapping[str, str], table: SheetTable, row: SheetRow) -> str:
@@ -127,19 +124,34 @@ def _names(column: Column) -> list[str]:
 def _alike(headings: Sequence[str], columns: Sequence[Column], found: Mapping[str, str]) -> dict[str, str]:
     """For headings that are left: the column whose title is nearly the same, the nearest pairs first."""
     pairs = sorted((
-        (SequenceMatcher(None, plain(heading), plain(column.title)).ratio(), heading, column.path)
+        (_likeness(plain(heading), plain(column.title)), heading, column.path)
         for heading in headings if heading not in found
         for column in columns if column.path not in found.values()), key=lambda pair: -pair[0])
     more: dict[str, str] = {}
     for likeness, heading, path in pairs:
-        if likeness >= _ALIKE and heading not in more and path not in more.values():
+        if likeness and heading not in more and path not in more.values():
             more[heading] = path
     return more
 
 
-def _order(cell: tuple[str, str]) -> tuple[int, ...]:
-    """Members of lists one after the other, whatever the order of the columns."""
-    return tuple(int(one[1:-1]) for one in _INDEX.findall(cell[0]))
+def _likeness(one: str, other: str) -> float:
+    """How alike two texts are, 0 where they are not alike enough; the cheap bounds come first."""
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
+        return 0
+    ratio = matcher.ratio()
+    return ratio if ratio >= _ALIKE else 0
+
+
+@lru_cache(maxsize=16)
+def _plan(columns: tuple[Column, ...], headings: tuple[str, ...],
+          mapping: tuple[tuple[str, str], ...]) -> tuple[tuple[int, str, Column], ...]:
+    """Place, path and column of each cell that says something; members of lists one after the other, whatever the
+    order of the headings."""
+    by_path, paths = {column.path: column for column in columns}, dict(mapping)
+    found = [(place, path, by_path[_INDEX.sub("[0]", path)]) for place, path in enumerate(map(paths.get, headings))
+             if path and _INDEX.sub("[0]", path) in by_path]
+    return tuple(sorted(found, key=lambda one: [int(index[1:-1]) for index in _INDEX.findall(one[1])]))
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

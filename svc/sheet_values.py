@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from svc.sheet_columns import CHOICE, DATE, INTEGER, MONEY, NIP, Column
+from svc.sheets import UNREADABLE
 
 _MONTHS: Final = {name: number for number, names in enumerate((
     "januari january jan", "februari pebruari february feb", "maret march mar", "april apr", "mei may",
@@ -23,6 +24,7 @@ _WORDS: Final = re.compile(r"(?:[A-Za-z']+,\s*)?(\d{1,2})[ -]([A-Za-z]+)\.?[ -](
 _GROUPED: Final = re.compile(r"(\d{1,3}(?:\.\d{3})+)(?:,(?:0{1,2}|-))?|(\d{1,3}(?:,\d{3})+)(?:\.0{1,2})?")
 _WHOLE: Final = re.compile(r"(-?\d{1,15})(?:[.,]0{1,2}|,-)?")
 _RUPIAH: Final = re.compile(r"^(?:rp\.?|idr)\s*", re.IGNORECASE)
+_NIP_DIGITS: Final = 18
 _NIP_MARKS: Final = re.compile(r"[\s.\-]")
 
 
@@ -35,8 +37,7 @@ def typed_text(column: Column, text: str) -> str:
     if column.type in {INTEGER, MONEY}:
         return _read_number(text)
     if column.type == NIP:
-        bare = _NIP_MARKS.sub("", text).removeprefix("NIP").removeprefix(":")
-        return bare if bare.isdecimal() else text
+        return _read_nip(text)
     return text
 
 
@@ -80,6 +81,15 @@ def _choices(choices: tuple[tuple[str, str], ...]) -> dict[str, str]:
     found.update({plain(label): value for value, label in choices})
     found.update({plain(value): value for value, _ in choices})
     return found
+
+
+def _read_nip(text: str) -> str:
+    """Without spaces and points. What a spreadsheet program has rounded to fifteen digits ends in three zeros, and no
+    NIP does: those digits count from 001."""
+    bare = _NIP_MARKS.sub("", text).removeprefix("NIP").removeprefix(":")
+    if len(bare) == _NIP_DIGITS and bare.endswith("000") and bare.isdecimal():
+        return UNREADABLE
+    return bare if bare.isdecimal() else text
 
 
 def _read_number(text: str) -> str:

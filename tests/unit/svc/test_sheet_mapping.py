@@ -189,7 +189,8 @@ def test_sums_are_read_with_their_points(typed: str, stored: object) -> None:
 
 
 @pytest.mark.parametrize(("typed", "stored"), [
-    (NIP, NIP), ("19000101 198003 1 001", NIP), ("NIP. 19000101 198003 1 001", NIP), ("belum ada", "belum ada")])
+    (NIP, NIP), ("19000101 198003 1 001", NIP), ("NIP. 19000101 198003 1 001", NIP), ("belum ada", "belum ada"),
+    ("190001011980031000", UNREADABLE), ("198003 1 000", "1980031000")])
 def test_a_nip_may_have_spaces(typed: str, stored: str) -> None:
     assert only(KGB, pegawai__nip=typed) == {"pegawai": {"nip": stored}}
 
