@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import pkcs11
 import typst
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -20,11 +21,12 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from certs import ca, pades, vault
 from certs.errors import CertsError, WrongPassphrase
 from certs.pades import Level, LocalSigner, SignatureBox, SignRequest
-from certs.signers.csc import CscActivation, CscSigner
+from certs.signers.csc import CscActivation, CscDocuments, CscSigner
 from certs.signers.pkcs11 import Pkcs11Config, Pkcs11Signer, build_csr, generate_key, import_certificate, list_keys
 from certs.signers.port import ActivationRefused, DocumentSigner, HashSigner
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
+from svc.simulators.csc_faults import Fault, FaultKind
 from tests.support import bsre, csc
 from tests.support.clock import FrozenClock
 from tests.support.softhsm import PIN, soft_hsm
@@ -87,9 +89,12 @@ class PortKeys:
 class Backend:
     """One backend with one signer's key in it.
 
-    ``signer`` makes a signer for one act of what was typed. ``hash_signer`` is None where whole documents are
-    signed. ``refusal`` is what a wrong secret ends in: keys kept here do not even open. ``go_away`` takes the backend
-    down (None: it is here). ``made`` counts what a remote service signed; ``kept`` is what its request log holds.
+    ``signer`` makes a signer for one act of what was typed, ``many`` one for a batch, whose backend takes three
+    documents a call if it takes several. ``hash_signer`` is None where whole documents are signed. ``refusal`` is
+    what a wrong secret ends in: keys kept here do not even open. ``new_secret`` changes the secret at the backend
+    (None: what is opened stays open); ``tries`` counts how often one was shown there. ``go_away`` takes the backend
+    down (None: it is here). ``lose`` has the answer to the next request for signatures lost (None: nothing can be).
+    ``made`` counts what a remote service signed; ``kept`` is what its request log holds.
     """
 
     name: str
@@ -101,6 +106,13 @@ class Backend:
     go_away: Callable[[], None] | None = None
     made: Callable[[], int] = lambda: 0
     kept: Callable[[], str] = lambda: ""
+    many: Callable[[str], DocumentSigner] | None = None
+    new_secret: Callable[[], None] | None = None
+    tries: Callable[[], int] = lambda: 0
+    lose: Callable[[], None] | None = None
+
+    def for_many(self, secret: str) -> DocumentSigner:
+        return (self.many or self.signer)(secret)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -180,7 +192,13 @@ def _pkcs11(name: str, kind: str, keys: PortKeys) -> Iterator[Backend]:
     def opened(pin: str) -> HashSigner:
         return Pkcs11Signer(token, "tte", pin, certificate, chain)
 
-    yield _of_hashes(name, keys, (PIN, WRONG_PIN), opened, go_away=lambda: hsm.delete_token(token.token))
+    def change_pin() -> None:
+        with pkcs11.lib(hsm.module).get_token(token_label=token.token).open(rw=True, user_pin=PIN) as session:
+            session.set_pin(PIN, "13572468")
+
+    yield replace(
+        _of_hashes(name, keys, (PIN, WRONG_PIN), opened, go_away=lambda: hsm.delete_token(token.token)),
+        new_secret=change_pin)
 
 
 @contextmanager
@@ -193,19 +211,33 @@ def _csc(name: str, kind: str, keys: PortKeys) -> Iterator[Backend]:
             info = client.credential("pin" if kind == "rsa2048" else kind)
             return CscSigner(client, info, CscActivation(pin))
 
-        yield _of_hashes(name, keys, (csc.PIN, WRONG_PIN), opened, go_away=world.simulator.stop,
-                         made=lambda: len(world.vault.made),
-                         kept=lambda: json.dumps([[call.request, call.answer] for call in world.log.calls]))
+        few = world.client(replace(world.config(), max_batch=3))
+        credential_id = "pin" if kind == "rsa2048" else kind
+
+        def for_many(pin: str) -> DocumentSigner:
+            return CscDocuments(few, few.credential(credential_id), CscActivation(pin), keys.tsa)
+
+        yield replace(
+            _of_hashes(name, keys, (csc.PIN, WRONG_PIN), opened, go_away=world.simulator.stop,
+                       made=lambda: len(world.vault.made),
+                       kept=lambda: json.dumps([[call.request, call.answer] for call in world.log.calls])),
+            many=for_many, new_secret=lambda: setattr(world.credential(credential_id), "pin", "995511"),
+            tries=lambda: len(world.log.of("credentials/authorize")),
+            lose=lambda: world.simulator.faults.add(Fault(FaultKind.DROP_AFTER, "signatures/signHash")))
 
 
 @contextmanager
 def _bsre(name: str, version: str, keys: PortKeys) -> Iterator[Backend]:
     """BSrE's e-Sign Client Service on loopback."""
     with bsre.bsre_world(bsre.BsreKeys(keys.authority, keys.rsa_key), keys.clock) as world:
-        client = world.client(version)
+        client = world.client(version, replace(world.config(), max_files=3))
+        endpoint = bsre.SIGN[version]
         yield Backend(name, bsre.PASSPHRASE, WRONG_SECRET, lambda secret: world.signer(client, secret),
                       go_away=world.simulator.stop, made=lambda: len(world.desk.made),
-                      kept=lambda: bsre.everything_kept(world))
+                      kept=lambda: bsre.everything_kept(world),
+                      new_secret=lambda: setattr(world.desk.users[0], "passphrase", "kalimat-sandi-lain"),
+                      tries=lambda: len(world.log.of(endpoint)),
+                      lose=lambda: world.simulator.faults.add(Fault(FaultKind.DROP_AFTER, endpoint)))
 
 
 _OPENERS = {"stored": _stored, "pkcs12": _pkcs12, "pkcs11": _pkcs11, "csc": _csc, "bsre": _bsre}
