@@ -118,6 +118,29 @@ class ReportRequest:
 
 
 @dataclass(frozen=True)
+class ReceiptLine:
+    """One document of a batch: its row, number, whom it is about, what became of it, and the SHA-256 of what was
+    signed (empty: nothing was)."""
+
+    row: str
+    number: str
+    label: str
+    outcome: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ReceiptRequest:
+    """What became of a batch: facts about it, then one line for each document."""
+
+    organisation: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    lines: tuple[ReceiptLine, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class RenderedPdf:
     """``sha256`` is the lower-case hex digest of ``pdf``; ``signature_boxes`` has one for each block, in order."""
 
@@ -145,6 +168,10 @@ class Renderer(Protocol):
         """Append a signature page to an uploaded PDF; its own pages keep every mark and get none.
 
         :raises RenderFailed: the PDF cannot be read, or the request is incomplete."""
+        ...
+
+    def receipt(self, request: ReceiptRequest) -> RenderedPdf:
+        """Lay out the outcome of a batch as tagged PDF/A-2. :raises RenderFailed: it cannot be laid out"""
         ...
 
     def report(self, request: ReportRequest) -> RenderedPdf:

@@ -24,6 +24,7 @@ import typst
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
 from svc.qr import QrDrawer
 from svc.rendering import (
+    ReceiptRequest,
     RenderedPdf,
     RenderFailed,
     RenderRequest,
@@ -85,14 +86,20 @@ class TypstRenderer:
             raise RenderFailed("the uploaded PDF cannot be read", detail=str(error)) from error
 
     def report(self, request: ReportRequest) -> RenderedPdf:
-        data = _show_plainly(asdict(request) | {"created_at": ""})
+        return self._report("verification", asdict(request), request.created_at)
+
+    def receipt(self, request: ReceiptRequest) -> RenderedPdf:
+        return self._report("batch", asdict(request), request.created_at)
+
+    def _report(self, name: str, values: Mapping[str, Any], created_at: datetime) -> RenderedPdf:
+        data = _show_plainly({**values, "created_at": ""})
         try:
             # A report is rare, and what strangers wrote stays in no compiler that is used again.
             compiler = typst.Compiler(
-                input=str(REPORTS / "verification" / "report.typ"), root=str(REPORTS),
+                input=str(REPORTS / name / "report.typ"), root=str(REPORTS),
                 font_paths=self._fonts, ignore_system_fonts=True)
             pdf = compiler.compile(
-                format="pdf", pdf_standards=STANDARD, timestamp=_whole_seconds(request.created_at),
+                format="pdf", pdf_standards=STANDARD, timestamp=_whole_seconds(created_at),
                 sys_inputs={"request": json.dumps(data, ensure_ascii=False)})
         except typst.TypstError as error:
             raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
+import zipfile
+
 import pytest
 from sqlalchemy import func, select
 
@@ -19,11 +24,14 @@ from svc.models import (
     Task,
 )
 from svc.services import audit, decree_page, trust
-from svc.services.batches import drafting, review, signing, work
+from svc.services.batches import drafting, results, review, signing, work
 from svc.services.batches.drafting import NewRow
+from svc.services.signing_keys import StepUp
+from svc.worker import run_once
 from tests.support import batches as b
 from tests.support.acts import text_of
 from tests.support.clock import FrozenClock
+from tests.support.mail import KeepingMailer
 from tests.support.world import World
 
 
@@ -141,7 +149,7 @@ def test_a_list_of_another_day_is_dated_anew_under_its_numbers(world: World, clo
     world.give_certificates(b.SIGNER)
     with pytest.raises(DocumentChanged):
         signing.authorise(world.deps, world.actor(b.SIGNER), batch_id, shown.lock_version, shown.list_sha256,
-                          signing.StepUp("x" * 12))
+                          StepUp("x" * 12))
     assert signing.refresh(world.deps, world.actor(b.SIGNER), batch_id)
     work.drain(world.deps, batch_id)
     after = b.decrees_of(world, batch_id)
@@ -195,3 +203,54 @@ def test_too_many_wrong_passphrases_lock_the_certificate_not_the_batch(world: Wo
     with pytest.raises(CredentialLocked):
         b.authorise(world, batch_id, "bukan-kata-sandinya")
     assert b.batch_row(world, batch_id).status == "ready_to_sign"
+
+
+def test_the_archive_holds_every_signed_document_and_a_list_of_all_rows(world: World) -> None:
+    batch_id = b.ready(world, 4)
+    review.exclude_rows(world.deps, world.actor(b.SIGNER), batch_id, b.batch_row(world, batch_id).lock_version, [3],
+                        "=1+1 belum lengkap")
+    work.drain(world.deps, batch_id)
+    b.authorise(world, batch_id)
+    work.drain(world.deps, batch_id)
+    clerk = world.actor(b.CLERK)
+    bundle = zipfile.ZipFile(io.BytesIO(b"".join(results.archive(world.deps, clerk, batch_id))))
+    assert bundle.testzip() is None
+    listed = list(csv.DictReader(io.StringIO(bundle.read("daftar.csv").decode("utf-8-sig"))))
+    assert [row["baris"] for row in listed] == ["1", "2", "3", "4"]
+    assert listed[2]["keterangan"].startswith("'=")  # no spreadsheet takes it for a formula
+    pdfs = [name for name in bundle.namelist() if name.endswith(".pdf")]
+    assert len(pdfs) == 3
+    assert {hashlib.sha256(bundle.read(name)).hexdigest() for name in pdfs} == {
+        row["sha256"] for row in listed if row["sha256"]}
+    assert results.archive_name(world.deps, clerk, batch_id) == "KGB-contoh.zip"
+
+
+def test_the_receipt_names_every_outcome_and_is_signed_by_the_service(world: World) -> None:
+    batch_id = b.signed(world, 3)
+    receipt = results.receipt(world.deps, world.actor(b.CLERK), batch_id)
+    report = validate_pdf(receipt.pdf, trust.trust_store(world.deps), world.deps.clock.now())
+    assert report.passed, report.explanation
+    text = text_of(receipt.pdf)
+    for decree in b.decrees_of(world, batch_id):
+        assert decree.number
+        assert decree.number in text
+        assert (decree.signed_sha256 or "x")[:32] in text.replace(" ", "")
+
+
+def test_each_person_gets_one_mail_with_the_address_of_his_decree(world: World, mailer: KeepingMailer) -> None:
+    clerk = world.actor(b.CLERK)
+    batch_id = drafting.create(world.deps, clerk, "kgb", "Dengan alamat")
+    rows = [NewRow(2, b.rise(world, 1), "satu@contoh.example"), NewRow(3, b.rise(world, 2))]
+    drafting.put_rows(world.deps, clerk, batch_id, 1, rows)
+    work.drain(world.deps, batch_id)
+    drafting.submit(world.deps, clerk, batch_id, b.batch_row(world, batch_id).lock_version)
+    work.drain(world.deps, batch_id)
+    for username in b.PARAFS:
+        b.approve(world, batch_id, username)
+    b.authorise(world, batch_id)
+    work.drain(world.deps, batch_id)
+    for _ in range(5):
+        run_once(world.deps)
+    told = [mail for mail in mailer.sent if mail.to == "satu@contoh.example"]
+    assert len(told) == 1
+    assert f"/v/{b.decrees_of(world, batch_id)[0].verify_code}" in told[0].text
