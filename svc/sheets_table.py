@@ -38,7 +38,9 @@ def tidy_text(text: str) -> Cell:
     """A cell's text without what only a program cares for; a fault where it betrays that digits are lost."""
     if not text:
         return text
-    text = _CONTROL.sub(lambda found: "\n" if found[0][0] == "\r" else " ", text).strip().strip("\ufeff\u200b")
+    if not text.isprintable():
+        text = _CONTROL.sub(lambda found: "\n" if found[0][0] == "\r" else " ", text)
+    text = text.strip().strip("\ufeff\u200b")
     if text[:2] == '="' and (quoted := _QUOTED_TEXT.fullmatch(text)):
         text = quoted[1].strip()
     if text[:1] == "'":

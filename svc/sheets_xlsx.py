@@ -123,15 +123,15 @@ def _formulas(data: bytes, limits: SheetLimits) -> frozenset[tuple[int, int]]:
 def _read(data: bytes, limits: SheetLimits, formulas: frozenset[tuple[int, int]]) -> Iterator[RawRow]:
     # One column more than may be, so that a sheet too wide is seen to be.
     rows = _open(data, data_only=True).iter_rows(max_col=limits.columns + 1, values_only=True)
-    lines = {line for line, _column in formulas}
+    lines, width = {line for line, _column in formulas}, 0
     for line, row in enumerate(rows, start=1):
-        if row.count(None) == len(row) and line not in lines:
-            continue  # one forgotten format at the bottom makes a million of these
-        cells = [_cell(value) for value in row]
         if line in lines:
-            cells = [fault(NO_RESULT) if value is None and (line, column) in formulas else cell
-                     for column, (cell, value) in enumerate(zip(cells, row, strict=True))]
-        yield line, cells
+            yield line, [fault(NO_RESULT) if value is None and (line, column) in formulas else _cell(value)
+                         for column, value in enumerate(row)]
+        elif row.count(None) < len(row):  # one forgotten format at the bottom makes a million empty rows
+            if row[width:].count(None) < len(row) - width:  # wider than any before
+                width = len(row) - next(at for at, value in enumerate(reversed(row)) if value is not None)
+            yield line, [_cell(value) for value in row[:width]]
 
 
 def _cell(value: object) -> Cell:
