@@ -191,7 +191,8 @@ class NotSigned:
     """Why one document was not signed. ``code`` is that of the error in ``certs.errors`` or ``certs.authorisation``.
 
     ``is_unknown``: a signature may exist with a service beyond the network, which can be asked with ``reference``.
-    ``stops``: nothing more will be signed under this authorisation (refused passphrase or PIN, expired, gone).
+    ``stops``: nothing more will be signed under this authorisation (refused passphrase or PIN, a
+    service that is not reached or does not answer, expired, gone).
     """
 
     code: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,10 +9,20 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from certs.authorisation import Authorisation, AuthorisationExpired, AuthorisationSpent, AuthorisedSigner, NotAuthorised
+from certs.authorisation import (
+    Authorisation,
+    AuthorisationExpired,
+    AuthorisationSpent,
+    AuthorisedSigner,
+    ItemNotSigned,
+    ItemNotTried,
+    ItemOutcome,
+    ItemSigned,
+    NotAuthorised,
+)
 from certs.errors import CertsError, DocumentUnsignable, SigningError
-from certs.pades import SignedDocument
-from certs.signers.port import ActivationRefused, BackendUnavailable, DocumentSigner, OutcomeUnknown, SignerNotReady
+from certs.pades import SignedDocument, SignRequest
+from certs.signers.port import BackendUnavailable, DocumentSigner, OutcomeUnknown
 from svc.ports import BackendNotConfigured, ElsewhereKey, NotSigned, StoredKey, ToSign
 from svc.signing_host.signers import Means, signer_for
 
@@ -22,8 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_DOCUMENT_BYTES = 25 * 1024 * 1024
 CLOCKS_APART = timedelta(seconds=30)  # between the hosts of web server, worker and keys
 _NOT_CONFIGURED = "backend_not_configured"
-_ENDS = (ActivationRefused, SignerNotReady, AuthorisationExpired)
-# A document that trips over a fault in a library must not take those beside it along.
+_USED_UP = "used_up"
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -44,7 +52,6 @@ class Grant:
 
     def __init__(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey, means: Means) -> None:
         self.authorisation = authorisation
-        self._covered = frozenset(authorisation.hashes)
         self._means = means
         self._key: StoredKey | ElsewhereKey | None = key
         self._is_elsewhere = isinstance(key, ElsewhereKey)
@@ -75,15 +82,34 @@ class Grant:
 
     def sign(self, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
         """One result for each, in their order."""
-        with self._turn or nullcontext():
-            try:
-                with self._signer() as signer:
-                    results = tuple(self._sign_one(signer, one) for one in documents)
-            except _NoSignerError as error:
-                results = (error.why,) * len(documents)
+        results: dict[int, SignedDocument | NotSigned] = {}
+        for index, document in enumerate(documents):
+            refusal = self._refusal(document)
+            if refusal:
+                results[index] = NotSigned(refusal)
+        places = [index for index in range(len(documents)) if index not in results]
+        if places:
+            with self._turn or nullcontext():
+                made = self._sign_listed([documents[index] for index in places])
+            results |= zip(places, made, strict=True)
         if self.used >= self.authorisation.count:
-            self.end("used_up")
-        return results
+            self.end(_USED_UP)
+        return tuple(results[index] for index in range(len(documents)))
+
+    def _sign_listed(self, documents: Sequence[ToSign]) -> list[SignedDocument | NotSigned]:
+        made: list[SignedDocument | NotSigned] = []
+        try:
+            with self._signer() as signer:
+                items = [(one.frozen, one.request) for one in documents]
+                made.extend(self._result(one) for one in signer.sign_many(items, most=len(items)))
+        except _NoSignerError as error:
+            made = [error.why]
+        except _FAULTS as error:
+            logger.error("signing fault: authorisation=%s error=%s",  # noqa: TRY400 - its text may hold the document's
+                         self.authorisation.authorisation_id, type(error).__name__)
+            self.end(SigningError.code)
+            made.append(NotSigned(SigningError.code, is_unknown=self._is_elsewhere, stops=True))
+        return made + [made[-1]] * (len(documents) - len(made))
 
     @contextmanager
     def _signer(self) -> Iterator[AuthorisedSigner]:
@@ -107,39 +133,31 @@ class Grant:
 
     def _make(self, key: StoredKey | ElsewhereKey) -> DocumentSigner:
         try:
-            return signer_for(key, self._means)
+            made = signer_for(key, self._means)
         except BackendNotConfigured as error:
             raise _NoSignerError(self._stop(_NOT_CONFIGURED)) from error
-        except (BackendUnavailable, OutcomeUnknown) as error:  # before anything was asked to be signed
-            raise _NoSignerError(NotSigned(BackendUnavailable.code)) from error
+        except OutcomeUnknown as error:  # of what was asked before anything was asked to be signed
+            raise _NoSignerError(self._stop(BackendUnavailable.code)) from error
         except CertsError as error:
             raise _NoSignerError(self._stop(error.code)) from error
+        return made if self._is_elsewhere else _Sturdy(made)
 
-    def _sign_one(self, signer: AuthorisedSigner, document: ToSign) -> SignedDocument | NotSigned:
-        if self._state.ended:
-            return self._over()
-        refusal = self._refusal(document)
-        if refusal:
-            return NotSigned(refusal)
-        try:
-            return signer.sign(document.frozen, document.request)
-        except OutcomeUnknown as error:
-            return NotSigned(error.code, is_unknown=True, reference=error.reference)
-        except _ENDS as error:
-            return self._stop(error.code)
-        except CertsError as error:
-            return NotSigned(error.code)
-        except _FAULTS as error:  # its text may hold what is in the document
-            logger.error("signing fault: authorisation=%s error=%s",  # noqa: TRY400
-                         self.authorisation.authorisation_id, type(error).__name__)
-            return NotSigned(SigningError.code, is_unknown=self._is_elsewhere)
+    def _result(self, outcome: ItemOutcome) -> SignedDocument | NotSigned:
+        match outcome:
+            case ItemSigned():
+                return outcome.document
+            case ItemNotTried():
+                return self._over() if self._is_cut_off else self._stop(outcome.because.code)
+            case ItemNotSigned(error=OutcomeUnknown() as error):
+                self.end(error.code)
+                return NotSigned(error.code, is_unknown=True, reference=error.reference, stops=True)
+            case ItemNotSigned():
+                return self._stop(outcome.error.code) if outcome.stops else NotSigned(outcome.error.code)
 
     def _refusal(self, document: ToSign) -> str:
         """What the list does not say: size, and that the claimed time is that of the act."""
         if len(document.frozen) > MAX_DOCUMENT_BYTES:
             return DocumentUnsignable.code
-        if hashlib.sha256(document.frozen).hexdigest() not in self._covered:
-            return NotAuthorised.code
         began, ends = self.authorisation.given_at - CLOCKS_APART, self.authorisation.expires_at + CLOCKS_APART
         return "" if began <= document.request.signed_at <= ends else NotAuthorised.code
 
@@ -150,8 +168,15 @@ class Grant:
             self._state.used.add(digest)
             return True
 
+    @property
+    def _is_cut_off(self) -> bool:
+        """Ended before its documents were: a list that is used up has its last ones still being signed."""
+        return self._state.ended not in {"", _USED_UP}
+
     def _now(self) -> datetime:
-        """The authorisation may come from a host whose clock is a little ahead."""
+        """The authorisation may come from a host whose clock is a little ahead; cut off, its time is over."""
+        if self._is_cut_off:
+            return self.authorisation.expires_at
         return max(self._means.clock.now(), self.authorisation.given_at)
 
     def _stop(self, code: str) -> NotSigned:
@@ -160,10 +185,23 @@ class Grant:
 
     def _over(self) -> NotSigned:
         code = self._state.ended
-        if code == "used_up":
+        if code == _USED_UP:
             return NotSigned(AuthorisationSpent.code)
-        is_error = code not in {"closed", "time_is_over"}
-        return NotSigned(code if is_error else AuthorisationExpired.code, stops=True)
+        return NotSigned(AuthorisationExpired.code if code in {"closed", "time_is_over"} else code, stops=True)
+
+
+@dataclass(frozen=True)
+class _Sturdy:
+    """A document that trips over a fault in a library must not take those beside it along."""
+
+    inner: DocumentSigner
+
+    def sign(self, pdf: bytes, request: SignRequest) -> SignedDocument:
+        try:
+            return self.inner.sign(pdf, request)
+        except _FAULTS as error:  # its text may hold the document's
+            logger.error("signing fault: %s", type(error).__name__)  # noqa: TRY400
+            raise SigningError("a fault while signing") from error
 
 
 class _NoSignerError(Exception):

@@ -12,6 +12,7 @@ import structlog
 
 from certs.authorisation import Authorisation
 from certs.pades import SignedDocument
+from svc import failpoints
 from svc.ports import ElsewhereKey, GrantOver, NotSigned, SigningHostDown, StoredKey, ToSign
 from svc.signing_host.grant import CLOCKS_APART, Grant
 from svc.signing_host.signers import Means
@@ -64,6 +65,7 @@ class KeyHolder:
             timer.daemon = True
             self._held[name] = _Held(Grant(authorisation, key, self._means), timer)
             timer.start()
+        failpoints.reach("host.opened")
         log.info("grant_opened", authorisation=name, documents=authorisation.count, key=_kind_of(key))
 
     def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
@@ -74,7 +76,9 @@ class KeyHolder:
         if held is None:
             raise GrantOver(authorisation_id)
         began = time.perf_counter()
+        failpoints.reach("host.before_sign")
         results = held.grant.sign(documents)
+        failpoints.reach("host.after_sign")
         if held.grant.ended:
             self._end(authorisation_id, held.grant.ended)
         log.info("documents_signed", authorisation=authorisation_id, documents=len(documents),
