@@ -84,18 +84,20 @@ class Supervisor:
     """Runs its children until a signal comes; returns the exit code.
 
     :param holds_keys: whether the signing host is one of them
+    :param batch_workers: how many processes work through batches
     """
 
-    def __init__(self, *, holds_keys: bool = True) -> None:
+    def __init__(self, *, holds_keys: bool = True, batch_workers: int = 0) -> None:
         self._web = _Child("web", ["web"])
-        self._worker = _Child("worker", ["worker"])
+        self._workers = [_Child("worker", ["worker"]),
+                         *(_Child("batch_worker", ["batch-worker"]) for _ in range(batch_workers))]
         self._keys = [_Child("signing_host", ["signing-host"])] if holds_keys else []
         self._stopping = False
 
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        for child in (*self._keys, self._web, self._worker):
+        for child in (*self._keys, self._web, *self._workers):
             child.start()
         code = 0
         while not self._stopping:
@@ -104,9 +106,9 @@ class Supervisor:
                 log.error("web_server_ended", code=self._web.process.returncode)
                 code = 1
                 break
-            for child in (*self._keys, self._worker):
+            for child in (*self._keys, *self._workers):
                 _keep(child)
-        _stop([self._web, self._worker])
+        _stop([self._web, *self._workers])
         _stop(self._keys)
         return code
 

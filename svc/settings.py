@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     bind: str = Field("127.0.0.1:8000", description="Address and port the web server listens on.")
     web_workers: int = Field(2, ge=1, le=64, description="Web server processes.")
     web_threads: int = Field(8, ge=1, le=128, description="Threads per web server process.")
+    batch_workers: int = Field(
+        0, ge=0, le=256, description="Processes of paraf run that work through batches; 0: one for each core.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies whose forwarding headers count.")
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs sessions and forms, ≥ 32 characters; development: made in var_dir.")
@@ -111,6 +113,7 @@ class Settings(BaseSettings):
 
     rate_limit_storage: str = Field("memory://", description="memory:// or redis://… for many processes.")
     rate_limits: bool = Field(True, description="Off only in tests.")
+    failpoint: str = Field("", description="name:count:action; for rehearsing crashes, refused in production.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
     log_format: Literal["console", "json"] = Field("console", description="Log format.")
 
@@ -200,6 +203,8 @@ class Settings(BaseSettings):
             faults.append("tsa_urls must be https where tsa_user is sent")
         if not self.base_url.startswith("https://"):
             faults.append("base_url must be https")
+        if self.failpoint:
+            faults.append("failpoint must be empty")
         if not self.rate_limits:
             faults.append("rate_limits must stay on")
         if any(url.startswith("http://") for url in (self.csc_url, self.bsre_url)):

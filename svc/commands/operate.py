@@ -1,12 +1,14 @@
-"""``paraf run|web|worker|migrate|health``: starting and watching the service."""
+"""``paraf run|web|worker|batch-worker|migrate|health``: starting and watching the service."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 
 import click
@@ -14,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from svc import logs
+from svc.batch_worker import run_batch_worker
 from svc.bootstrap import Ready, prepare
-from svc.deps import build_deps
+from svc.deps import Deps, build_deps
 from svc.health import check
 from svc.migrate import upgrade
 from svc.server import Supervisor, WebServer
@@ -25,7 +28,7 @@ from svc.worker import run_worker
 
 def register(group: click.Group) -> None:
     """Add these commands to the group."""
-    for command in (run, web, worker, migrate, health):
+    for command in (run, web, worker, batch_worker, migrate, health):
         group.add_command(command)
 
 
@@ -37,7 +40,9 @@ def run() -> None:
     ready = prepare(settings)
     ready.deps.db.dispose()  # the children open their own connections
     _print_welcome(settings, ready)
-    sys.exit(Supervisor(holds_keys=settings.signing_host == "unix:" and sys.platform != "win32").run())
+    supervisor = Supervisor(holds_keys=settings.signing_host == "unix:" and sys.platform != "win32",
+                            batch_workers=settings.batch_workers or os.cpu_count() or 1)
+    sys.exit(supervisor.run())
 
 
 @click.command()
@@ -49,6 +54,17 @@ def web() -> None:
 @click.command()
 def worker() -> None:
     """Run outbox, checkpoints, facts and reminders only."""
+    _work(run_worker)
+
+
+@click.command("batch-worker")
+def batch_worker() -> None:
+    """Work through batches only; run as many as you like, on this host and others."""
+    _work(run_batch_worker)
+
+
+def _work(loop: Callable[[Deps, threading.Event], None]) -> None:
+    """Run a worker's loop until a signal comes."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -56,7 +72,7 @@ def worker() -> None:
     logs.configure(settings)
     deps = build_deps(settings)
     try:
-        run_worker(deps, stop)
+        loop(deps, stop)
     finally:
         deps.db.dispose()
 

@@ -1,0 +1,57 @@
+"""A process that works through batches, chunk by chunk; as many as there are cores, on as many hosts as one likes.
+
+It is polite: people who sign single documents come first, so it runs at a lower priority, and its transactions are
+short. What goes wrong in one chunk is logged and tried again by the next look; nothing is remembered in the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from svc.deps import Deps
+from svc.errors import AppError
+from svc.services.batches import work
+
+log = structlog.get_logger(__name__)
+
+_NICENESS = 10
+_IDLE_SECONDS = 0.3
+_FAULT_SECONDS = 2.0
+
+
+def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
+    """Work until ``stop`` is set; the present chunk is finished first."""
+    step_aside()
+    log.info("batch_worker_started")
+    while not stop.is_set():
+        if not run_one(deps, stop):
+            stop.wait(_IDLE_SECONDS)
+    log.info("batch_worker_stopped")
+
+
+def run_one(deps: Deps, stop: threading.Event, batch_id: str | None = None) -> bool:
+    """One chunk, of the batch served least recently or of a given one; whether there was one to do."""
+    try:
+        return work.run_chunk(deps, batch_id)
+    except SQLAlchemyError:
+        log.exception("database_unavailable")
+    except AppError as error:
+        log.warning("chunk_postponed", code=error.code)
+    except Exception:  # the wall between one chunk and all the others
+        log.exception("chunk_fault")
+    stop.wait(_FAULT_SECONDS)
+    return False
+
+
+def step_aside() -> None:
+    """Yield to web and signing host where the machine is busy, and keep the start-up objects out of collections."""
+    with contextlib.suppress(OSError, AttributeError):  # Windows knows no niceness
+        os.nice(_NICENESS)
+    gc.collect()
+    gc.freeze()
