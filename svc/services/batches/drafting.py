@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, true
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound, RouteUnusable
 from svc.ids import new_public_id
+from svc.kind_fields import values_at
 from svc.kinds import InvalidDecreeData, Kind, label_of, subject_key
 from svc.models import Batch, BatchRow
 from svc.services.batches.model import (
@@ -29,9 +30,12 @@ from svc.services.batches.model import (
 )
 from svc.services.draft_content import content_of_data
 from svc.services.drafting import drafting_position, find_kind
+from svc.services.mail_address import address_fault
 from svc.services.orgchart import load_chart
 from svc.services.plain_text import clean_line, clean_text
 from svc.services.routing import pin_route
+from svc.sheet_columns import EMAIL
+from svc.sheets import FAULTS, UNREADABLE
 from workflows.errors import SameSigner, UnknownAssignee
 from workflows.model import Definition
 from workflows.rules import resolve_assignments
@@ -43,11 +47,15 @@ _INSERT_CHUNK = 1000
 
 @dataclass(frozen=True)
 class NewRow:
-    """A row as it was read: line of the sheet, data of the kind, and an address for the link (may be empty)."""
+    """A row as it was read: line of the sheet, data of the kind, and an address for the link (may be empty).
+
+    ``faults`` are (path, msgid) of cells that do not hold what was typed into them.
+    """
 
     line_no: int
     data: Mapping[str, Any]
     email: str = ""
+    faults: tuple[tuple[str, str], ...] = ()
 
 
 def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int | None = None) -> str:
@@ -76,21 +84,25 @@ def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int
 
 
 def put_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, rows: Sequence[NewRow], *,
-             source_name: str = "", mapping: Mapping[str, str] | None = None) -> None:
-    """Put these rows in the place of all that were there, and have them checked.
+             source_name: str = "", mapping: Mapping[str, str] | None = None, keep_ready: bool = False) -> None:
+    """Put these rows in the place of all that were there, and have them checked. ``keep_ready`` leaves those that
+    are right, and puts these behind them.
 
     :raises InvalidInput: none, or more than 10,000. :raises StaleBatch: :raises Forbidden: :raises Conflict: refused
     """
     if not rows:
         raise InvalidInput(fields={"file": "Berkas ini tidak memuat baris data."})
-    if len(rows) > MOST_ROWS:
-        raise InvalidInput(fields={"file": "Paling banyak 10.000 baris dalam satu kelompok."})
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id, seen_version)
         kind = kind_of_batch(deps, batch)
-        session.execute(delete(BatchRow).where(BatchRow.batch_id == batch.id))
-        values = [_row_values(batch, kind, number, row) for number, row in enumerate(rows, start=1)]
+        replaced = BatchRow.state != "ready" if keep_ready else true()
+        session.execute(delete(BatchRow).where(BatchRow.batch_id == batch.id, replaced))
+        kept, last = session.execute(select(func.count(), func.coalesce(func.max(BatchRow.row_no), 0)).where(
+            BatchRow.batch_id == batch.id)).one()
+        if kept + len(rows) > MOST_ROWS:
+            raise InvalidInput(fields={"file": "Paling banyak 10.000 baris dalam satu kelompok."})
+        values = [_row_values(batch, kind, number, row) for number, row in enumerate(rows, start=last + 1)]
         for begin in range(0, len(values), _INSERT_CHUNK):
             session.execute(insert(BatchRow), values[begin:begin + _INSERT_CHUNK])
         batch.source_name, batch.mapping = source_name[:200], dict(mapping or {})
@@ -243,17 +255,25 @@ def _row(session: Session, batch: Batch, row_no: int) -> BatchRow:
 def _row_values(batch: Batch, kind: Kind, number: int, row: NewRow) -> dict[str, Any]:
     data = {**batch.common, **row.data}
     return {
-        "batch_id": batch.id, "row_no": number, "line_no": row.line_no, "data": dict(row.data), "problems": [],
+        "batch_id": batch.id, "row_no": number, "line_no": row.line_no, "data": dict(row.data),
+        "problems": [list(one) for one in row.faults],
         "subject_key": subject_key(kind, data)[:60], "label": label_of(kind, data)[:300],
         "email": row.email.strip()[:254], "state": "unchecked", "pending": False, "attempts": 0}
 
 
 def _problems(deps: Deps, kind: Kind, row: BatchRow) -> list[Any]:
+    """What is wrong with a row; of a cell that could not be read, why, as long as nobody typed over it."""
+    problems = [[path, text] for path, text in row.problems
+                if text in FAULTS.values() and UNREADABLE in (*values_at(row.data, path),
+                                                              *values_at(row.data, f"{path}[]"))]
+    unread = {path for path, _ in problems}
     try:
         deps.kinds.validate_data(kind, row.data)
     except InvalidDecreeData as error:
-        return [[one.path, one.text] for one in error.errors]
-    return []
+        problems += [[one.path, one.text] for one in error.errors if one.path not in unread]
+    if row.email and (fault := address_fault(row.email)):
+        problems.append([EMAIL, fault])
+    return problems
 
 
 def _definition(session: Session, deps: Deps, batch: Batch) -> Definition:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
+from svc.errors import NotFound
 from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, Unit
 from svc.roles import Role, is_allowed
 from svc.services.batches.model import (
@@ -190,8 +191,9 @@ def load_batch(deps: Deps, actor: Actor, batch_id: str) -> BatchView:
 
 
 def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text: str = "",
-              after_row: int = 0, most: int = PAGE_SIZE) -> tuple[RowItem, ...]:
-    """Rows in their order behind ``after_row``; ``text`` is looked for in names and NIPs. :raises NotFound: no batch"""
+              after_row: int = 0, before_row: int = 0, most: int = PAGE_SIZE) -> tuple[RowItem, ...]:
+    """Rows in their order behind ``after_row``, or the last ones before ``before_row``; ``text`` is looked for in
+    names and NIPs. :raises NotFound: no batch"""
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
         statement = (
@@ -204,18 +206,26 @@ def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text:
             wanted = text.strip().lower()
             statement = statement.where(or_(func.lower(BatchRow.label).contains(wanted, autoescape=True),
                                             BatchRow.subject_key.contains(wanted, autoescape=True)))
-        rows = session.execute(statement.order_by(BatchRow.row_no).limit(most)).all()
-    return tuple(_row_item(*row) for row in rows)
+        if before_row:
+            statement = statement.where(BatchRow.row_no < before_row).order_by(BatchRow.row_no.desc())
+        else:
+            statement = statement.order_by(BatchRow.row_no)
+        rows = session.execute(statement.limit(most)).all()
+    return tuple(_row_item(*row) for row in (reversed(rows) if before_row else rows))
 
 
 def load_row_data(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> tuple[RowItem, Mapping[str, Any], str]:
     """One row with its data and address, to change it in a form. :raises NotFound: none for this actor"""
-    found = load_rows(deps, actor, batch_id, after_row=row_no - 1, most=1)
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
-        row = session.scalars(
-            select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.row_no == row_no)).one()
-        return found[0], {**batch.common, **row.data}, row.email
+        found = session.execute(
+            select(BatchRow, Decree.public_id, Decree.status, Decree.number)
+            .outerjoin(Decree, Decree.id == BatchRow.decree_id)
+            .where(BatchRow.batch_id == batch.id, BatchRow.row_no == row_no)).one_or_none()
+        if found is None:
+            raise NotFound
+        row: BatchRow = found[0]
+        return _row_item(*found), {**batch.common, **row.data}, row.email
 
 
 def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
