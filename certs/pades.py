@@ -92,6 +92,7 @@ class SignRequest:
     """What a signature states and where its widget lies; ``box`` None is an invisible field.
 
     ``signed_at`` (aware) is the claimed time, and the time at which the time stamp is asked for.
+    ``link`` is where the document can be checked; a backend that draws a QR code shows it.
     ``certify`` makes it a certifying signature (DocMDP); only the first may be. It allows no changes (P=1), or
     with ``further`` their fields filled (P=2). ``locks`` closes all fields with this signature (FieldMDP)
     and allows no changes from then on: for the last of several. ``level`` is B-B or B-T here; higher ones are
@@ -112,6 +113,7 @@ class SignRequest:
     further: tuple[FurtherField, ...] = ()
     locks: bool = False
     level: Level = Level.B_T
+    link: str = ""
 
     def __post_init__(self) -> None:
         if self.signed_at.tzinfo is None:

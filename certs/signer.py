@@ -39,33 +39,57 @@ class LocalSigner:
             raise errors.KeyMismatch("the key is not the certificate's")
         self.certificate = certificate
         self.chain = tuple(chain)
-        # A curve asks for a hash of its own length (FIPS 186-5); RSA for SHA-256.
-        wide = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 256
-        self.digest_algorithm = "sha384" if wide else "sha256"
+        self.digest_algorithm = digest_algorithm_of(certificate)
         self.cms_signer: Signer = _CmsSigner(certificate, key, self.chain)
+        self._key = key
 
     @property
     def cms_size(self) -> int:
         """About how many bytes the signature container takes without a time stamp, on the large side."""
-        certificates = (self.certificate, *self.chain)
-        return sum(len(one.public_bytes(Encoding.DER)) for one in certificates) + 2048
+        return container_size(self.certificate, self.chain)
+
+    def sign_attributes(self, attributes: bytes) -> bytes:
+        """The signature value over DER-encoded signed attributes."""
+        return _sign(self._key, attributes, self.digest_algorithm)
 
 
-class _CmsSigner(Signer):
-    """Signs with a parsed key: pyHanko's SimpleSigner loads it anew for every signature, for 40 ms each."""
+def digest_algorithm_of(certificate: x509.Certificate) -> str:
+    """The hash for signatures with this key: a curve asks for one of its own length (FIPS 186-5), RSA for SHA-256."""
+    key = certificate.public_key()
+    return "sha384" if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size > 256 else "sha256"
 
-    def __init__(self, certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate]) -> None:
+
+def container_size(certificate: x509.Certificate, chain: Sequence[x509.Certificate]) -> int:
+    """About how many bytes a signature container takes without a time stamp, on the large side."""
+    return sum(len(one.public_bytes(Encoding.DER)) for one in (certificate, *chain)) + 2048
+
+
+def _sign(key: PrivateKey, data: bytes, digest_algorithm: str) -> bytes:
+    algorithm = _HASHES[digest_algorithm]()
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), algorithm)
+    return key.sign(data, ec.ECDSA(algorithm))
+
+
+class ChainSigner(Signer):
+    """A signer's certificates as pyHanko wants them; subclasses know how to sign."""
+
+    def __init__(self, certificate: x509.Certificate, chain: Sequence[x509.Certificate]) -> None:
         registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         registry.register_multiple([to_asn1(one) for one in chain])
         # Some validators build no path when the root is missing in the file.
         super().__init__(signing_cert=to_asn1(certificate), cert_registry=registry, embed_roots=True)
+
+
+class _CmsSigner(ChainSigner):
+    """Signs with a parsed key: pyHanko's SimpleSigner loads it anew for every signature, for 40 ms each."""
+
+    def __init__(self, certificate: x509.Certificate, key: PrivateKey, chain: Sequence[x509.Certificate]) -> None:
+        super().__init__(certificate, chain)
         self._key = key
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
-        algorithm = _HASHES[digest_algorithm]()
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(data, padding.PKCS1v15(), algorithm)
-        return self._key.sign(data, ec.ECDSA(algorithm))
+        return _sign(self._key, data, digest_algorithm)
 
 
 def encode_container(container: cms.ContentInfo) -> bytes:

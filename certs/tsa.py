@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import ClassVar, Protocol
+from functools import cached_property
+from typing import ClassVar, Final, Protocol
 
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
@@ -16,8 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from certs._asn1 import freeze_signer, to_asn1
+from certs._der import BOOLEAN, INTEGER, SEQUENCE, NotDer, encode, encode_integer, read_element
+from certs._tokens import StampParts, TokenTemplate, imprint_of, split_token, with_moment
 
 MAX_REQUEST_BYTES = 64 * 1024
+
+_MAX_PLAIN_BYTES = 160
+_NONCE: Final = re.compile(rb"\x02[\x01-\x20](?:[\x01-\x7f]|\x00[\x80-\xff]|\x00\Z)", re.DOTALL)
+_GRANTED: Final = bytes.fromhex("3003020100")  # PKIStatusInfo
 
 _DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
@@ -79,6 +87,9 @@ class TimeStampAuthority:
         extension (RFC 3161 2.4.1: refuse what is not known) get PKIStatus ``rejection`` with the fitting
         PKIFailureInfo; nothing is raised.
         """
+        plain = _read_plain(request_der)
+        if plain is not None:
+            return encode(SEQUENCE, _GRANTED, self._stamp(*plain, now))
         try:
             request = self._read(request_der)
         except _Refusal as refusal:
@@ -144,12 +155,27 @@ class TimeStampAuthority:
             signed["certificates"] = [own, *(to_asn1(certificate) for certificate in self.chain)]
         return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
+    @cached_property
+    def _template(self) -> tuple[TokenTemplate, StampParts]:
+        imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": bytes(32)}
+        request = tsp.TimeStampReq({"version": "v1", "message_imprint": imprint, "nonce": 1, "cert_req": True})
+        return split_token(self._token(request, datetime(2020, 1, 1, tzinfo=UTC)).dump())
+
+    def _stamp(self, imprint: bytes, nonce: bytes, now: datetime) -> bytes:
+        """The token that :meth:`_token` would make, put together from one that it has made: asn1crypto takes ten
+        times as long as the signature."""
+        template, model = self._template
+        parts = with_moment(replace(
+            model, imprint=imprint, nonce=nonce, serial=encode_integer(_new_serial())), now)
+        signature = self.key.sign(template.attributes_of(parts), padding.PKCS1v15(), hashes.SHA256())
+        return template.assemble(replace(parts, signature=signature))
+
     def _info(self, request: tsp.TimeStampReq, now: datetime) -> tsp.TSTInfo:
         content = {
             "version": "v1",
             "policy": self.policy,
             "message_imprint": request["message_imprint"],
-            "serial_number": secrets.randbits(127) | 1 << 126,
+            "serial_number": _new_serial(),
             "gen_time": core.GeneralizedTime(_whole_seconds(now)),
             "accuracy": {"seconds": self.accuracy_seconds},
             "tsa": asn1_x509.GeneralName(name="directory_name", value=to_asn1(self.certificate).subject),
@@ -171,6 +197,29 @@ class TimeStampAuthority:
                 _attribute("signing_certificate_v2", reference),
             ]
         )
+
+
+def _new_serial() -> int:
+    return secrets.randbits(127) | 1 << 126
+
+
+def _read_plain(request_der: bytes) -> tuple[bytes, bytes] | None:
+    """Imprint and nonce (maybe empty) of a request for a token with certificates that asks for nothing else; None
+    for whatever else it is."""
+    if len(request_der) > _MAX_PLAIN_BYTES:
+        return None
+    try:
+        parts = read_element(request_der).expect(SEQUENCE).children()
+        if [one.tag for one in parts] not in ([INTEGER, SEQUENCE, BOOLEAN], [INTEGER, SEQUENCE, INTEGER, BOOLEAN]):
+            return None
+        imprint_of(parts[1].whole)
+    except NotDer:
+        return None
+    nonce = parts[2].whole if len(parts) == 4 else b""
+    # Empty and padded integers are left to the strict reader.
+    if parts[0].content != b"\x01" or parts[-1].content != b"\xff" or (nonce and not _NONCE.match(nonce)):
+        return None
+    return parts[1].whole, nonce
 
 
 def _attribute(kind: str, value: object) -> cms.CMSAttribute:

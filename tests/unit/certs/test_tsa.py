@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,22 @@ def test_only_a_time_stamp_unit_can_be_one(world: World) -> None:
         TimeStampAuthority(world.certificate, world.key)
     with pytest.raises(ValueError, match="key is not"):
         TimeStampAuthority(world.pki.tsa.certificate, world.key)
+
+
+def test_a_token_put_together_is_the_one_that_asn1crypto_writes(world: World) -> None:
+    """The same but for what is random in it."""
+    from certs._tokens import read_parts, split_token
+
+    for algorithm, nonce in (("sha256", 5), ("sha384", 2**63), ("sha512", None)):
+        asked = {
+            "version": "v1", "cert_req": True,
+            "message_imprint": {"hash_algorithm": {"algorithm": algorithm},
+                                "hashed_message": hashlib.new(algorithm).digest()},
+        } | ({} if nonce is None else {"nonce": nonce})
+        request = tsp.TimeStampReq(asked)
+        fast = tsp.TimeStampResp.load(world.tsa.respond(request.dump(), world.now))
+        template, parts = split_token(fast["time_stamp_token"].dump())
+        written = world.tsa._token(request, world.now).dump()
+        other = read_parts(written)
+        assert template.assemble(other) == written
+        assert replace(parts, serial=other.serial, signature=other.signature) == other
