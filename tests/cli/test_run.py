@@ -78,7 +78,7 @@ def wait_until(what: Callable[[], bool], service: Service, seconds: float = 80) 
 def test_a_signing_host_that_dies_shows_and_comes_back(service: Service) -> None:
     wait_until(lambda: service.health()[0] == 200, service)
     children = service.children()
-    assert set(children) == {"web", "worker", "signing-host"}
+    assert set(children) == {"web", "worker", "batch-worker", "signing-host"}
     os.kill(children["signing-host"], signal.SIGKILL)
     wait_until(lambda: service.health()[1].get("signing_host") == "it does not answer", service)
     wait_until(lambda: service.health()[1].get("signing_host") == "answers", service)
