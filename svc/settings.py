@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     bsre_username: str = Field("", description="User that it gave this application.")
     bsre_password: SecretStr = Field(SecretStr(""), description="Its password.")
     bsre_seconds: int = Field(120, ge=10, le=600, description="Longest wait for an answer of it.")
+    bsre_appearance: Literal["invisible", "image", "qr", "tag"] = Field(
+        "invisible", description="What it draws over our signature block, which shows all that is needed: nothing, the "
+        "picture, a QR code with the verification address, or either of them at a mark in the text.")
+    bsre_image: str = Field("", description="The picture, a PNG or JPEG file; a mark without one is given the QR code.")
+    bsre_tag: str = Field("#", min_length=1, max_length=40, description="The mark, which the page must show.")
+    bsre_width: float = Field(0, ge=0, le=600, description="Width of it in points; 0: that of the signature box.")
+    bsre_height: float = Field(0, ge=0, le=600, description="Height of it; 0: that of the signature box.")
     backend_ca_file: str = Field("", description="CA certificates (PEM) for signing services; empty: the system's.")
     pkcs11_module: str = Field("", description="PKCS#11 library of the security module; empty: none.")
 
@@ -182,6 +189,8 @@ class Settings(BaseSettings):
             raise ValueError("csc_url needs either csc_token, or csc_client_id and csc_client_secret")
         if self.bsre_url and not (self.bsre_username and self.bsre_password.get_secret_value()):
             raise ValueError("bsre_url needs bsre_username and bsre_password")
+        if self.bsre_appearance == "image" and not self.bsre_image:
+            raise ValueError("bsre_appearance=image needs bsre_image")
         if (self.signing_host_listen or self.signing_host.startswith("tls:")) and not all(
                 (self.signing_host_cert, self.signing_host_key, self.signing_host_ca)):
             raise ValueError("TLS with a signing host needs signing_host_cert, signing_host_key and signing_host_ca")

@@ -6,7 +6,7 @@ secret of a signer and serve all threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -56,11 +56,25 @@ Outcome: TypeAlias = SignedDocument | SigningError
 
 @dataclass(frozen=True)
 class BsreAppearance:
-    """What the service is to draw, at the request's box or, with ``mark``, at that mark in the text (in the box's
-    size). Without one the signature is invisible: Paraf's pages show the block themselves."""
+    """What the service is to draw, at the request's box or, with ``mark``, at that mark in the text. Without one the
+    signature is invisible: Paraf's pages show the block themselves.
+
+    ``width`` and ``height`` in points; 0 is the box's own. A QR code without a link is given the request's.
+    ``draws`` makes a PNG of a link's QR code for v2, which draws none itself.
+    """
 
     shows: BsreImage | BsreQr
     mark: str = ""
+    width: float = 0
+    height: float = 0
+    draws: Callable[[str], bytes] | None = None
+
+    def picture(self, request: SignRequest, *, draws_itself: bool) -> BsreImage | BsreQr:
+        """What to send for one document."""
+        if not isinstance(self.shows, BsreQr):
+            return self.shows
+        code = self.shows if self.shows.link else BsreQr(request.link or request.contact)
+        return code if draws_itself or self.draws is None else BsreImage(self.draws(code.link))
 
 
 class BsreSigner:
@@ -169,8 +183,8 @@ class BsreSigner:
         shows: BsreImage | BsreQr | None = None
         place: BsreBox | BsreTag | None = None
         if appearance is not None and box is not None:
-            width, height = box.urx - box.llx, box.ury - box.lly
-            shows = appearance.shows
+            width, height = appearance.width or box.urx - box.llx, appearance.height or box.ury - box.lly
+            shows = appearance.picture(request, draws_itself=isinstance(self._client, BsreV1Client))
             place = (BsreTag(appearance.mark, width, height) if appearance.mark
                      else BsreBox(box.page + 1, box.llx, box.lly, width, height))
         return BsreProperties(shows, place, request.reason, request.location, request.contact)

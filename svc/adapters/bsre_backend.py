@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
+
+import segno
+
 from certs.signers.bsre import (
     BsreActivation,
+    BsreAppearance,
     BsreClient,
     BsreConfig,
+    BsreImage,
+    BsreQr,
     BsreResults,
     BsreSigner,
     BsreSubject,
@@ -18,14 +26,21 @@ from svc.adapters.backends import NoLog
 from svc.ports import Activation, KeyElsewhere
 from svc.settings import Settings
 
+_MAX_IMAGE = 1024 * 1024
+
 
 class BsreBackend:
-    """Signers are known by their NIK (the key's identity). Signatures are invisible: the page shows its own block."""
+    """Signers are known by their NIK (the key's identity). Signatures are invisible, since the page shows its own
+    block, unless the settings say otherwise.
+
+    :raises ValueError: the picture of the settings is not to be had
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._version = settings.bsre_version
         self._config = BsreConfig(settings.bsre_url, settings.bsre_username, settings.bsre_password.get_secret_value(),
                                   sign_deadline=settings.bsre_seconds)
+        self._appearance = _appearance(settings)
         self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), NoLog())
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
@@ -39,7 +54,7 @@ class BsreBackend:
             typed = BsreActivation(totp=activation.code)
         else:
             raise ActivationRefused("nothing was typed that the service takes", "passphrase", "missing")
-        return BsreSigner(self._client(log), _subject(key), typed)
+        return BsreSigner(self._client(log), _subject(key), typed, self._appearance)
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
         """v2 mails a code; v1 knows none."""
@@ -53,6 +68,36 @@ class BsreBackend:
     def _client(self, log: CallLog) -> BsreClient:
         caller = self._caller.logging_to(log)
         return BsreV1Client(self._config, caller) if self._version == 1 else BsreV2Client(self._config, caller)
+
+
+def _appearance(settings: Settings) -> BsreAppearance | None:
+    if settings.bsre_appearance == "invisible":
+        return None
+    shows: BsreImage | BsreQr = BsreQr("")
+    if settings.bsre_appearance == "image" or (settings.bsre_appearance == "tag" and settings.bsre_image):
+        shows = _image(settings.bsre_image)
+    mark = settings.bsre_tag if settings.bsre_appearance == "tag" else ""
+    return BsreAppearance(shows, mark, settings.bsre_width, settings.bsre_height, _draw_qr)
+
+
+def _image(path: str) -> BsreImage:
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"bsre_image cannot be read: {type(error).__name__}") from error
+    if len(data) > _MAX_IMAGE:
+        raise ValueError("bsre_image is larger than 1 MiB")
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return BsreImage(data, "image/png")
+    if data.startswith(b"\xff\xd8\xff"):
+        return BsreImage(data, "image/jpeg")
+    raise ValueError("bsre_image is neither PNG nor JPEG")
+
+
+def _draw_qr(link: str) -> bytes:
+    output = BytesIO()
+    segno.make(link, error="m").save(output, kind="png", scale=6, border=2)
+    return output.getvalue()
 
 
 def _subject(key: KeyElsewhere) -> BsreSubject:

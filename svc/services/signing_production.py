@@ -87,7 +87,7 @@ def request_of(deps: Deps, claimed: Claim) -> pades.SignRequest:
         reason=f"{claimed.title} Nomor {claimed.number}"[:_MAX_TEXT], location=claimed.place,
         contact=deps.settings.base_url, box=pades.SignatureBox(int(page), llx, lly, urx, ury),
         certify=claimed.ordinal == 1, further=_further(claimed), locks=1 < claimed.total == claimed.ordinal,
-        level=signing_level(deps))
+        level=signing_level(deps), link=claimed.verify_url)
 
 
 def _further(claimed: Claim) -> tuple[pades.FurtherField, ...]:

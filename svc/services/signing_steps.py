@@ -86,6 +86,7 @@ class Claim:
     further_boxes: tuple[tuple[int, float, float, float, float], ...] = ()
     earlier_serials: tuple[int, ...] = ()
     authorisation: Authorisation | None = None
+    verify_url: str = ""
 
 
 def capacity_line(position: Position, capacity: str) -> str:
@@ -276,7 +277,8 @@ def _claim_of(session: Session, deps: Deps, decree: Decree, attempt: SigningAtte
         place=place_of_signing(session, decree.agency_id), ordinal=ordinal,
         total=total, further_boxes=boxes[1:total] if ordinal == 1 else (),
         earlier_serials=tuple(int(serial, 16) for serial in session.scalars(
-            select(Signature.certificate_serial).where(Signature.decree_id == decree.id).order_by(Signature.id))))
+            select(Signature.certificate_serial).where(Signature.decree_id == decree.id).order_by(Signature.id))),
+        verify_url=rendition.verify_url(deps, decree))
 
 
 def place_of_signing(session: Session, agency_id: int) -> str:

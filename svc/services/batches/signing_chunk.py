@@ -41,6 +41,7 @@ from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
 from svc.services.flow import Flow
 from svc.services.reconciliation import settle
+from svc.services.rendition import verify_url
 from svc.services.signing_keys import CAN_BE_UNKNOWN
 from workflows import model as m
 
@@ -188,7 +189,7 @@ def _acts(session: Session, deps: Deps, batch: Batch, order: Order, flows: Seque
         acts.append(steps.Claim(
             attempt_id=attempt.public_id, decree_id=flow.decree.public_id, frozen_sha256=attempt.sha256,
             frozen_key=file.object_key, box=boxes[0], signer_name=name, capacity_line=line, title=title,
-            number=flow.decree.number or "", place=place, ordinal=1, total=1))
+            number=flow.decree.number or "", place=place, ordinal=1, total=1, verify_url=verify_url(deps, flow.decree)))
     return tuple(acts)
 
 
