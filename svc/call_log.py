@@ -7,6 +7,7 @@ import logging
 from sqlalchemy.exc import SQLAlchemyError
 
 from certs.signers.port import CallRecord
+from svc import failpoints
 from svc.db import Database
 from svc.models import RemoteCall
 from svc.ports import Clock
@@ -24,6 +25,7 @@ class CallRows:
 
     def record(self, call: CallRecord) -> None:
         """Write the row; a database that does not answer costs the row, never the signature."""
+        failpoints.reach("remote.after_call")
         try:
             with self._db.unit_of_work() as session:
                 session.add(RemoteCall(

@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from svc import failpoints
+
 _BUSY_TIMEOUT_MS = 15_000
 
 
@@ -69,7 +71,9 @@ class Database:
             session.connection(execution_options={"paraf_immediate": True})
         try:
             yield session
+            failpoints.reach("db.before_commit")
             session.commit()
+            failpoints.reach("db.after_commit")
         except BaseException:
             session.rollback()
             raise

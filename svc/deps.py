@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from certs.tsa import TimeStampService
+from svc import failpoints
 from svc.adapters.backends import Backends, Opener
 from svc.adapters.bsre_backend import BsreBackend
 from svc.adapters.clock import SystemClock
@@ -71,6 +72,7 @@ def build_deps(settings: Settings) -> Deps:
 
     :raises svc.settings.SettingsError: keys that must be given are not, or cannot be read
     """
+    failpoints.arm(settings)
     clock = SystemClock()
     kinds = KindCatalogue.load()
     server_key = load_server_key(settings)
@@ -123,6 +125,7 @@ def with_own_signing_host(deps: Deps) -> Deps:
 
 def build_key_holder(settings: Settings) -> KeyHolder:
     """What ``paraf signing-host`` runs: no store, no mail, no cage; our own PKI only where it is the time stamper."""
+    failpoints.arm(settings)
     clock = SystemClock()
     tsa = _external_tsa(settings) or load_or_create_pki(settings, load_server_key(settings), clock.now()).tsa_service()
     db = Database(settings.effective_database_url)

@@ -16,6 +16,7 @@ from sqlalchemy import select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from svc import failpoints
 from svc.deps import Deps
 from svc.jobs import OUTBOX, PERIODIC, Periodic
 from svc.models import Holding, JobRun, OutboxMessage, Person, Position
@@ -129,6 +130,7 @@ def _deliver(deps: Deps, message_id: int) -> bool:
         fault: _Fault | None = _Fault(f"no handler for {message.kind}", is_permanent=True)
     else:
         fault = _attempt(lambda: handler(deps, message.payload))
+    failpoints.reach("outbox.delivered")
     if fault is None:
         _finish(deps, message_id)
         return True

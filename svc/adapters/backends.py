@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 from cryptography import x509
 
 from certs.signers.port import CallLog, CallRecord, DocumentSigner
+from svc import failpoints
 from svc.ports import Activation, BackendNotConfigured, KeyElsewhere
 
 
@@ -45,6 +46,7 @@ class Backends:
         return backend in self._openers
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
+        failpoints.reach("remote.before_call")
         return self._opener(key).signer(key, activation, log)
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:

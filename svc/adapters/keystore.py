@@ -38,6 +38,7 @@ from certs.ca import (
 from certs.errors import VaultError
 from certs.renewal import due_roles, is_due, renew
 from certs.tsa import TimeStampAuthority
+from svc import failpoints
 from certs.vault import SERVER_KEY_BYTES
 from svc.pki_addresses import issuing_addresses, root_addresses
 from svc.settings import Settings, SettingsError
@@ -90,7 +91,15 @@ class Pki:
 
     def tsa_service(self) -> TimeStampAuthority:
         """The built-in time-stamp authority (RFC 3161)."""
-        return TimeStampAuthority(self.tsa.certificate, self.tsa.key, (self.development.root.certificate,))
+        return _BuiltInTsa(self.tsa.certificate, self.tsa.key, (self.development.root.certificate,))
+
+
+class _BuiltInTsa(TimeStampAuthority):
+    def respond(self, request_der: bytes, now: datetime) -> bytes:
+        failpoints.reach("tsa.before_call")
+        answer = super().respond(request_der, now)
+        failpoints.reach("tsa.after_call")
+        return answer
 
 
 def load_server_key(settings: Settings) -> bytes:

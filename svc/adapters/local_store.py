@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from svc import failpoints
 from svc.ports import ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -32,14 +33,17 @@ class LocalStore:
             if path.exists():
                 return self._same(path, found)
             self._make_folders(path.parent)
+            failpoints.reach("store.before_write")
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
             try:
                 self._write(handle, data, read_only=retain_until is not None)
+                failpoints.reach("store.before_rename")
                 os.link(temporary, path)  # fails when the name is taken: nothing is ever overwritten
             except FileExistsError:
                 return self._same(path, found)
             finally:
                 Path(temporary).unlink()
+            failpoints.reach("store.after_rename")
             _sync_folder(path.parent)
         except OSError as error:
             raise StoreUnavailable(str(error.strerror)) from error
@@ -91,7 +95,10 @@ class LocalStore:
     @staticmethod
     def _write(handle: int, data: bytes, *, read_only: bool) -> None:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            half = len(data) // 2
+            file.write(data[:half])
+            failpoints.reach("store.half_written")
+            file.write(data[half:])
             file.flush()
             os.fchmod(file.fileno(), 0o400 if read_only else _FILE_MODE)
             os.fsync(file.fileno())

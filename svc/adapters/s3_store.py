@@ -21,6 +21,7 @@ from minio.error import MinioException, S3Error
 from minio.retention import Retention
 from minio.versioningconfig import VersioningConfig
 
+from svc import failpoints
 from svc.ports import ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
 from svc.settings import Settings
 
@@ -70,10 +71,12 @@ class S3Store:
         retention = Retention(COMPLIANCE, retain_until) if retain_until else None
         with _mapped(key):
             try:
+                failpoints.reach("s3.before_put")
                 self._client.put_object(
                     bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data),
                     part_size=max(len(data), _SMALLEST_PART), content_type=media_type,
                     metadata={"sha256": wanted.sha256}, retention=retention)
+                failpoints.reach("s3.after_put")
             except S3Error as error:
                 if error.code not in _OBJECT_EXISTS:
                     raise  # else somebody was faster, or our own first try got through: compare

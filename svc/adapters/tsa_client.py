@@ -22,6 +22,7 @@ import structlog
 from certs.errors import TimestampUnavailable
 from certs.statement import stamp
 from certs.tsa_answers import check_answer
+from svc import failpoints
 
 log = structlog.get_logger("paraf.tsa")
 
@@ -104,7 +105,9 @@ class FailoverTsa:
             if authority.is_resting:
                 continue
             try:
+                failpoints.reach("tsa.before_call")
                 answer = _ask(authority.address, self._config, request_der)
+                failpoints.reach("tsa.after_call")
                 check_answer(request_der, answer, now, CLOCK_TOLERANCE)
             except (_Failed, TimestampUnavailable) as error:
                 authority.note_failure(str(error))

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import InvalidInput
@@ -93,6 +94,7 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
     register.next_seq = seq + 1
     session.add(entry)
     session.flush()
+    failpoints.reach("numbers.taken")
     return entry
 
 
@@ -126,6 +128,7 @@ def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: 
     rows = [{"register_id": register.id, "seq": seq, "decree_id": decree.id, "state": "held", "taken_at": now,
              "formatted": _write(session, decree, kind, seq, today)} for seq, decree in enumerate(wanting, start=first)]
     session.execute(insert(RegisterEntry), rows)
+    failpoints.reach("numbers.taken")
 
 
 def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: datetime) -> None:

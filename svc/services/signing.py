@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import AppError, StepUpFailed
@@ -66,7 +67,9 @@ def sign(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha25
     _ensure_can_begin(deps, actor, task_id, seen_version)
     opened = open_signer(deps, actor, step_up, frozen_sha256)
     claimed = steps.claim(deps, actor, task_id, seen_version, frozen_sha256, opened)
+    failpoints.reach("signing.claimed")
     produced = _produce(deps, claimed, opened)
+    failpoints.reach("signing.before_finalise")
     try:
         steps.finalise(deps, claimed, produced)
     except (AppError, SQLAlchemyError) as error:
@@ -79,6 +82,7 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
     """Sign, keep, prove. What may exist elsewhere, or is kept already, is never given back as if it were not."""
     try:
         signed = production.produce(deps, claimed, opened)
+        failpoints.reach("signing.produced")
     except Unknown as error:
         steps.mark_unknown(deps, claimed.attempt_id, error.reference)
         _settle_try(deps, opened, error)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from certs.authorisation import Authorisation
 from certs.validation import SignatureReport
+from svc import failpoints
 from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import (
@@ -171,6 +172,7 @@ def keep(deps: Deps, claimed: Claim, signed: bytes) -> str:
     sha256 = sha256_of(signed)
     put_pdf(deps, signed_key(claimed.decree_id, sha256), signed,
             retain_until=retention_of(deps, "signed", deps.clock.now()))
+    failpoints.reach("signing.kept")
     mark_produced(deps, claimed, sha256)
     return sha256
 

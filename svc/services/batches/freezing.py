@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from svc import failpoints
 from svc.deps import Deps
 from svc.errors import AppError, StorageUnavailable
 from svc.ids import new_public_id
@@ -69,6 +70,7 @@ def freeze(deps: Deps, batch_id: int) -> int:
     leased = _lease(deps, batch_id, now)
     if leased is None:
         return 0
+    failpoints.reach("freeze.leased")
     made: list[_Made] = []
     failed: dict[int, AppError] = {}
     for flow in leased.flows:
@@ -141,6 +143,7 @@ def _make(deps: Deps, flow: Flow, leased: _Leased, now: datetime) -> _Made:
     rendered = rendition.render_final(deps, leased.kind, flow.decree, flow.version.data, leased.place, number, now)
     key = object_key(flow.decree, "frozen", rendered.sha256)
     put_pdf(deps, key, rendered.pdf)
+    failpoints.reach("freeze.stored")
     return _Made(flow.decree.id, flow.decree.lock_version, rendered, key)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from certs.authorisation import Authorisation
+from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, DocumentChanged, Forbidden, InvalidInput, ServiceUnavailable
@@ -174,6 +175,7 @@ def authorise(deps: Deps, actor: Actor, batch_id: str, seen_version: int, list_s
             row_id, authorisation = authorisations.give(session, actor, credential, hashes, key.factors, now)
             deps.signing_host.open(authorisation, key.material)
             opened = authorisation
+            failpoints.reach("batch.key_handed_over")
             _begin(session, batch, actor, row_id, list_sha256, len(hashes), now)
     except SigningHostDown as error:
         give_try_back(deps, key.tried)

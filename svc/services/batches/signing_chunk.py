@@ -16,6 +16,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from certs.pades import SignedDocument
+from svc import failpoints
 from svc.deps import Deps
 from svc.errors import AppError, IntegrityViolation, StorageUnavailable
 from svc.ids import new_public_id
@@ -80,8 +81,11 @@ def sign(deps: Deps, batch_id: int) -> int:
     looked_at, claimed = _claim(deps, batch_id)
     if claimed is None:
         return looked_at
+    failpoints.reach("chunk.claimed")
     harvest = _sign(deps, claimed)
+    failpoints.reach("chunk.proven")
     results.record(deps, claimed, harvest)
+    failpoints.reach("chunk.recorded")
     return looked_at
 
 
@@ -204,6 +208,7 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
         except AppError as error:
             harvest.failed[act.attempt_id] = error.code
     acts = [act for act in claimed.acts if act.attempt_id in frozen]
+    failpoints.reach("chunk.before_host")
     try:
         answers = deps.signing_host.sign(
             claimed.authorisation_id,
@@ -214,6 +219,7 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
         return harvest
     except SigningHostDown:
         return _host_went_down(claimed, acts, harvest)
+    failpoints.reach("chunk.after_host")
     for act, answer in zip(acts, answers, strict=True):
         if isinstance(answer, SignedDocument):
             results.prove(deps, claimed, act, frozen[act.attempt_id], answer.pdf, harvest)

@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from svc import failpoints
 from svc.deps import Deps
 from svc.models import Batch, BatchRow
 from svc.services.batches import chunks, freezing, leaving, signing_chunk
@@ -63,6 +64,7 @@ def complete(deps: Deps, batch_id: int, work: str) -> bool:
         left = session.scalar(select(BatchRow.id).where(BatchRow.batch_id == batch_id, IS_PENDING).limit(1))
         if left is not None:
             return False
+        failpoints.reach("batch.before_complete")
         _AFTER[work](session, deps, batch, now)
         touch(batch, now)
         logger.info("batch work done: batch=%s work=%s next=%s", batch.public_id, work, batch.work or batch.status)
