@@ -38,8 +38,8 @@ from certs.ca import (
 from certs.errors import VaultError
 from certs.renewal import due_roles, is_due, renew
 from certs.tsa import TimeStampAuthority
-from svc import failpoints
 from certs.vault import SERVER_KEY_BYTES
+from svc import failpoints
 from svc.pki_addresses import issuing_addresses, root_addresses
 from svc.settings import Settings, SettingsError
 
