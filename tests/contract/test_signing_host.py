@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from certs import ca
 from certs.authorisation import Authorisation, authorise
-from certs.pades import Level, SignedDocument, SignRequest
+from certs.pades import Level, SignatureBox, SignedDocument, SignRequest
 from certs.tsa import TimeStampAuthority
 from certs.validation import is_extension, validate_pdf
 from certs.vault import PrivateKey
@@ -151,11 +151,13 @@ def codes(results: tuple[SignedDocument | NotSigned, ...]) -> list[str]:
     return ["signed" if isinstance(one, SignedDocument) else one.code for one in results]
 
 
-def test_what_is_listed_is_signed_as_asked(host: SigningHost, signatory: Signatory, blank: bytes) -> None:
+@pytest.mark.parametrize("box", [None, SignatureBox(0, 300, 100, 500, 180)], ids=["invisible", "widget"])
+def test_what_is_listed_is_signed_as_asked(
+        host: SigningHost, signatory: Signatory, blank: bytes, box: SignatureBox | None) -> None:
     documents = sheets(blank, 3)
     authorisation = listing(documents)
     host.open(authorisation, signatory.stored)
-    results = host.sign(authorisation.authorisation_id, to_sign(documents, level=Level.B_T))
+    results = host.sign(authorisation.authorisation_id, to_sign(documents, level=Level.B_T, box=box))
     crl = ca.build_crl(signatory.pki.issuing, (), datetime.now(UTC), datetime.now(UTC) + timedelta(days=1))
     for frozen, result in zip(documents, results, strict=True):
         assert isinstance(result, SignedDocument)
