@@ -8,6 +8,11 @@ its bytes at once, and so stops both.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TypeVar
+
 from asn1crypto import cms, crl, ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -45,7 +50,10 @@ class FrozenResponse(_Frozen, ocsp.OCSPResponse):  # type: ignore[misc]
 
 def to_asn1(certificate: x509.Certificate) -> FrozenCertificate:
     """The same certificate as asn1crypto's type."""
-    encoded = certificate.public_bytes(Encoding.DER)
+    return _freeze_certificate(certificate.public_bytes(Encoding.DER))
+
+
+def _freeze_certificate(encoded: bytes) -> FrozenCertificate:
     frozen: FrozenCertificate = FrozenCertificate.load(encoded)
     frozen.encoded = encoded
     return frozen
@@ -78,3 +86,53 @@ def freeze_ocsp(encoded: bytes) -> FrozenResponse:
     frozen: FrozenResponse = FrozenResponse.load(encoded, strict=True)
     frozen.encoded = encoded
     return frozen
+
+
+_T = TypeVar("_T")
+_KEPT = 256  # values a thread
+_KEPT_BYTES = 65_536  # each; a list of many thousand revocations is read anew
+
+
+class _Known(threading.local):
+    """What this thread has parsed. Never another's: asn1crypto parses while it is read, without a lock."""
+
+    def __init__(self) -> None:
+        self.values: OrderedDict[tuple[str, bytes], object] = OrderedDict()
+
+
+_known = _Known()
+
+
+def _recall(kind: str, encoded: bytes, parse: Callable[[bytes], _T]) -> _T:
+    if len(encoded) > _KEPT_BYTES:
+        return parse(encoded)
+    key, values = (kind, encoded), _known.values
+    found = values.get(key)
+    if found is None:
+        found = values[key] = parse(encoded)
+        if len(values) > _KEPT:
+            values.popitem(last=False)
+    else:
+        values.move_to_end(key)
+    return found  # type: ignore[return-value]  # the kind says which
+
+
+def known_certificate(encoded: bytes) -> FrozenCertificate:
+    """A certificate that a trust store or a file brings, parsed once a thread. Only to be read."""
+    return _recall("certificate", encoded, _freeze_certificate)
+
+
+def recall_certificate(encoded: bytes) -> FrozenCertificate | None:
+    """The certificate of these bytes, if :func:`known_certificate` gave it to this thread. Only to be read."""
+    found = _known.values.get(("certificate", encoded))
+    return found if isinstance(found, FrozenCertificate) else None
+
+
+def known_crl(encoded: bytes) -> FrozenList:
+    """As :func:`freeze_crl`, once a thread. Only to be read. :raises ValueError: no CRL"""
+    return _recall("crl", encoded, freeze_crl)
+
+
+def known_ocsp(encoded: bytes) -> FrozenResponse:
+    """As :func:`freeze_ocsp`, once a thread. Only to be read. :raises ValueError: no OCSP response"""
+    return _recall("ocsp", encoded, freeze_ocsp)

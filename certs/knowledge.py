@@ -10,6 +10,7 @@ from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError, ValidationInfoReadingError
@@ -26,7 +27,8 @@ from pyhanko_certvalidator.policy_decl import NO_REVOCATION, REQUIRE_REVINFO, Ce
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
-from certs._asn1 import freeze_crl, freeze_ocsp, to_asn1
+from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
+from certs._remembered import RememberingValidator
 from certs.revocation import listed_since
 from certs.trust import TrustStore
 
@@ -96,7 +98,7 @@ class Knowledge:
 
     def _authorities(self) -> Iterable[asn1_x509.Certificate]:
         yield from self.certificates
-        yield from (to_asn1(one) for one in (*self.trust.anchors, *self.trust.timestamp_anchors))
+        yield from map(_known, (*self.trust.anchors, *self.trust.timestamp_anchors))
 
     def _end_of(self, authority: asn1_x509.Certificate) -> datetime | None:
         """Until when its signatures count: the end of its validity, or its revocation."""
@@ -110,13 +112,14 @@ class Knowledge:
 
 def gather_knowledge(trust: TrustStore, reader: PdfFileReader) -> Knowledge:
     """What ``trust`` and the file's security store tell. :raises ValueError: a list in ``trust`` is not DER"""
-    lists = {der: _read_crl(der) for der in trust.crls} | {der: _read_ocsp(der) for der in trust.ocsps}
-    certificates = {one.dump(): one for one in map(to_asn1, trust.intermediates)}
+    lists = {der: _of_crl(der, known_crl(der)) for der in trust.crls}
+    lists |= {der: _of_ocsp(der, known_ocsp(der)) for der in trust.ocsps}
+    certificates = {one.dump(): one for one in map(_known, trust.intermediates)}
     store = read_store(reader)
     for der in store.crls:
-        lists.setdefault(der, _read_crl(der))
+        lists.setdefault(der, _of_crl(der, freeze_crl(der)))
     for der in store.ocsps:
-        lists.setdefault(der, _read_ocsp(der))
+        lists.setdefault(der, _of_ocsp(der, freeze_ocsp(der)))
     for der in store.certificates:
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
     embedded = frozenset((*store.crls, *store.ocsps))
@@ -126,9 +129,9 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader) -> Knowledge:
 def ensure_readable(trust: TrustStore) -> None:
     """:raises ValueError: a list or response in ``trust`` is not DER"""
     for der in trust.crls:
-        freeze_crl(der)
+        known_crl(der)
     for der in trust.ocsps:
-        freeze_ocsp(der)
+        known_ocsp(der)
 
 
 def state_of(
@@ -207,13 +210,15 @@ def with_seen(knowledge: Knowledge, ders: Iterable[bytes], at: datetime) -> Know
     return replace(knowledge, seen=seen)
 
 
-def _read_crl(der: bytes) -> _List:
-    crl = freeze_crl(der)
+def _known(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return known_certificate(certificate.public_bytes(Encoding.DER))
+
+
+def _of_crl(der: bytes, crl: asn1_crl.CertificateList) -> _List:
     return _List(der, crl, None, crl.issuer.sha256, crl["tbs_cert_list"]["this_update"].native, None)
 
 
-def _read_ocsp(der: bytes) -> _List:
-    response = freeze_ocsp(der)
+def _of_ocsp(der: bytes, response: asn1_ocsp.OCSPResponse) -> _List:
     basic = response.basic_ocsp_response
     embedded = list(basic["certs"]) if basic["certs"].native is not None else []
     end = min((one.not_valid_after for one in embedded), default=None)
@@ -223,6 +228,7 @@ def _read_ocsp(der: bytes) -> _List:
 def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy) -> CertValidationPolicySpec:
     """Revocation data is required for every certificate under the anchor: silence is no proof."""
     return CertValidationPolicySpec(
-        trust_manager=SimpleTrustManager.build(trust_roots=[to_asn1(one) for one in anchors]),
+        trust_manager=SimpleTrustManager.build(trust_roots=[_known(one) for one in anchors]),
         revinfo_policy=revocation,
+        signature_validator=RememberingValidator(),
     )

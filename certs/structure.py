@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import re
 
+from pyhanko.pdf_utils.reader import PdfFileReader
+
 from certs.anatomy.changes import compare_revisions
 from certs.anatomy.findings import Finding, Limits, Notebook, Refused, SignaturePlace, StructureFindings
-from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf, signature_fields
+from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf
 from certs.anatomy.places import SignatureReader, first_signed_end, split
 from certs.anatomy.revisions import Revision, read_revisions, visible
 from certs.anatomy.sections import Entry
@@ -70,7 +72,9 @@ def _is_other_format(pdf: bytes) -> bool:
     return pdf[257:262] == b"ustar" or pdf[32_769:32_774] == b"CD001"
 
 
-def examine(pdf: bytes, *, limits: Limits = Limits()) -> StructureFindings:  # noqa: B008 - frozen
+def examine(
+    pdf: bytes, *, limits: Limits = Limits(), reader: PdfFileReader | None = None  # noqa: B008 - frozen
+) -> StructureFindings:
     """Account for every byte of a file. Whatever the bytes are, findings come back and nothing is raised.
 
     Behind the last signature or time stamp ``unsigned_update`` stands alone if validation data were added and
@@ -85,18 +89,20 @@ def examine(pdf: bytes, *, limits: Limits = Limits()) -> StructureFindings:  # n
     contents_missing, contents_odd, contents_too_large, contents_not_cms, contents_padding_nonzero,
     signature_keys_twice, signature_odd, signature_shared, signature_loose, unsigned_update; and reader_failed
     where our own reader broke.
+
+    :param reader: pyHanko's of the same bytes, where the caller has one: the file is not read a second time
     """
     early = precheck(pdf, limits)
     if early:
         return StructureFindings(early)
     try:
-        return _examine(pdf, limits)
+        return _examine(pdf, limits, reader)
     # Hostile bytes meet parsers here, which fail in ways that nobody can list; see certs.validation.
     except Exception as error:  # noqa: BLE001
         return StructureFindings((Finding("reader_failed", 0, type(error).__name__),))
 
 
-def _examine(pdf: bytes, limits: Limits) -> StructureFindings:
+def _examine(pdf: bytes, limits: Limits, reader: PdfFileReader | None) -> StructureFindings:
     notes = Notebook()
     try:
         revisions = read_revisions(pdf, limits, notes)
@@ -108,10 +114,9 @@ def _examine(pdf: bytes, limits: Limits) -> StructureFindings:
     tiles = _tile(pdf, revisions, limits, notes)
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
-    compare_with_qpdf(pdf, revisions, views, notes)
-    fields = signature_fields(pdf, limits, notes)
+    fields = compare_with_qpdf(pdf, revisions, views, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
-        compare_with_pyhanko(pdf, revisions, notes)
+        compare_with_pyhanko(pdf, revisions, notes, reader)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)
     if any(one.code == "unsigned_update" for one in notes.entries):
         notes.take(compare_revisions(pdf, places[-1].covered_end, limits=limits))

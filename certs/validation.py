@@ -13,7 +13,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from certs import verdicts
+from certs import _swift, verdicts
 from certs._aio import run_sync
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, state_of
@@ -40,6 +40,7 @@ MAX_SIGNATURES = 50
 UNSIGNED_UPDATE = "unsigned_update"
 _UNCOVERED = "The signed part is intact, but the file has bytes or changes that the signature does not cover"
 
+_swift.install()
 logger = logging.getLogger(__name__)
 # pyHanko logs a traceback with the signer's name for every signature that does not pass; the report says it.
 for _noisy in ("pyhanko.sign.validation", "pyhanko.sign.diff_analysis", "pyhanko_certvalidator"):
@@ -190,7 +191,7 @@ async def _judge_all(
     for one in embedded:
         one.compute_integrity_info()
     archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader), proofs, now)
-    structure = examine(pdf)
+    structure = examine(pdf, reader=reader)
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
     overall = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])

@@ -38,22 +38,37 @@ class FieldSignature:
 
 
 def compare_with_qpdf(
-    data: bytes, revisions: tuple[Revision, ...], views: list[dict[int, Entry]], notes: Notebook
-) -> None:
-    """Open every revision as the file that it once was, and compare the tables of objects."""
+    data: bytes, revisions: tuple[Revision, ...], views: list[dict[int, Entry]], limits: Limits, notes: Notebook
+) -> list[FieldSignature]:
+    """Open every revision as the file that it once was, and compare the tables of objects.
+
+    Returned are the signed signature fields of the whole file, as qpdf finds them under the catalogue's form.
+    """
+    fields: list[FieldSignature] | None = None
     for revision, view in zip(revisions, views, strict=True):
-        prefix = data if revision.end == len(data) else data[: revision.end]
+        is_whole = revision.end == len(data)
         try:
-            with open_qpdf(prefix) as document:
-                table = document.get_xref_table()
-                theirs = {number[0]: _qpdf_entry(number, entry) for number, entry in table.items()}
-                repeated = len(table) - len(theirs)
+            with open_qpdf(data if is_whole else data[: revision.end]) as document:
+                _compare_tables(document.get_xref_table(), revision, view, notes)
+                if is_whole:
+                    fields = _signature_fields(document, limits, notes)
         except QPDF_ERRORS as error:
             notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
-            continue
-        if theirs != view or repeated:
-            odd = min((number for number, _ in set(theirs.items()) ^ set(view.items())), default=0)
-            notes.note("xref_disagrees", revision.start, f"qpdf, object {odd}")
+    if fields is not None:
+        return fields
+    try:  # bytes behind the last revision
+        with open_qpdf(data) as document:
+            return _signature_fields(document, limits, notes)
+    except QPDF_ERRORS as error:
+        notes.note("parser_refuses", 0, f"qpdf: {type(error).__name__}")
+    return []
+
+
+def _compare_tables(table: Any, revision: Revision, view: dict[int, Entry], notes: Notebook) -> None:
+    theirs = {number[0]: _qpdf_entry(number, entry) for number, entry in table.items()}
+    if theirs != view or len(table) != len(theirs):
+        odd = min((number for number, _ in set(theirs.items()) ^ set(view.items())), default=0)
+        notes.note("xref_disagrees", revision.start, f"qpdf, object {odd}")
 
 
 def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:
@@ -62,12 +77,19 @@ def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:
     return Entry(Kind.IN_STREAM, entry.obj_stream_number, entry.obj_stream_index)
 
 
-def compare_with_pyhanko(data: bytes, revisions: tuple[Revision, ...], notes: Notebook) -> None:
-    """Compare section by section with what pyHanko, reading strictly, makes of the file."""
+def compare_with_pyhanko(
+    data: bytes, revisions: tuple[Revision, ...], notes: Notebook, reader: PdfFileReader | None = None
+) -> None:
+    """Compare section by section with what pyHanko, reading strictly, makes of the file.
+
+    :param reader: of the same bytes, strict unless the file is hybrid, if there is one already
+    """
     sections = [section for revision in revisions for section in reversed(revision.sections)]
     hybrid = any(section.hybrid for section in sections)
     try:
-        xrefs = PdfFileReader(BytesIO(data), strict=not hybrid).xrefs
+        if reader is None or reader.strict is hybrid:
+            reader = PdfFileReader(BytesIO(data), strict=not hybrid)
+        xrefs = reader.xrefs
         if xrefs.total_revisions != len(sections):
             notes.note("xref_disagrees", 0, "pyHanko counts other revisions")
             return
@@ -81,6 +103,16 @@ def compare_with_pyhanko(data: bytes, revisions: tuple[Revision, ...], notes: No
 
 
 def _pyhanko_entries(xrefs: Any, index: int) -> Iterator[tuple[int, Entry]]:
+    found = xrefs.get_xref_data(index)
+    numbers = {*found.standard_xrefs, *found.xrefs_in_objstm, *found.freed}
+    told = len(found.standard_xrefs) + len(found.xrefs_in_objstm) + len(found.freed)
+    if found.hybrid is None and told == len(numbers) == len(found.explicit_refs_in_revision):
+        # No object is spoken of twice, so that no rule has to decide which entry counts.
+        for number, (generation, offset) in found.standard_xrefs.items():
+            yield number, Entry(Kind.AT_OFFSET, offset, generation)
+        for number, place in found.xrefs_in_objstm.items():
+            yield number, Entry(Kind.IN_STREAM, place.obj_stream_id, place.ix_in_stream)
+        return
     for reference in xrefs.explicit_refs_in_revision(index):
         place = xrefs.get_historical_ref(reference, index) if reference.generation >= 0 else None
         if isinstance(place, ObjStreamRef):
@@ -89,19 +121,14 @@ def _pyhanko_entries(xrefs: Any, index: int) -> Iterator[tuple[int, Entry]]:
             yield reference.idnum, Entry(Kind.AT_OFFSET, place, reference.generation)
 
 
-def signature_fields(data: bytes, limits: Limits, notes: Notebook) -> list[FieldSignature]:
-    """The signed signature fields as qpdf finds them under the catalogue's form."""
+def _signature_fields(document: Any, limits: Limits, notes: Notebook) -> list[FieldSignature]:
     found: list[FieldSignature] = []
-    try:
-        with open_qpdf(data) as document:
-            form = document.Root.get("/AcroForm", None)
-            fields = form.get("/Fields", None) if isinstance(form, pikepdf.Dictionary) else None
-            if fields is not None:
-                _walk(list(fields), limits, notes, found)
-            if document.get_warnings():
-                notes.note("parser_complains", 0, "qpdf")
-    except QPDF_ERRORS as error:
-        notes.note("parser_refuses", 0, f"qpdf: {type(error).__name__}")
+    form = document.Root.get("/AcroForm", None)
+    fields = form.get("/Fields", None) if isinstance(form, pikepdf.Dictionary) else None
+    if fields is not None:
+        _walk(list(fields), limits, notes, found)
+    if document.get_warnings():
+        notes.note("parser_complains", 0, "qpdf")
     return found
 
 

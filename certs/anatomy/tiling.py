@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from certs.anatomy.findings import Limits, Notebook, Refused
 from certs.anatomy.revisions import Revision
@@ -17,6 +17,8 @@ from certs.anatomy.tokens import (
     WHITESPACE,
     Reader,
     Reference,
+    plain_object,
+    plain_stream,
     skim,
 )
 
@@ -30,8 +32,7 @@ TOLERABLE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(NamedTuple):
     """An object's bytes: from its number to after ``endobj``; ``body_end`` excludes the data of a stream."""
 
     start: int
@@ -50,6 +51,8 @@ class Tiler:
 
     def __init__(self, data: bytes, revision: Revision, known: dict[int, Entry], limits: Limits) -> None:
         self._data, self._revision, self._known, self._limits = data, revision, known, limits
+        self._sections = {one.start for one in revision.sections}
+        self._sections |= {one.hybrid.start for one in revision.sections if one.hybrid is not None}
 
     def tiles(self, notes: Notebook) -> list[Tile]:
         """The objects of the revision in order of their place; what is odd goes to ``notes``."""
@@ -76,8 +79,6 @@ class Tiler:
 
     def _expected(self, notes: Notebook) -> Iterator[Tile]:
         revision = self._revision
-        sections = {one.start for one in revision.sections}
-        sections |= {one.hybrid.start for one in revision.sections if one.hybrid is not None}
         for number, entry in revision.entries.items():
             if entry.kind is not Kind.AT_OFFSET or number == 0:
                 continue
@@ -86,16 +87,32 @@ class Tiler:
             if not revision.start <= entry.first < revision.end:
                 notes.note("xref_points_elsewhere", revision.sections[0].start, f"object {number}")
                 continue
-            space = WHITESPACE.match(self._data, entry.first)
-            start = space.end() if space else entry.first
-            if start in sections:
-                continue
-            tile = self._tile(start, notes)
+            tile = self._plain_tile(entry.first)
+            if tile is None:
+                space = WHITESPACE.match(self._data, entry.first)
+                start = space.end() if space else entry.first
+                if start in self._sections:
+                    continue
+                tile = self._tile(start, notes)
             if tile is None:
                 continue
             if (tile.number, tile.generation) != (number, entry.second):
-                notes.note("xref_disagrees", start, f"object {number} is announced, another is there")
+                notes.note("xref_disagrees", tile.start, f"object {number} is announced, another is there")
             yield tile
+
+    def _plain_tile(self, offset: int) -> Tile | None:
+        data, limit = self._data, self._revision.end
+        found = plain_object(data, offset, limit, self._limits)
+        if found is not None:
+            end = found.end()
+            return Tile(found.start(1), found.end(3), end, end, int(found.group(1)), int(found.group(2)))
+        head = plain_stream(data, offset, limit, self._limits)
+        if head is None or head.start in self._sections or head.length > limit - head.data:
+            return None
+        finish = STREAM_END.match(data, head.data + head.length, limit)
+        if finish is None:
+            return None
+        return Tile(head.start, head.body, head.keyword, finish.end(), head.number, head.generation)
 
     def _tile(self, start: int, notes: Notebook) -> Tile | None:
         head = OBJECT_HEADER.match(self._data, start)

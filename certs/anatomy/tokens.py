@@ -35,6 +35,84 @@ STREAM_START = re.compile(rb"stream(\r\n|\n)")
 STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream[" + _W + rb"]++endobj(?!" + _REGULAR + rb")")
 
 
+def _plain(levels: int) -> bytes:
+    """A dictionary or array, nested as deep, of what holds no surprise: no comment, no escape, no loose word."""
+    atom = rb"[" + _W + rb"]++|/" + _REGULAR + rb"*+|[-+.0-9]++|R|true|false|null|\([^()\\]*+\)|<[^<>]*+>"
+    body = atom
+    for _ in range(levels):
+        both = rb"<<(?:" + body + rb")*+>>|\[(?:" + body + rb")*+\]"
+        body = atom + rb"|" + both
+    return rb"(?:" + both + rb")"
+
+
+_PLAIN_LEVELS = 4
+_PLAIN_OBJECT = re.compile(
+    WHITESPACE.pattern + OBJECT_HEADER.pattern + rb"()" + WHITESPACE.pattern + _plain(_PLAIN_LEVELS)
+    + WHITESPACE.pattern + rb"endobj(?!" + _REGULAR + rb")"
+)
+_PLAIN_LENGTH = 2048  # what is longer has its tokens measured
+
+
+_SEPARATE = rb"(?!" + _REGULAR + rb")"
+_PLAIN_SCALAR = (
+    rb"\d{1,10}[" + _W + rb"]++\d{1,5}[" + _W + rb"]++R" + _SEPARATE
+    + rb"|[+-]?(?>\d{1,20}(?>\.\d{0,20})?+|\.\d{1,20})" + _SEPARATE
+    + rb"|/[^#\x00\t\n\x0c\r ()<>\[\]{}/%]*+|(?>true|false|null)" + _SEPARATE
+)
+_PLAIN_VALUE = rb"(?>" + _PLAIN_SCALAR + rb"|\[(?>[" + _W + rb"]++|" + _PLAIN_SCALAR + rb")*+\])"
+_PLAIN_PAIR = rb"/([^#\x00\t\n\x0c\r ()<>\[\]{}/%]*+)[" + _W + rb"]*+(" + _PLAIN_VALUE + rb")[" + _W + rb"]*+"
+_PLAIN_PAIRS = re.compile(_PLAIN_PAIR)
+_PLAIN_STREAM = re.compile(
+    WHITESPACE.pattern + OBJECT_HEADER.pattern + rb"()" + WHITESPACE.pattern + rb"<<" + WHITESPACE.pattern
+    + rb"((?:" + _PLAIN_PAIR.replace(b"/(", b"/(?:", 1).replace(b"*+(", b"*+(?:", 1) + rb")*+)>>"
+    + WHITESPACE.pattern + rb"()stream(?:\r\n|\n)"
+)
+_PLAIN_INTEGER = re.compile(rb"\d{1,10}")
+
+
+def _stop(start: int, end: int, limits: Limits) -> int:
+    """Up to where a thing may reach that offends against no limit by its length alone."""
+    if limits.depth < _PLAIN_LEVELS:
+        return start
+    return min(end, start + min(_PLAIN_LENGTH, limits.token, limits.string, limits.cms))
+
+
+def plain_object(data: bytes, start: int, end: int, limits: Limits) -> re.Match[bytes] | None:
+    """A short, simple object without stream at ``start``: groups are number, generation and (empty) where its body
+    begins. None says nothing: :func:`skim` decides, and finds all that is found here sound as well."""
+    stop = _stop(start, end, limits)
+    found = _PLAIN_OBJECT.match(data, start, stop)
+    return None if found is not None and found.end() == stop != end else found
+
+
+@dataclass(frozen=True)
+class StreamHead:
+    """A stream object up to its data: where its body begins, its ``stream`` stands and its data begins."""
+
+    start: int
+    body: int
+    keyword: int
+    data: int
+    length: int
+    number: int
+    generation: int
+
+
+def plain_stream(data: bytes, start: int, end: int, limits: Limits) -> StreamHead | None:
+    """The head of a stream at ``start`` whose dictionary is short and simple: names, numbers, references and lists of
+    them, no key twice, its length a number. None says nothing: :class:`Reader` decides, and reads the same."""
+    found = _PLAIN_STREAM.match(data, start, _stop(start, end, limits))
+    if found is None:
+        return None
+    pairs = _PLAIN_PAIRS.findall(found.group(4))
+    values = dict(pairs)
+    length = values.get(b"Length", b"")
+    if len(values) != len(pairs) or _PLAIN_INTEGER.fullmatch(length) is None:
+        return None
+    return StreamHead(found.start(1), found.end(3), found.start(5), found.end(), int(length),
+                      int(found.group(1)), int(found.group(2)))
+
+
 @dataclass(frozen=True)
 class Name:
     """A name without its solidus, escapes resolved."""

@@ -1,0 +1,176 @@
+"""Functions of pyHanko and asn1crypto that do the same in less time, put in place of theirs by :func:`install`.
+
+Both libraries are slow where every signature passes: a signature's ``/Contents`` is read one digit at a time, and
+names are prepared for comparison (RFC 4518) again and again, letter by letter. Together that is half of what
+validating a small document costs. Each function here promises the results and the errors of the one that it stands
+for. None keeps anything but bytes and text, since asn1crypto's values are parsed while they are read and must not be
+shared by threads.
+
+The only place where others' code is replaced. ``tests/unit/certs/test_swift.py`` compares old and new on many inputs,
+and fails when a library changes a function that is replaced here.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from functools import lru_cache
+from typing import IO, Any
+
+from asn1crypto import cms, core, x509
+from pyhanko.pdf_utils import generic, misc
+from pyhanko.pdf_utils.misc import PDF_DELIMITERS, PDF_WHITESPACE
+from pyhanko.sign import general
+from pyhanko.sign.validation import generic_cms
+
+from certs._asn1 import recall_certificate
+
+_BLOCK = 16_384
+_WORD = 64
+_NO_REGULAR = re.compile(b"[" + re.escape(PDF_WHITESPACE + PDF_DELIMITERS) + b"]")
+_PLAIN_NAME = re.compile(rb"[!\"$&'*-.0-;=?-Z\\^-z|~]*")
+_PLAIN = re.compile(r"[ -~]*")
+_SPACES = re.compile(" +")
+_SORTED = "_sorted_for_validation"
+_LONGEST_IDENTIFIER = 32  # bytes
+_LONGEST_KEPT = 4096  # bytes of a name; no honest one comes near
+
+# What is replaced.
+slow_hex_string = generic.read_hex_string_from_stream
+slow_prepare = x509.NameTypeAndValue._ldap_string_prep
+slow_hashable = x509.Name.hashable.fget
+slow_equal = x509.Name.__eq__
+slow_match = general.match_issuer_serial
+slow_word = misc.read_until_delimiter
+slow_name = generic._decode_name
+slow_dotted = core.ObjectIdentifier.dotted.fget
+slow_certificates = generic_cms.extract_certs_for_validation
+
+
+def read_hex_string(stream: IO[bytes]) -> Any:
+    """What lies between ``<`` and the first ``>``, read in blocks; anything but digits and white space is pyHanko's."""
+    start = stream.tell()
+    stream.seek(start + 1)
+    blocks: list[bytes] = []
+    while (at := (block := stream.read(_BLOCK)).find(b">")) < 0:
+        if not block:
+            stream.seek(start)
+            return slow_hex_string(stream)
+        blocks.append(block)
+    blocks.append(block[:at])
+    text = b"".join(blocks)
+    digits = text.translate(None, PDF_WHITESPACE)
+    try:
+        value = binascii.unhexlify(digits + b"0" if len(digits) % 2 else digits)
+    except binascii.Error:  # a comment, which pyHanko passes over, or nothing that belongs there
+        stream.seek(start)
+        return slow_hex_string(stream)
+    stream.seek(start + 1 + len(text) + 1)
+    return generic.pdf_string(value)
+
+
+def prepare(self: x509.NameTypeAndValue, string: str) -> str:
+    """RFC 4518 does no more to printable ASCII than fold its case and its spaces."""
+    if _PLAIN.fullmatch(string) is None:
+        return str(slow_prepare(self, string))
+    return f" {_SPACES.sub('  ', string.lower()).strip()} "
+
+
+def hashable(self: x509.Name) -> str:
+    """The name's prepared form, remembered by its bytes."""
+    encoded = self.chosen.dump()
+    if len(encoded) > _LONGEST_KEPT or encoded[:1] != b"\x30":
+        return str(slow_hashable(self))
+    return _hashable(encoded)
+
+
+@lru_cache(maxsize=1024)
+def _hashable(encoded: bytes) -> str:
+    return str(x509.RDNSequence.load(encoded).hashable)
+
+
+def equal(self: x509.Name, other: object) -> bool:
+    """RFC 5280 7.1. Names of the same bytes are equal, if they can be prepared at all."""
+    if not isinstance(other, x509.Name):
+        return False
+    one, two = self.chosen.dump(), other.chosen.dump()
+    if max(len(one), len(two)) > _LONGEST_KEPT or one[:1] != b"\x30" or two[:1] != b"\x30":
+        return bool(slow_equal(self, other))
+    if one == two:
+        _hashable(one)  # as there, a name that cannot be prepared raises ValueError
+        return True
+    return _equal(one, two)
+
+
+@lru_cache(maxsize=1024)
+def _equal(one: bytes, two: bytes) -> bool:
+    return bool(x509.RDNSequence.load(one) == x509.RDNSequence.load(two))
+
+
+def match_issuer_serial(expected: Any, cert: x509.Certificate) -> bool:
+    """The serial number first: names are long, and most certificates at hand are others."""
+    if expected["serial_number"] != cert["tbs_certificate"]["serial_number"]:
+        return False
+    return bool(slow_match(expected, cert))
+
+
+def read_word(stream: IO[bytes]) -> bytes:
+    """Up to white space or a delimiter, which stays unread."""
+    start = stream.tell()
+    block = stream.read(_WORD)
+    found = _NO_REGULAR.search(block)
+    if found is None:  # long, or the end of the file
+        stream.seek(start)
+        return bytes(slow_word(stream))
+    stream.seek(start + found.start())
+    return block[:found.start()]
+
+
+def decode_name(raw: bytes) -> generic.NameObject:
+    """A name of printable ASCII without escapes is what it says."""
+    if _PLAIN_NAME.fullmatch(raw) is None:
+        return slow_name(raw)
+    return generic.NameObject("/" + raw.decode("ascii"))
+
+
+def dotted(self: core.ObjectIdentifier) -> str:
+    """An object identifier's numbers, remembered by its bytes."""
+    if self._dotted is None:
+        raw = self.contents
+        self._dotted = _dotted(raw) if isinstance(raw, bytes) and len(raw) <= _LONGEST_IDENTIFIER else slow_dotted(self)
+    return str(self._dotted)
+
+
+@lru_cache(maxsize=1024)
+def _dotted(raw: bytes) -> str:
+    return str(slow_dotted(core.ObjectIdentifier(contents=raw)))
+
+
+def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDataCerts:
+    """Sorted out once a container; those of authorities that the trust store has are not parsed once more."""
+    found: general.SignedDataCerts | None = signed_data.__dict__.get(_SORTED)
+    if found is None:
+        found = slow_certificates(signed_data)
+        known = [recall_certificate(one.dump()) or one for one in found.other_certs]
+        found = general.SignedDataCerts(found.signer_cert, known, found.attribute_certs)
+        signed_data.__dict__[_SORTED] = found
+    return found
+
+
+_PLACES: tuple[tuple[Any, str, Any], ...] = (
+    (generic, "read_hex_string_from_stream", read_hex_string),
+    (generic, "read_until_delimiter", read_word),
+    (generic, "_decode_name", decode_name),
+    (general, "match_issuer_serial", match_issuer_serial),
+    (generic_cms, "extract_certs_for_validation", certificates_for_validation),
+    (core.ObjectIdentifier, "dotted", property(dotted)),
+    (x509.NameTypeAndValue, "_ldap_string_prep", prepare),
+    (x509.Name, "hashable", property(hashable)),
+    (x509.Name, "__eq__", equal),
+)
+
+
+def install() -> None:
+    """Put them in place, for the whole process; again does nothing more."""
+    for owner, name, function in _PLACES:
+        setattr(owner, name, function)
