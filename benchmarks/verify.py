@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import hashlib
 import json
 import pstats
 import shutil
@@ -48,8 +47,9 @@ from svc.models import Decree, StoredFile
 from svc.seed.walk import KGB_CAST, walk_decree
 from svc.services import preservation
 from svc.services.files import read_file
+from svc.services.register_lookup import look_up
+from svc.services.revisions import revision_digests
 from svc.services.trust import trust_store
-from svc.services.verification import _look_up
 from svc.settings import Settings
 
 REGISTRY_GOAL_MS = 2.0
@@ -130,10 +130,10 @@ def ways(deps: Deps, trust: TrustStore) -> dict[str, Way]:
 
 def in_register(deps: Deps, pdf: bytes) -> bool:
     """Whether the register's own copy has exactly these bytes."""
-    registry, found = _look_up(deps, pdf)
+    registry, found = look_up(deps, tuple(revision_digests(pdf)))
     if registry != "identical" or found is None or found.file is None:
         return False
-    return read_file(deps, found.file.object_key, hashlib.sha256(pdf).hexdigest()) == pdf
+    return read_file(deps, found.file.object_key, found.file.sha256) == pdf
 
 
 def by_pyhanko(pdf: bytes, trust: TrustStore, now: datetime) -> bool:

@@ -6,17 +6,14 @@ revocation lists. Nothing is said to be genuine because a row says so.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-from sqlalchemy import Select, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from certs.trust import TrustStore
 from certs.validation import Indication, Report, SignatureReport, TimestampReport
@@ -25,24 +22,21 @@ from svc.errors import IntegrityViolation, InvalidInput, NotFound
 from svc.models import (
     Credential,
     Decree,
-    DecreeVersion,
     Signature,
     SigningAttempt,
-    StoredFile,
-    Unit,
 )
 from svc.services import verdict_words as words
 from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
 from svc.services.partly_signed import PartlySigned, find_partly_signed, judge_unfinished
+from svc.services.register_lookup import Found, find, look_up
 from svc.services.register_proofs import proofs_for
 from svc.services.revisions import revision_digests
 from svc.services.signature_blocks import NamedSigner
 from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
-_CODE = re.compile(r"[A-Za-z0-9_-]{22}")
 _SECRET = frozenset({"R", "SR"})
 _ROOM_FOR_SIGNATURE = 1024 * 1024  # what was uploaded within the limit grew when it was signed
 
@@ -137,39 +131,41 @@ class FileVerdict:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A decree with the file that counts for the public."""
+class _Judged:
+    """Bytes and what they are worth."""
 
-    decree: Decree
-    unit_name: str
-    superseded_by: str
-    file: StoredFile | None
-    paper_signer: str
-    is_past_its_end: bool
-
-    @property
-    def legal_status(self) -> str:
-        """The recorded status, or ``expired`` for one in force whose last day has gone by."""
-        recorded = self.decree.legal_status
-        return "expired" if recorded == "in_force" and self.is_past_its_end else recorded
+    pdf: bytes
+    report: Report
 
 
 def by_code(deps: Deps, code: str) -> PublicVerdict:
     """Judge the decree behind a QR code. :raises NotFound: no such code. :raises StorageUnavailable: no answer"""
     with deps.db.read_session() as session:
-        found = _find(session, deps, Decree.verify_code == _ensure_code(code))
+        found = find(session, deps, code)
         signers = _signers(session, deps, found)
+    return _judge_found(deps, found, signers)
+
+
+def _judge_found(deps: Deps, found: Found, signers: tuple[SignerLine, ...], known: _Judged | None = None
+                 ) -> PublicVerdict:
+    """:param known: a verdict of this moment, which holds for the stored file if that has the same bytes"""
     if found.decree.medium == "paper":
         return _told(deps, found, words.grey(words.ON_PAPER), (), None)
     if found.file is None or found.decree.signed_sha256 is None:
-        sentence, blocks = judge_unfinished(deps, found.decree)
-        return PublicVerdict(code, sentence, deps.clock.now(), blocks=blocks)
+        sentence, blocks = _unfinished(deps, found)
+        return PublicVerdict(found.decree.verify_code, sentence, deps.clock.now(), blocks=blocks)
     try:
         pdf = read_file(deps, found.file.object_key, found.file.sha256)
     except IntegrityViolation:
         return _told(deps, found, words.grey(words.STORED_DIFFERS), signers, None)
-    report = judge(deps, pdf)
+    report = known.report if known is not None and known.pdf == pdf else judge(deps, pdf)
     return _told(deps, found, _sentence(report, found), signers, report)
+
+
+def _unfinished(deps: Deps, found: Found) -> tuple[Sentence, tuple[NamedSigner, ...]]:
+    with deps.db.read_session() as session:
+        decree = session.get_one(Decree, found.decree.id)
+    return judge_unfinished(deps, decree)
 
 
 def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) -> UploadVerdict:
@@ -182,11 +178,15 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
     if len(pdf) > deps.settings.max_upload_bytes + _ROOM_FOR_SIGNATURE:
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})
-    registry, found = _look_up(deps, pdf)
-    sha256 = hashlib.sha256(pdf).hexdigest()
+    digests, more = tuple(revision_digests(pdf)), tuple(anchors)
+    registry, found = look_up(deps, digests)
+    sha256 = digests[-1]
     partly = find_partly_signed(deps, sha256) if found is None else None
-    report = judge(deps, pdf, _trust(deps, anchors), proofs_for(deps, revision_digests(pdf)))
-    registered = by_code(deps, found.decree.verify_code) if found else None
+    proofs = proofs_for(deps, digests)
+    report = judge(deps, pdf, _trust(deps, more), proofs)
+    # What was judged by the service's own trust alone need not be judged again as the register's copy.
+    known = None if more or proofs else _Judged(pdf, report)
+    registered = _judge_found(deps, found, _signers_of(deps, found), known) if found else None
     return UploadVerdict(
         sentence=_of_unknown(deps, report, partly) if found is None else
         _upload_sentence(registry, report, found, registered),
@@ -225,73 +225,15 @@ def first_page_image(deps: Deps, code: str) -> bytes:
 # ---- finding
 
 
-def _ensure_code(code: str) -> str:
-    if not _CODE.fullmatch(code):
-        raise NotFound
-    return code
-
-
-@cache
-def _statement() -> Select[Decree, str, str | None]:
-    later = aliased(Decree)
-    return (select(Decree, Unit.name, later.number).join(Unit, Unit.id == Decree.agency_id)
-            .outerjoin(later, later.id == Decree.superseded_by_id))
-
-
-def _find(session: Session, deps: Deps, which: object) -> _Found:
-    row = session.execute(_statement().where(which)).one_or_none()  # type: ignore[arg-type]
-    if row is None:
-        raise NotFound
-    return _complete(session, deps, row[0], row[1], row[2])
-
-
-def _complete(session: Session, deps: Deps, decree: Decree, unit_name: str, superseded_by: str | None) -> _Found:
-    is_paper = decree.medium == "paper"
-    file = session.scalars(
-        select(StoredFile).where(
-            StoredFile.decree_id == decree.id, StoredFile.purpose == ("scan" if is_paper else "signed"),
-            *(() if is_paper else (StoredFile.sha256 == (decree.signed_sha256 or ""),)))
-        .order_by(StoredFile.id.desc()).limit(1)).one_or_none()
-    signer = ""
-    if is_paper:
-        data = session.scalar(select(DecreeVersion.data).where(DecreeVersion.decree_id == decree.id).limit(1))
-        signer = str((data or {}).get("penandatangan", ""))
-    today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
-    is_past = decree.valid_until is not None and decree.valid_until < today
-    return _Found(decree, unit_name, superseded_by or "", file, signer, is_past)
-
-
-def _look_up(deps: Deps, pdf: bytes) -> tuple[str, _Found | None]:
-    """Whether the register has this very file, or one that this file begins with."""
-    digests = list(revision_digests(pdf))
+def _public_file(deps: Deps, code: str, purposes: set[str]) -> Found:
     with deps.db.read_session() as session:
-        rows = session.execute(
-            select(StoredFile.sha256, StoredFile.decree_id)
-            .where(StoredFile.sha256.in_(digests), StoredFile.purpose.in_(("signed", "scan")))).all()
-        known = {row.sha256: row.decree_id for row in rows}
-        whole = digests[-1]
-        match = next((digest for digest in reversed(digests) if digest in known), None)
-        if match is None:
-            return "unknown", None
-        found = _find(session, deps, Decree.id == known[match])
-        is_registered = session.scalar(select(exists().where(
-            StoredFile.decree_id == found.decree.id, StoredFile.sha256 == match,
-            StoredFile.purpose.in_(("signed", "scan"))))) if found.file is not None else False
-    if not is_registered:
-        return "unknown", None
-    # An earlier state of the file, before archive time stamps were added, is as much ours as the present one.
-    return ("identical" if match == whole else "extends"), found
-
-
-def _public_file(deps: Deps, code: str, purposes: set[str]) -> _Found:
-    with deps.db.read_session() as session:
-        found = _find(session, deps, Decree.verify_code == _ensure_code(code))
+        found = find(session, deps, code)
     if found.file is None or found.file.purpose not in purposes or found.decree.security != "B":
         raise NotFound
     return found
 
 
-def _read(deps: Deps, found: _Found) -> bytes:
+def _read(deps: Deps, found: Found) -> bytes:
     if found.file is None:
         raise NotFound
     return read_file(deps, found.file.object_key, found.file.sha256)
@@ -300,13 +242,13 @@ def _read(deps: Deps, found: _Found) -> bytes:
 # ---- judging
 
 
-def _sentence(report: Report, found: _Found) -> Sentence:
+def _sentence(report: Report, found: Found) -> Sentence:
     if not report.passed:
         return words.of_failure(report)
     return words.of_legal_status(found.legal_status, found.superseded_by or None)
 
 
-def _upload_sentence(registry: str, report: Report, found: _Found, registered: PublicVerdict | None) -> Sentence:
+def _upload_sentence(registry: str, report: Report, found: Found, registered: PublicVerdict | None) -> Sentence:
     if found.decree.medium == "paper":
         return words.grey(words.ON_PAPER)
     if registry == "extends" and registered is not None:
@@ -339,7 +281,7 @@ def _codes(report: Report | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.code for one in report.findings)) if report else ()
 
 
-def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLine, ...],
+def _told(deps: Deps, found: Found, sentence: Sentence, signers: tuple[SignerLine, ...],
           report: Report | None) -> PublicVerdict:
     decree, file = found.decree, found.file
     is_secret = decree.security in _SECRET
@@ -358,7 +300,12 @@ def _told(deps: Deps, found: _Found, sentence: Sentence, signers: tuple[SignerLi
         has_download=is_open and decree.medium == "electronic")
 
 
-def _signers(session: Session, deps: Deps, found: _Found) -> tuple[SignerLine, ...]:
+def _signers_of(deps: Deps, found: Found) -> tuple[SignerLine, ...]:
+    with deps.db.read_session() as session:
+        return _signers(session, deps, found)
+
+
+def _signers(session: Session, deps: Deps, found: Found) -> tuple[SignerLine, ...]:
     now = deps.clock.now()
     rows = session.execute(
         select(Signature, Credential).join(SigningAttempt, SigningAttempt.id == Signature.attempt_id)
@@ -388,10 +335,11 @@ def _verify_file(deps: Deps, path: Path, trust: TrustStore) -> FileVerdict:
     except OSError as error:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
-    registry, found = _look_up(deps, pdf)
-    report = judge(deps, pdf, trust, proofs_for(deps, revision_digests(pdf)))
+    digests = tuple(revision_digests(pdf))
+    registry, found = look_up(deps, digests)
+    report = judge(deps, pdf, trust, proofs_for(deps, digests))
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
         legal_status=found.legal_status if found else None, number=found.decree.number if found else None,
-        sha256=hashlib.sha256(pdf).hexdigest(), signatures=report.signatures, explanation=report.explanation,
+        sha256=digests[-1], signatures=report.signatures, explanation=report.explanation,
         timestamps=report.timestamps, findings=tuple(one.code for one in report.findings))
