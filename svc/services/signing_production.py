@@ -135,14 +135,15 @@ def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Ex
         raise NotProven(params={"why": "NOT_AN_EXTENSION"})
     trust = with_intermediates(trust_store(deps), expected.chain)
     report = validate_pdf(signed, trust, deps.clock.now())
-    _ensure_as_asked(report, claimed, expected)
+    ensure_as_asked(report, claimed, expected)
     if not report.passed:
         why = report.sub_indication or report.indication.value
         raise (ProofPending if why in _LATER else NotProven)(params={"why": why})
     return Produced(signed, hashlib.sha256(signed).hexdigest(), report.signatures[-1])
 
 
-def _ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
+def ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
+    """:raises NotProven: other signatures than the one that was asked for, or one of another kind"""
     if len(report.signatures) != claimed.ordinal:
         raise NotProven(params={"why": report.sub_indication or "NOT_AS_ASKED"})
     if [int(one.serial, 16) for one in report.signatures[:-1]] != list(claimed.earlier_serials):

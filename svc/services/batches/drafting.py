@@ -14,7 +14,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound, RouteUnusable
 from svc.ids import new_public_id
 from svc.kind_fields import values_at
-from svc.kinds import InvalidDecreeData, Kind, label_of, subject_key
+from svc.kinds import InvalidDecreeData, Kind
 from svc.models import Batch, BatchRow
 from svc.services.batches.model import (
     MOST_ROWS,
@@ -35,6 +35,7 @@ from svc.services.orgchart import load_chart
 from svc.services.plain_text import clean_line, clean_text
 from svc.services.routing import pin_route
 from svc.sheet_columns import EMAIL
+from svc.sheet_mapping import label_of, subject_key
 from svc.sheets import FAULTS, UNREADABLE
 from workflows.errors import SameSigner, UnknownAssignee
 from workflows.model import Definition

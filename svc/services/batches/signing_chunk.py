@@ -37,6 +37,7 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
+from svc.services.batches.judging import Judge
 from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
@@ -208,11 +209,10 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
         except AppError as error:
             harvest.failed[act.attempt_id] = error.code
     acts = [act for act in claimed.acts if act.attempt_id in frozen]
+    asked = [ToSign(frozen[act.attempt_id], production.request_of(deps, act)) for act in acts]
     failpoints.reach("chunk.before_host")
     try:
-        answers = deps.signing_host.sign(
-            claimed.authorisation_id,
-            [ToSign(frozen[act.attempt_id], production.request_of(deps, act)) for act in acts])
+        answers = deps.signing_host.sign(claimed.authorisation_id, asked) if asked else ()
     except GrantOver:
         harvest.untried += [act.attempt_id for act in acts]
         harvest.stop_code = "authorisation_over"
@@ -220,9 +220,10 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
     except SigningHostDown:
         return _host_went_down(claimed, acts, harvest)
     failpoints.reach("chunk.after_host")
-    for act, answer in zip(acts, answers, strict=True):
+    judge = Judge(deps, claimed.credential_id, claimed.expected)
+    for act, document, answer in zip(acts, asked, answers, strict=True):
         if isinstance(answer, SignedDocument):
-            results.prove(deps, claimed, act, frozen[act.attempt_id], answer.pdf, harvest)
+            results.prove(deps, claimed, act, results.Result(document, answer), judge, harvest)
         else:
             _note_refusal(act, answer, harvest)
     return harvest

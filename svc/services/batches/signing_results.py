@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from certs.pades import SignedDocument
 from svc.deps import Deps
 from svc.errors import AppError
 from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
+from svc.ports import ToSign
 from svc.services import key_use
-from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches.chunks import fail_row, finish_rows
+from svc.services.batches.judging import Judge
 from svc.services.batches.model import drafter_of
 from svc.services.bulk_flow import Refused, lock_flows, run_commands
 from svc.services.files import put_pdf, retention_of
@@ -34,14 +37,23 @@ logger = logging.getLogger(__name__)
 REFUSED = frozenset({"activation_refused"})
 
 
-def prove(deps: Deps, claimed: Claimed, act: steps.Claim, frozen: bytes, signed: bytes, harvest: Harvest) -> None:
+@dataclass(frozen=True)
+class Result:
+    """What was asked for, and what came of it."""
+
+    asked: ToSign
+    signed: SignedDocument
+
+
+def prove(deps: Deps, claimed: Claimed, act: steps.Claim, result: Result, judge: Judge, harvest: Harvest) -> None:
     """Validate one signed document and store it; what others made is stored before it is judged."""
+    frozen, signed = result.asked.frozen, result.signed
     try:
         if claimed.backend in WHOLE_DOCUMENTS:
-            _store(deps, act, signed)
-        produced = production.prove(deps, act, frozen, signed, claimed.expected)
+            _store(deps, act, signed.pdf)
+        produced = judge.prove(act, frozen, signed, result.asked.request)
         if claimed.backend not in WHOLE_DOCUMENTS:
-            _store(deps, act, signed)
+            _store(deps, act, signed.pdf)
     except ProofPending:
         if claimed.backend in WHOLE_DOCUMENTS:
             harvest.unknown[act.attempt_id] = ""  # it is stored: recovery goes on with it when it can be proven
