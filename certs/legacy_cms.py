@@ -130,7 +130,11 @@ def _draw(writer: IncrementalPdfFileWriter, field: generic.DictionaryObject, box
             generic.FloatObject(f"{one:g}") for one in (0, 0, width, height)),  # type: ignore[no-untyped-call]
         pdf_name("/Resources"): picture.resources.as_pdf_object(),
     }, stream_data=content)
-    field[pdf_name("/AP")] = _dictionary({"/N": writer.add_object(form)})
+    if "/AP" in field:  # that of the empty field, which would be left behind and reached from nowhere
+        empty = field["/AP"].raw_get("/N")
+        writer.objects[(empty.generation, empty.idnum)] = form
+    else:
+        field[pdf_name("/AP")] = _dictionary({"/N": writer.add_object(form)})
 
 
 def _dictionary(entries: dict[str, generic.PdfObject]) -> generic.DictionaryObject:

@@ -10,6 +10,7 @@ from typing import Any
 import pikepdf
 from asn1crypto import crl, ocsp, x509
 
+from certs.anatomy.pictures import MOST_OF_A_PAGE, Picture, has_area, read_picture
 from certs.anatomy.roles import Key, children, is_dictionary
 
 _FIELD_KEYS = frozenset(
@@ -30,7 +31,6 @@ _DSS_LISTS = {"/Certs": "certificate", "/CRLs": "list", "/OCSPs": "response"}
 _VRI_LISTS = {"/Cert": "certificate", "/CRL": "list", "/OCSP": "response"}
 _STREAM_KEYS = frozenset({"/Length", "/Filter", "/DecodeParms"})
 _FINGERPRINT = re.compile(r"/[0-9A-Fa-f]{40}")
-_MOST_OF_A_PAGE = 0.25
 _A4 = 595.0 * 842.0
 _MOST = 20_000
 
@@ -43,6 +43,7 @@ class Additions:
     explained: set[Key] = field(default_factory=set)
     odd: list[tuple[str, Key, str]] = field(default_factory=list)
     widgets: set[Key] = field(default_factory=set)
+    pictures: list[Picture] = field(default_factory=list)
     signed: int = 0
     stored: bool = False
 
@@ -106,9 +107,14 @@ class Additions:
         self.appearance(widget)
 
     def appearance(self, widget: Any) -> None:
-        """How a widget looks: anything that does not act and leaves most of the page visible."""
+        """How a widget looks: a picture of its own that does not act and leaves most of the page visible."""
         for key in ("/AP", "/MK", "/Border", "/BS", "/Lock", "/SV"):
             self.explain_tree(widget.get(key, None))
+        if "/AP" in widget:
+            picture, faults = read_picture(widget, self.added)
+            self.pictures.append(picture)
+            for code, value, detail in faults:
+                self.note(code, value, detail)
         rectangle = widget.get("/Rect", None)
         if "/AP" not in widget and "/MK" not in widget:
             return
@@ -116,7 +122,7 @@ class Additions:
         page = widget.get("/P", None)
         box = page.get("/MediaBox", None) if is_dictionary(page) else None
         area = abs((float(box[2]) - float(box[0])) * (float(box[3]) - float(box[1]))) if box is not None else _A4
-        if abs((right - left) * (upper - lower)) > _MOST_OF_A_PAGE * area:
+        if abs((right - left) * (upper - lower)) > MOST_OF_A_PAGE * area:
             self.note("widget_covers_page", widget)
 
     def value(self, one: Any, locked: bool) -> None:
@@ -134,6 +140,8 @@ class Additions:
         methods = [str(item.get("/TransformMethod", "")) for item in value.get("/Reference", ())]
         if any(method != "/FieldMDP" for method in methods):
             self.note("certification_added", value)
+        if kind == "/DocTimeStamp" and any(has_area(widget) for widget in (one, *one.get("/Kids", ()))):
+            self.note("widget_odd", one, "a time stamp that is seen")  # ISO 32000-2, 12.8.5
         if locked and kind == "/Sig":
             self.note("certified_against_changes", value)
         self.explain_tree(value)

@@ -10,6 +10,7 @@ import pikepdf
 from certs.anatomy.additions import Additions, same_prefix
 from certs.anatomy.findings import Finding, Limits, Notebook, Refused
 from certs.anatomy.parsers import QPDF_ERRORS, open_qpdf
+from certs.anatomy.pictures import check_pictures
 from certs.anatomy.revisions import read_revisions
 from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, roles
 
@@ -30,17 +31,17 @@ Table = dict[Key, tuple[int, int, int]]
 def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits()) -> tuple[Finding, ...]:  # noqa: B008
     """What the bytes behind ``signed_length`` change, other than adding signatures and validation data.
 
-    Explained are: new signature fields with their widgets and values (document time stamps too), a value for an
-    empty signature field, validation data in ``/DSS``, and what these need in catalogue, form and pages. All
-    else is a finding. Nothing is raised, whatever the bytes are; ``examine`` should have accepted them first.
-    Whether the added signatures are valid is not judged here. The codes are: nothing_signed, empty_update,
-    parser_refuses, reader_failed, too_many_changes, trailer_changed, catalog_changed, form_changed,
-    form_field_changed, field_added, field_odd, added_empty_field, widget_odd, widget_covers_page,
-    annotation_added, annotation_removed, annotation_changed, page_changed, page_content_changed, pages_changed,
-    resources_changed, font_changed, doc_info_changed, metadata_changed, outlines_changed, names_changed,
-    tags_changed, attachments_changed, open_action_changed, optional_content_changed, perms_changed,
-    certification_added, certified_against_changes, signature_changed, signature_odd, dss_payload, dss_removed,
-    object_removed, object_changed, object_added.
+    Explained are: new signature fields with their widgets, pictures (as :mod:`certs.anatomy.pictures` lets them)
+    and values (document time stamps too), a value for an empty signature field, validation data in ``/DSS``, and
+    what these need in catalogue, form and pages. All else is a finding. Nothing is raised, whatever the bytes are;
+    ``examine`` should have accepted them first. Whether the added signatures are valid is not judged here. The
+    codes are: nothing_signed, empty_update, parser_refuses, reader_failed, too_many_changes, trailer_changed,
+    catalog_changed, form_changed, form_field_changed, field_added, field_odd, added_empty_field, widget_odd,
+    widget_covers_page, widget_covers_signature, appearance_shared, annotation_added, annotation_removed,
+    annotation_changed, page_changed, page_content_changed, pages_changed, resources_changed, font_changed,
+    doc_info_changed, metadata_changed, outlines_changed, names_changed, tags_changed, attachments_changed,
+    open_action_changed, optional_content_changed, perms_changed, certification_added, certified_against_changes,
+    signature_changed, signature_odd, dss_payload, dss_removed, object_removed, object_changed, object_added.
     """
     if signed_length == len(pdf):
         return ()
@@ -83,6 +84,8 @@ class _Comparison:
         self._filled_fields()
         self._pages()
         self._containers()
+        for code, value, detail in check_pictures(self._older, self._newer, self._additions.pictures):
+            self._additions.note(code, value, detail)
         for code, key, detail in self._additions.odd:
             self._note(code, key, detail)
         self._leftovers()
@@ -193,7 +196,8 @@ class _Comparison:
                 self._note("form_field_changed", key)
             else:
                 self._additions.value(now, self._locked)
-                self._additions.appearance(now)
+                if _print(before.get("/AP", None)) != _print(now.get("/AP", None)):
+                    self._additions.appearance(now)
             self._changed.discard(key)
 
     def _pages(self) -> None:
