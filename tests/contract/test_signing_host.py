@@ -63,6 +63,8 @@ from tests.support.signing_hosts import (
 
 PASSPHRASE = "kalimat-sandi-yang-tidak-boleh-tampak"
 HOSTS = ("inline", "unix", "tls")
+BOX = SignatureBox(0, 300, 100, 500, 180)
+_IDENTIFIER = re.compile(rb"\([A-Za-z0-9+/=]{24}\)")
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,12 @@ def blank() -> bytes:
 
 
 def sheets(blank: bytes, count: int) -> list[bytes]:
-    """So many different documents."""
-    return [blank + b"%% %d\n" % number for number in range(count)]
+    """So many different documents, as the renderer makes them: each with an /ID of its own."""
+    return [_IDENTIFIER.sub(b"(%024d)" % number, blank) for number in range(count)]
 
 
 def request(**changes: object) -> SignRequest:
-    made = SignRequest(datetime.now(UTC), "Contoh Pejabat", reason="Menandatangani", level=Level.B_B)
+    made = SignRequest(datetime.now(UTC), "Contoh Pejabat", reason="Menandatangani", box=BOX, level=Level.B_B)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -151,7 +153,7 @@ def codes(results: tuple[SignedDocument | NotSigned, ...]) -> list[str]:
     return ["signed" if isinstance(one, SignedDocument) else one.code for one in results]
 
 
-@pytest.mark.parametrize("box", [None, SignatureBox(0, 300, 100, 500, 180)], ids=["invisible", "widget"])
+@pytest.mark.parametrize("box", [None, BOX], ids=["invisible", "widget"])
 def test_what_is_listed_is_signed_as_asked(
         host: SigningHost, signatory: Signatory, blank: bytes, box: SignatureBox | None) -> None:
     documents = sheets(blank, 3)
@@ -288,7 +290,7 @@ def test_a_key_of_another_certificate_stops_it(host: SigningHost, signatory: Sig
 
 def test_killed_in_the_middle_it_is_down_and_knows_nothing_afterwards(
         tmp_path: Path, keys_folder: Path, signatory: Signatory, blank: bytes) -> None:
-    documents = sheets(blank, 64)
+    documents = sheets(blank, 4000)
     authorisation = listing(documents)
     with host_process(tmp_path / "var", keys_folder) as process:
         process.unix.open(authorisation, signatory.stored)
@@ -303,7 +305,7 @@ def test_killed_in_the_middle_it_is_down_and_knows_nothing_afterwards(
 
         thread = threading.Thread(target=sign)
         thread.start()
-        time.sleep(0.15)
+        time.sleep(0.4)
         process.kill()
         thread.join()
         assert [type(one) for one in ends] == [SigningHostDown]
@@ -428,9 +430,9 @@ def test_the_process_can_be_neither_dumped_nor_looked_into(running: Running) -> 
 
 
 def test_memory_stays_flat(running: Running, signatory: Signatory, blank: bytes) -> None:
-    sign_many(running.process.unix, signatory, blank, 400)
+    sign_many(running.process.unix, signatory, blank, 500)
     before = resident(running.process.pid)
-    sign_many(running.process.unix, signatory, blank, 1200)
+    sign_many(running.process.unix, signatory, blank, 5000)
     assert resident(running.process.pid) - before < 12 * 1024
 
 
