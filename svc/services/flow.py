@@ -55,6 +55,7 @@ class Flow:
     definition: m.Definition
     snapshot: m.Snapshot
     blocks: tuple[DecreeSigner, ...] = ()
+    task: Task | None = None  # the open one when it was loaded: held, so that it is not fetched again
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _flow(deps: Deps, decree: Decree, version: DecreeVersion, definition: m.Defi
         number=decree.number, frozen_sha256=decree.frozen_sha256, forbidden_capacities=forbidden,
         signatures=signature_blocks.given_signatures(blocks, definition),
         signing_by=decree.signer_id if decree.status == "signing" else None)
-    return Flow(decree, version, definition, snapshot, blocks)
+    return Flow(decree, version, definition, snapshot, blocks, task)
 
 
 def run_command(session: Session, deps: Deps, flow: Flow, command: m.Command, doer: Doer, note: str = "") -> Flow:
@@ -265,7 +266,7 @@ def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer,
         case m.TaskOpened():
             return _open_task(session, deps, flow, event, now)
         case m.TaskClosed():
-            _close_task(session, event, doer, note, now)
+            _close_task(session, flow, event, doer, note, now)
         case m.ParafGiven():
             _add_paraf(session, flow, event, now)
         case m.ParafVoided():
@@ -323,8 +324,9 @@ def _open_task(session: Session, deps: Deps, flow: Flow, event: m.TaskOpened, no
     return task
 
 
-def _close_task(session: Session, event: m.TaskClosed, doer: Doer, note: str, now: datetime) -> None:
-    task = session.get_one(Task, event.task_id)
+def _close_task(session: Session, flow: Flow, event: m.TaskClosed, doer: Doer, note: str, now: datetime) -> None:
+    is_loaded = flow.task is not None and flow.task.id == event.task_id
+    task = flow.task if is_loaded and flow.task is not None else session.get_one(Task, event.task_id)
     task.status = "void" if event.outcome in _VOID_OUTCOMES else "done"
     task.outcome, task.done_at, task.note = event.outcome, now, note or None
     task.done_by_id, task.done_capacity = doer.person_id, doer.capacity
