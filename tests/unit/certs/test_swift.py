@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms, core, x509
+from pyhanko.pdf_utils import generic, misc
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -43,6 +44,10 @@ def test_they_are_in_place() -> None:
     _swift.install()
     for owner, name, function in _swift._PLACES:
         assert inspect.getattr_static(owner, name) is function
+    with _swift.as_shipped():
+        assert misc.read_until_delimiter is inspect.getattr_static(generic, "read_until_delimiter") is _swift.slow_word
+        assert x509.Name.__eq__ is _swift.slow_equal
+    assert x509.Name.__eq__ is _swift.equal
 
 
 def outcome(work: Callable[..., Any], *given: object) -> tuple[str, Any]:
