@@ -50,6 +50,7 @@ class OpenAct:
 
     attempt_id: str
     decree_id: str
+    subject: str
     state: str
     error_code: str
     claimed_at: datetime
@@ -79,7 +80,7 @@ def open_act(deps: Deps, actor: Actor, task_id: str) -> OpenAct | None:
     """The actor's own act on a task that has not ended, for the page that waits for it; None if there is none."""
     with deps.db.read_session() as session:
         row = session.execute(
-            select(SigningAttempt, Decree.public_id)
+            select(SigningAttempt, Decree.public_id, Decree.subject)
             .join(Decree, Decree.id == SigningAttempt.decree_id)
             .join(Task, Task.id == SigningAttempt.task_id)
             .where(Task.public_id == task_id, SigningAttempt.state.in_(_OPEN),
@@ -87,8 +88,8 @@ def open_act(deps: Deps, actor: Actor, task_id: str) -> OpenAct | None:
             .order_by(SigningAttempt.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
-    attempt, decree_id = row
-    return OpenAct(attempt.public_id, decree_id, attempt.state, attempt.error_code or "", attempt.claimed_at,
+    attempt, decree_id, subject = row
+    return OpenAct(attempt.public_id, decree_id, subject, attempt.state, attempt.error_code or "", attempt.claimed_at,
                    attempt.state == "unknown")
 
 

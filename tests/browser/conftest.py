@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from tests.support.softhsm import soft_hsm
+
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
                   "--disable-background-networking", "--disable-component-update"]
 AXE = next((Path(__file__).parent / "vendor").glob("axe-core-*/axe.min.js"))
@@ -54,7 +56,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     url = f"http://localhost:{port}"  # a passkey belongs to a host name, never to an address
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     env |= {"PARAF_VAR_DIR": str(var), "PARAF_BIND": f"127.0.0.1:{port}", "PARAF_BASE_URL": url,
-            "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMITS": "false"}
+            "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMITS": "false",
+            "PARAF_BSRE_URL": "http://127.0.0.1:9", "PARAF_BSRE_USERNAME": "uji", "PARAF_BSRE_PASSWORD": "uji"}
+    if shutil.which("softhsm2-util"):
+        hsm = soft_hsm()
+        env |= {"PARAF_PKCS11_MODULE": hsm.module, "SOFTHSM2_CONF": str(hsm.configuration())}
     log = (var.parent / "service.log").open("wb")
     process = subprocess.Popen([sys.executable, "-m", "svc.cli", "run"], env=env, stdout=log, stderr=log)
     try:
@@ -117,6 +123,6 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
             with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.3)
     pytest.fail(f"the service did not start:\n{log.read_text()[-4000:]}")

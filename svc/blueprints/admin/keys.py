@@ -130,9 +130,9 @@ def _token_page(person_id: str, error: AppError | None = None, failed: str = "",
                 made: MadeRequest | None = None) -> Page:
     kinds = {"rsa2048": "RSA 2048", "rsa3072": "RSA 3072", "p256": _("Kurva P-256"), "p384": _("Kurva P-384"),
              "existing": _("Kunci yang sudah ada di token")}
-    organisation = f"Pemerintah Provinsi {deps().settings.province}"  # stands in the certificate, whoever reads the page
+    issued_to = f"Pemerintah Provinsi {deps().settings.province}"  # for the certificate, so in no other language
     return _page("admin/key_token.html", person_id, "pkcs11", error, failed=failed, made=made, kinds=kinds,
-                 organisation=organisation)
+                 issued_to=issued_to)
 
 
 def _remote_page(person_id: str, error: AppError | None = None, found: FoundCertificate | None = None) -> Page:
