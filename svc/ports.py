@@ -40,8 +40,23 @@ class StoredObject:
     sha256: str
 
 
+@dataclass(frozen=True)
+class NewObject:
+    """What is to be stored, under which key."""
+
+    key: str
+    data: bytes = field(repr=False)
+    media_type: str
+    retain_until: datetime | None = None
+
+
 class ObjectStore(Protocol):
     """Immutable objects under keys. A ``put`` that returned survives a power cut."""
+
+    def put_many(self, objects: Sequence[NewObject]) -> None:
+        """Store all of them, as safely as each by itself and with far less waiting. After an error some may be there.
+        :raises ObjectConflict: :raises StoreUnavailable: as for ``put``"""
+        ...
 
     def put(
         self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
@@ -192,7 +207,7 @@ class NotSigned:
 
     ``is_unknown``: a signature may exist with a service beyond the network, which can be asked with ``reference``.
     ``stops``: nothing more will be signed under this authorisation (refused passphrase or PIN, a
-    service that is not reached or does not answer, expired, gone).
+    service or all time-stamp authorities not reached, expired, gone).
     """
 
     code: str

@@ -20,7 +20,7 @@ from certs.authorisation import (
     ItemSigned,
     NotAuthorised,
 )
-from certs.errors import CertsError, DocumentUnsignable, SigningError
+from certs.errors import CertsError, DocumentUnsignable, SigningError, TimestampUnavailable
 from certs.pades import SignedDocument, SignRequest
 from certs.signers.port import BackendUnavailable, DocumentSigner, OutcomeUnknown
 from svc.ports import BackendNotConfigured, ElsewhereKey, NotSigned, StoredKey, ToSign
@@ -32,6 +32,7 @@ MAX_DOCUMENT_BYTES = 25 * 1024 * 1024
 CLOCKS_APART = timedelta(seconds=30)  # between the hosts of web server, worker and keys
 _NOT_CONFIGURED = "backend_not_configured"
 _USED_UP = "used_up"
+_MOST_STAMPLESS = 3
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -42,6 +43,7 @@ class _State:
     used: set[str] = field(default_factory=set)
     idle: list[AuthorisedSigner] = field(default_factory=list)
     ended: str = ""
+    stampless: int = 0  # documents in a row that got no time stamp
 
 
 class Grant:
@@ -145,12 +147,15 @@ class Grant:
     def _result(self, outcome: ItemOutcome) -> SignedDocument | NotSigned:
         match outcome:
             case ItemSigned():
+                self._state.stampless = 0
                 return outcome.document
             case ItemNotTried():
                 return self._over() if self._is_cut_off else self._stop(outcome.because.code)
             case ItemNotSigned(error=OutcomeUnknown() as error):
                 self.end(error.code)
                 return NotSigned(error.code, is_unknown=True, reference=error.reference, stops=True)
+            case ItemNotSigned(error=TimestampUnavailable() as error):
+                return self._stop(error.code) if self._lacks_stamps() else NotSigned(error.code)
             case ItemNotSigned():
                 return self._stop(outcome.error.code) if outcome.stops else NotSigned(outcome.error.code)
 
@@ -160,6 +165,12 @@ class Grant:
             return DocumentUnsignable.code
         began, ends = self.authorisation.given_at - CLOCKS_APART, self.authorisation.expires_at + CLOCKS_APART
         return "" if began <= document.request.signed_at <= ends else NotAuthorised.code
+
+    def _lacks_stamps(self) -> bool:
+        """Whether the authorities are down: what is left of the list need not fail document by document."""
+        with self._lock:
+            self._state.stampless += 1
+            return self._state.stampless >= _MOST_STAMPLESS
 
     def _claim(self, digest: str) -> bool:
         with self._lock:

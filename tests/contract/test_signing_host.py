@@ -32,6 +32,7 @@ from certs.vault import PrivateKey
 from svc.adapters.backends import Backends, NoLog
 from svc.adapters.clock import SystemClock
 from svc.adapters.keystore import load_or_create_pki, load_server_key
+from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.ports import (
     Activation,
     ElsewhereKey,
@@ -269,6 +270,18 @@ def test_a_broken_document_harms_nobody(host: SigningHost, signatory: Signatory,
     authorisation = listing(documents)
     host.open(authorisation, signatory.stored)
     assert codes(host.sign(authorisation.authorisation_id, to_sign(documents))) == ["document_unsignable", "signed"]
+
+
+def test_a_list_is_stopped_when_no_time_stamp_is_to_be_had(signatory: Signatory, blank: bytes) -> None:
+    documents = sheets(blank, 6)
+    authorisation = listing(documents)
+    nowhere = FailoverTsa(TsaConfig((f"http://127.0.0.1:{free_port()}/",), 1.0))
+    host = InlineHost(Means(SystemClock(), nowhere, Backends({}), NoLog()))
+    host.open(authorisation, signatory.stored)
+    one, stop = NotSigned("timestamp_unavailable"), NotSigned("timestamp_unavailable", stops=True)
+    results = host.sign(authorisation.authorisation_id, to_sign(documents[:5], level=Level.B_T))
+    assert results == (one, one, stop, stop, stop)
+    assert not host.is_open(authorisation.authorisation_id)
 
 
 def test_a_backend_that_nobody_set_up_stops_it(host: SigningHost, signatory: Signatory, blank: bytes) -> None:
