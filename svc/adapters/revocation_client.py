@@ -7,15 +7,20 @@ address that was looked at, so that a name that changes its mind in between gain
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
-import time
+import threading
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from svc.ports import FetchFailed
+
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
 
 MAX_BYTES = 20 * 1024 * 1024
 TIMEOUT_SECONDS = 5.0
@@ -26,11 +31,14 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class HttpRevocationClient:
-    """A :class:`svc.ports.RevocationClient`; ``allowed_hosts`` may lie in private networks."""
+    """A :class:`svc.ports.RevocationClient`; ``allowed_hosts`` may lie in private networks. An answer is given up
+    after ``whole_seconds``, however slowly it trickles in."""
 
-    def __init__(self, allowed_hosts: frozenset[str] = frozenset(), *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, allowed_hosts: frozenset[str] = frozenset(), *, max_bytes: int = MAX_BYTES,
+                 whole_seconds: float = WHOLE_SECONDS) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._max_bytes = max_bytes
+        self._whole_seconds = whole_seconds
 
     def fetch(self, url: str, body: bytes | None = None) -> bytes:
         """GET, or POST of an OCSP request. :raises FetchFailed: refused, no answer, too long, or not 200"""
@@ -42,28 +50,30 @@ class HttpRevocationClient:
         if body is not None:
             headers["Content-Type"] = "application/ocsp-request"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        watch = _Watch(pool, self._whole_seconds)
         try:
             response = pool.urlopen("GET" if body is None else "POST", target, body=body, headers=headers,
                                     redirect=False, retries=False, preload_content=False, decode_content=False)
             try:
                 if response.status != _OK:
                     raise FetchFailed(f"HTTP {response.status}")
-                return self._read(response)
+                return self._read(response, watch)
             finally:
                 response.close()
         except (HTTPError, OSError, ValueError) as error:
             raise FetchFailed(f"no answer: {type(error).__name__}") from error
         finally:
+            watch.end()
             pool.close()
 
-    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        ends, data = time.monotonic() + WHOLE_SECONDS, bytearray()
+    def _read(self, response: urllib3.BaseHTTPResponse, watch: _Watch) -> bytes:
+        data = bytearray()
         while chunk := response.read1(_CHUNK, decode_content=False):
             data += chunk
             if len(data) > self._max_bytes:
                 raise FetchFailed("the answer is too long")
-            if time.monotonic() > ends:
-                raise FetchFailed("slow")
+        if watch.is_over:  # an answer without length ends where its connection was shut
+            raise FetchFailed("slow")
         return bytes(data)
 
     def _look_up(self, host: str, port: int) -> str:
@@ -77,6 +87,40 @@ class HttpRevocationClient:
         if host not in self._allowed and not all(map(is_public, found)):
             raise FetchFailed("the host lies in a private network; revocation_hosts may name it")
         return found[0]
+
+
+class _Watch:
+    """Shuts the connections of a pool when its time is over, which wakes whoever waits for them."""
+
+    def __init__(self, pool: urllib3.HTTPConnectionPool, seconds: float) -> None:
+        self.is_over = False
+        self._sockets: list[socket.socket] = []
+        make = pool._new_conn
+
+        def make_watched() -> BaseHTTPConnection:
+            connection = make()
+            connect = connection.connect
+
+            def connect_watched() -> None:
+                connect()
+                self._sockets.append(getattr(connection, "sock"))  # noqa: B009 - its type does not say that it has one
+
+            connection.connect = connect_watched  # type: ignore[method-assign]
+            return connection
+
+        pool._new_conn = make_watched  # type: ignore[method-assign]
+        self._timer = threading.Timer(seconds, self._shut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _shut(self) -> None:
+        self.is_over = True
+        for connected in self._sockets:
+            with contextlib.suppress(OSError):  # closed already
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)  # SSLSocket's own would say goodbye first
 
 
 def is_public(address: str) -> bool:

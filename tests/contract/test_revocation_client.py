@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from svc.adapters.revocation_client import HttpRevocationClient, is_public
 from svc.ports import FetchFailed
+from tests.support.raw_server import raw_server
 from tests.support.web_folder import WebFolder, web_folder
 
 
@@ -56,6 +59,20 @@ def test_an_endless_answer_is_cut_off(folder: WebFolder) -> None:
         client.fetch(f"{folder.url}/big")
     with pytest.raises(FetchFailed, match="HTTP 404"):
         client.fetch(f"{folder.url}/none")
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+def test_an_answer_that_trickles_in_is_given_up(begun: bytes) -> None:
+    def trickle(client: socket.socket) -> None:
+        client.sendall(begun)
+        for _ in range(50):
+            client.sendall(b"a")
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    with raw_server(trickle) as server, pytest.raises(FetchFailed):
+        HttpRevocationClient(frozenset({"127.0.0.1"}), whole_seconds=0.4).fetch(f"{server.url}/a.crl")
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(("address", "public"), [
