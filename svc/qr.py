@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from functools import lru_cache
 from threading import Lock
 from typing import Final
 
@@ -17,7 +18,7 @@ import segno
 _MASK: Final = 3  # any mask is valid; trying all eight for the prettiest would take longer than the layout
 _BORDER: Final = 2  # modules; the box around the code is white too
 _MAX_FAMILIES: Final = 16
-_DARK: Final = re.compile("1+")
+_RUN: Final = re.compile("0*1+")
 # Lower case and "_" stay in byte mode whatever a bit of their neighbours becomes; others are left to segno.
 _FAMILIAR: Final = re.compile(r"https?://[\x21-\x7e]*[a-z][\x21-\x7e]*/[A-Za-z0-9_-]{8,40}")
 
@@ -88,15 +89,24 @@ def _encode(text: str) -> tuple[int, int]:
 def _write(side: int, modules: int) -> str:
     rows = format(modules, f"0{side * side}b")
     steps: list[str] = []
-    x, y = 0, 0
+    x = y = 0
     for row in range(side):
-        for run in _DARK.finditer(rows, row * side, (row + 1) * side):
-            start, end = run.start() - row * side, run.end() - row * side
-            steps.append(f"m{start - x} {row - y}h{end - start}")
-            x, y = end, row
+        first, *rest = _RUN.findall(rows, row * side, (row + 1) * side) or [""]
+        if not first:
+            continue
+        start = first.index("1")
+        steps.append(f"m{start - x} {row - y}h{len(first) - start}")
+        steps += map(_step, rest)
+        x, y = len(first) + sum(map(len, rest)), row
     # The first step is relative to nowhere: M sets out from the border, half a module down the first row.
-    first, _, rest = "".join(steps).partition("h")
-    left, down = (int(number) for number in first[1:].split(" "))
+    begin, _, others = "".join(steps).partition("h")
+    left, down = (int(number) for number in begin[1:].split(" "))
     size = side + 2 * _BORDER
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" class="segno">'
-            f'<path class="qrline" stroke="#000" d="M{left + _BORDER} {down + _BORDER}.5h{rest}"/></svg>\n')
+            f'<path class="qrline" stroke="#000" d="M{left + _BORDER} {down + _BORDER}.5h{others}"/></svg>\n')
+
+
+@lru_cache(maxsize=4096)
+def _step(run: str) -> str:
+    light = run.index("1")
+    return f"m{light} 0h{len(run) - light}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import lt
 from typing import Final
 
 from certs.fast.errors import NotOurShape
@@ -77,21 +78,16 @@ class _Objects:
             raise NotOurShape("an odd cross-reference table")
         if _USED.fullmatch(table, _ENTRY) is None:
             raise NotOurShape("an odd cross-reference table")
-        offsets = [0, *(int(table[at : at + 10]) for at in range(_ENTRY, len(table), _ENTRY))]
-        ends = [*offsets[2:], start]
-        last = 0
+        offsets = [int(offset) for offset in table[_ENTRY:].split()[::3]]
         header = _HEADER.match(pdf)
-        if header is None or size < 2 or offsets[1] != header.end():
+        if header is None or not offsets or offsets[0] != header.end() or not pdf.startswith(b"1 0 obj\n", offsets[0]):
             raise NotOurShape("the first object is not where it should be")
-        for number in range(1, size):
-            at = offsets[number]
-            # Bytes between one object's end and the next one's beginning would be nobody's.
-            if at <= last or not pdf.startswith(b"%d 0 obj\n" % number, at):
-                raise NotOurShape("an object is not where it should be")
-            if not pdf.endswith(_OBJECT_END, at, ends[number - 1]):
-                raise NotOurShape("an object does not end where the next one begins")
-            last = at
-        self._pdf, self._offsets, self._ends = pdf, offsets, ends
+        ends = [*offsets[1:], start]
+        # Each begins where the one before ends: bytes between them would be nobody's.
+        seams = [end - len(_OBJECT_END) for end in ends]
+        if not all(map(pdf.startswith, _borders(size), seams)) or not all(map(lt, offsets, seams)):
+            raise NotOurShape("an object does not end where the next one begins")
+        self._pdf, self._offsets, self._ends = pdf, (0, *offsets), ends
 
     def text(self, number: int) -> bytes:
         if not 0 < number < len(self._offsets):
@@ -121,6 +117,12 @@ class _Objects:
         if found is None:
             raise NotOurShape("an odd page tree")
         return int(found[1]), [int(one) for one in re.findall(rb"(\d+) 0 R", found[2])]
+
+
+@lru_cache(maxsize=16)
+def _borders(size: int) -> tuple[bytes, ...]:
+    """What stands between an object and the next one, or the table."""
+    return (*(_OBJECT_END + b"%d 0 obj\n" % number for number in range(2, size)), _OBJECT_END + b"xref\n")
 
 
 def _referenced(items: Items, key: bytes) -> int:

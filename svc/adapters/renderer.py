@@ -62,12 +62,16 @@ class TypstRenderer:
         self._local = threading.local()
 
     def render(self, request: RenderRequest) -> RenderedPdf:
+        return self._compile(self.inputs_of(request), _created_at(request))
+
+    def inputs_of(self, request: RenderRequest) -> dict[str, Any]:
+        """What the template is given, ready for JSON. :raises RenderFailed: as for ``render``"""
         try:
             kind = self._kinds.get(request.kind_id)
         except KindUnknown as error:
             raise RenderFailed(f"unknown kind {request.kind_id!r}") from error
         data = self._kinds.present_data(kind, request.data)
-        inputs = {
+        return {
             **self._common(request, f"{kind.title} – {subject_of(kind, data)}"),
             "template": f"/{kind.id}/template.typ",
             "kind-title": kind.title,
@@ -75,7 +79,6 @@ class TypstRenderer:
             "font": kind.font,
             "data": _let_break(data),
         }
-        return self._compile(inputs, _created_at(request))
 
     def stamp(self, pdf: bytes, request: StampRequest) -> RenderedPdf:
         digest = hashlib.sha256(pdf).hexdigest()

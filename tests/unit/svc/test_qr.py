@@ -7,7 +7,7 @@ import io
 import pytest
 import segno
 import zxingcpp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from svc.qr import QrDrawer
@@ -23,6 +23,7 @@ def encode_alone(text: str) -> str:
     return out.getvalue().decode()
 
 
+@settings(deadline=None)
 @given(token=TOKENS, origin=st.sampled_from(["https://paraf.nusamandala.example", "http://127.0.0.1:8000"]))
 def test_it_draws_what_the_encoder_draws(token: str, origin: str) -> None:
     address = f"{origin}/v/{token}"
