@@ -18,6 +18,7 @@ from certs._aio import run_sync
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
+from certs.pictured import judge_pictures, tell_pictures
 from certs.structure import Finding, StructureFindings, compare_revisions, examine, precheck
 from certs.trust import TrustStore
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
@@ -59,7 +60,8 @@ class SignatureReport:
     ``proven_at`` is the earliest moment at which the signature is proven to have existed (None: only now), by
     its own ``timestamp``, an ``archive`` time stamp or a ``register`` (``proven_by``). The certificate's state
     at that moment and now is valid, revoked, expired, not_yet_valid or unknown (no revocation data).
-    ``covered_bytes`` is where the signed part of the file ends.
+    ``covered_bytes`` is where the signed part of the file ends. ``adds_picture_on`` is the page, counted from 1, on
+    which it shows a picture that an earlier signature does not cover; 0: none.
     """
 
     field_name: str
@@ -84,6 +86,7 @@ class SignatureReport:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     covered_bytes: int = 0
+    adds_picture_on: int = 0
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,10 @@ async def _judge_all(
     structure = examine(pdf, reader=reader)
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
+    reports = judge_pictures(pdf, signatures, reports)
     overall = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
     return Report(
-        overall.indication, overall.sub_indication, reports, overall.message,
+        overall.indication, overall.sub_indication, reports, tell_pictures(overall.message, reports),
         tuple(_stamp_report(pdf, one) for one in archive.stamps),
         findings=structure.findings)
 

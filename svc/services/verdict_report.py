@@ -164,6 +164,8 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
          f"{say.number(one.covered_bytes)} B pertama; sesudahnya "
          + ("hanya tanda tangan, stempel waktu, dan data validasinya" if one.indication is Indication.TOTAL_PASSED
             else "ada tambahan")),
+        *((("Gambar", f"tanda tangan ini menambahkan gambar yang terlihat di halaman {one.adds_picture_on}"),)
+          if one.adds_picture_on else ()),
         ("Algoritma ringkasan", one.digest_algorithm))
 
 

@@ -8,7 +8,18 @@ import pytest
 
 from certs.structure import Finding, compare_revisions, examine
 from certs.validation import validate_pdf
-from tests.attacks import bombs, changes, forgery, incremental, other_formats, second, shadow, streamed, wrapping
+from tests.attacks import (
+    bombs,
+    changes,
+    forgery,
+    incremental,
+    other_formats,
+    pictures,
+    second,
+    shadow,
+    streamed,
+    wrapping,
+)
 from tests.attacks.craft import Attack, Sample
 
 FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
@@ -18,6 +29,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "changes": changes.attacks,
     "shadow": shadow.attacks,
     "second": second.attacks,
+    "pictures": pictures.attacks,
     "other formats": other_formats.attacks,
     "streamed": streamed.attacks,
     "bombs": bombs.attacks,

@@ -15,9 +15,11 @@ from pyhanko.sign import fields
 from certs.augment import augment
 from certs.pades import Level
 from certs.structure import Limits, compare_revisions, examine
-from certs.validation import validate_pdf
+from certs.validation import Indication, validate_pdf
 from tests.attacks.conftest import request
 from tests.attacks.craft import Sample, edited, update
+from tests.attacks.pictures import broken, pictured
+from tests.attacks.second import _stranger as stranger_of
 from tests.attacks.second import countersigned
 
 
@@ -145,3 +147,29 @@ def test_limits_are_the_callers(sample: Sample) -> None:
         (Limits(depth=1), "nested_too_deep"),
     ):
         assert code in examine(sample.certified, limits=limits).codes
+
+
+def test_a_later_picture_of_somebody_trusted_passes_and_is_told(sample: Sample) -> None:
+    world = sample.world
+    once = pictured(world, sample.plain, world.signer)
+    assert_explained(once, 2)
+    report = validate_pdf(once, world.trust(), world.later)
+    assert report.passed, report.explanation
+    assert [one.adds_picture_on for one in report.signatures] == [0, 1]
+    assert report.explanation.endswith("Signature 2 adds a visible picture on page 1.")
+    twice = pictured(world, once, world.signer, box=(300, 20, 400, 60), field="Kedua")
+    assert_explained(twice, 3)
+    report = validate_pdf(twice, world.trust(), world.later)
+    assert (report.passed, [one.adds_picture_on for one in report.signatures]) == (True, [0, 1, 1])
+    assert validate_pdf(sample.plain, world.trust(), world.later).explanation.count("picture") == 0
+
+
+def test_under_a_picture_that_nobody_vouches_for_no_signature_passes(sample: Sample) -> None:
+    world = sample.world
+    for pdf, expected in ((pictured(world, sample.plain, stranger_of(world)), "NO_CERTIFICATE_CHAIN_FOUND"),
+                          (broken(pictured(world, sample.plain, world.signer)), "SIG_CONSTRAINTS_FAILURE")):
+        report = validate_pdf(pdf, world.trust(), world.later)
+        first = report.signatures[0]
+        assert (first.indication, first.sub_indication) == (Indication.INDETERMINATE, expected)
+        assert "Signature 2 adds a visible picture on page 1." in first.message
+        assert "Signature 2 adds a visible picture on page 1." in report.explanation

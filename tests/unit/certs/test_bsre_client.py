@@ -174,6 +174,19 @@ def test_a_picture_stands_where_it_was_asked_for(world: BsreWorld, pdf: bytes, v
     assert world.desk.judge(signed.pdf).passed
 
 
+@pytest.mark.parametrize("version", [V1, V2])
+def test_two_pictures_on_one_document_leave_both_signatures_good(world: BsreWorld, pdf: bytes, version: str) -> None:
+    image = BsreAppearance(BsreImage(draw_qr("gambar")))
+    first = world.signer(world.client(version), appearance=image).sign(pdf, world.request(BOX)).pdf
+    beside = SignatureBox(0, 250, 20, 400, 80)
+    second = next(one for one in world.desk.users[1:] if one.status == "ISSUE").nik
+    both = world.signer(world.client(version), nik=second, appearance=image).sign(first, world.request(beside)).pdf
+    report = world.desk.judge(both)
+    assert report.passed, report.explanation
+    assert report.explained
+    assert [one.adds_picture_on for one in report.signatures] == [0, 1]
+
+
 def test_v1_draws_a_link_and_finds_a_mark(world: BsreWorld, pdf: bytes) -> None:
     qr = BsreQr("https://example.invalid/v/abc")
     at_box = world.signer(world.v1(), appearance=BsreAppearance(qr)).sign(pdf, world.request(BOX))
