@@ -246,3 +246,31 @@ class SigningHost(Protocol):
 
 class SigningHostDown(Exception):
     """The process that holds keys does not answer."""
+
+
+class EngineDown(Exception):
+    """The broker between this process and the workers does not answer."""
+
+
+class Engine(Protocol):
+    """How batch workers learn that there is work. The rows in the database are the truth: a nudge that is lost costs
+    seconds, one that is doubled nothing."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether somebody must look for batches that nobody works on; else workers look by themselves."""
+        ...
+
+    def nudge(self, batch_id: str, work: str) -> None:
+        """Have workers look at this batch soon, as long as it has this work. It never fails: a fault is logged.
+
+        To be called after the commit that began the work.
+        """
+        ...
+
+    def waiting(self) -> int:
+        """Nudges that no worker has taken yet. :raises EngineDown: nobody can tell"""
+        ...

@@ -1,4 +1,4 @@
-"""Object store in a folder: write, fsync, link into place, fsync of the folder. Never overwrites."""
+"""Object store in a folder: write, flush, link into place, flush the folder. Never overwrites."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from svc import failpoints
-from svc.ports import ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
+from svc.ports import NewObject, ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
@@ -27,27 +27,37 @@ class LocalStore:
     def put(
         self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
     ) -> StoredObject:
-        path = self._path(key)
-        found = StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
+        self.put_many((NewObject(key, data, media_type, retain_until),))
+        return StoredObject(key, len(data), hashlib.sha256(data).hexdigest())
+
+    def put_many(self, objects: Sequence[NewObject]) -> None:
+        """Everything is written before the first of it is flushed: one commit of the journal then serves them all."""
+        changed: dict[Path, None] = {}
+        waiting: list[tuple[NewObject, Path, Path]] = []
         try:
-            if path.exists():
-                return self._same(path, found)
-            self._make_folders(path.parent)
-            failpoints.reach("store.before_write")
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".put-")
-            try:
-                self._write(handle, data, read_only=retain_until is not None)
+            for one in objects:
+                path = self._path(one.key)
+                if path.exists():
+                    _ensure_same(path, one)
+                    changed[path.parent] = None  # whoever linked it may not have come to that yet
+                    continue
+                self._make_folders(path.parent, changed)
+                failpoints.reach("store.before_write")
+                waiting.append((one, path, self._write(path.parent, one)))
+            for _, _, temporary in waiting:
+                _sync(temporary)
+            for one, path, temporary in waiting:
                 failpoints.reach("store.before_rename")
-                os.link(temporary, path)  # fails when the name is taken: nothing is ever overwritten
-            except FileExistsError:
-                return self._same(path, found)
-            finally:
-                Path(temporary).unlink()
-            failpoints.reach("store.after_rename")
-            _sync_folder(path.parent)
+                _link(temporary, path, one)
+                failpoints.reach("store.after_rename")
+                changed[path.parent] = None
+            for folder in changed:
+                _sync(folder, os.O_DIRECTORY)
         except OSError as error:
             raise StoreUnavailable(str(error.strerror)) from error
-        return found
+        finally:
+            for _, _, temporary in waiting:
+                temporary.unlink(missing_ok=True)
 
     def get(self, key: str) -> bytes:
         try:
@@ -77,35 +87,49 @@ class LocalStore:
             raise ValueError("unsafe object key")
         return self._root / key
 
-    def _same(self, path: Path, wanted: StoredObject) -> StoredObject:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != wanted.sha256:
-            raise ObjectConflict(wanted.key)
-        _sync_folder(path.parent)  # whoever linked it may not have come to that yet
-        return wanted
-
-    def _make_folders(self, folder: Path) -> None:
+    def _make_folders(self, folder: Path, changed: dict[Path, None]) -> None:
+        """Make what is missing; the folders in which something was made are noted, to be flushed."""
         missing = []
         while not folder.exists():
             missing.append(folder)
             folder = folder.parent
         for made in reversed(missing):
             made.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-            _sync_folder(made.parent)
+            changed[made.parent] = None
 
     @staticmethod
-    def _write(handle: int, data: bytes, *, read_only: bool) -> None:
-        with os.fdopen(handle, "wb") as file:
-            half = len(data) // 2
-            file.write(data[:half])
-            failpoints.reach("store.half_written")
-            file.write(data[half:])
-            file.flush()
-            os.fchmod(file.fileno(), 0o400 if read_only else _FILE_MODE)
-            os.fsync(file.fileno())
+    def _write(folder: Path, one: NewObject) -> Path:
+        """Write to a temporary file, not flushed yet; nothing is left of it when that fails."""
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".put-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                half = len(one.data) // 2
+                file.write(one.data[:half])
+                failpoints.reach("store.half_written")
+                file.write(one.data[half:])
+                file.flush()
+                os.fchmod(file.fileno(), 0o400 if one.retain_until is not None else _FILE_MODE)
+        except BaseException:
+            Path(name).unlink()
+            raise
+        return Path(name)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _link(temporary: Path, path: Path, one: NewObject) -> None:
+    try:
+        os.link(temporary, path)  # fails when the name is taken: nothing is ever overwritten
+    except FileExistsError:
+        _ensure_same(path, one)
+
+
+def _ensure_same(path: Path, one: NewObject) -> None:
+    """:raises ObjectConflict: other bytes stand there"""
+    if path.read_bytes() != one.data:
+        raise ObjectConflict(one.key)
+
+
+def _sync(path: Path, flags: int = 0) -> None:
+    handle = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(handle)
     finally:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ from minio.retention import Retention
 from minio.versioningconfig import VersioningConfig
 
 from svc import failpoints
-from svc.ports import ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
+from svc.ports import NewObject, ObjectConflict, ObjectMissing, StoredObject, StoreUnavailable
 from svc.settings import Settings
 
 _DIGEST = "x-amz-meta-sha256"
@@ -30,6 +31,7 @@ _MISSING = {"NoSuchKey", "NoSuchObject", "NoSuchVersion"}
 _BUCKET_EXISTS = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 _OBJECT_EXISTS = {"PreconditionFailed", "ConditionalRequestConflict"}
 _SMALLEST_PART = 5 * 1024 * 1024
+_AT_ONCE = 12
 
 
 class _WriteOncePool(urllib3.PoolManager):
@@ -67,20 +69,38 @@ class S3Store:
         try:
             return self._same(wanted)
         except ObjectMissing:
-            pass
-        retention = Retention(COMPLIANCE, retain_until) if retain_until else None
-        with _mapped(key):
+            self._put(NewObject(key, data, media_type, retain_until), wanted.sha256)
+        return self._same(wanted)
+
+    def put_many(self, objects: Sequence[NewObject]) -> None:
+        """Side by side, one request each; success is the server's word that it has all of it."""
+        with _mapped(self._bucket):
+            self._ensure_bucket()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for _ in pool.map(self._put_new, objects):
+                pass
+
+    def _put_new(self, one: NewObject) -> None:
+        digest = hashlib.sha256(one.data).hexdigest()
+        if not self._put(one, digest):
+            self._same(StoredObject(one.key, len(one.data), digest))
+
+    def _put(self, one: NewObject, digest: str) -> bool:
+        """Upload unless something stands there; whether it was uploaded."""
+        retention = Retention(COMPLIANCE, one.retain_until) if one.retain_until else None
+        with _mapped(one.key):
             try:
                 failpoints.reach("s3.before_put")
                 self._client.put_object(
-                    bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data),
-                    part_size=max(len(data), _SMALLEST_PART), content_type=media_type,
-                    metadata={"sha256": wanted.sha256}, retention=retention)
+                    bucket_name=self._bucket, object_name=one.key, data=io.BytesIO(one.data), length=len(one.data),
+                    part_size=max(len(one.data), _SMALLEST_PART), content_type=one.media_type,
+                    metadata={"sha256": digest}, retention=retention)
                 failpoints.reach("s3.after_put")
             except S3Error as error:
                 if error.code not in _OBJECT_EXISTS:
                     raise  # else somebody was faster, or our own first try got through: compare
-        return self._same(wanted)
+                return False
+        return True
 
     def get(self, key: str) -> bytes:
         with _mapped(key):

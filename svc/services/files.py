@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from svc.deps import Deps
 from svc.errors import IntegrityViolation, StorageUnavailable
 from svc.models import Decree, StoredFile
-from svc.ports import ObjectConflict, ObjectMissing, StoreUnavailable
+from svc.ports import NewObject, ObjectConflict, ObjectMissing, StoreUnavailable
 
 PDF = "application/pdf"
 
@@ -48,6 +49,16 @@ def put_pdf(deps: Deps, key: str, data: bytes, *, retain_until: datetime | None 
     """Store bytes. :raises StorageUnavailable: not stored. :raises IntegrityViolation: others stand there."""
     try:
         deps.store.put(key, data, media_type=PDF, retain_until=retain_until)
+    except StoreUnavailable as error:
+        raise StorageUnavailable from error
+    except ObjectConflict as error:
+        raise IntegrityViolation from error
+
+
+def put_pdfs(deps: Deps, files: Iterable[tuple[str, bytes]], *, retain_until: datetime | None = None) -> None:
+    """Store many under their keys; errors as for :func:`put_pdf`, and then some may be stored."""
+    try:
+        deps.store.put_many([NewObject(key, data, PDF, retain_until) for key, data in files])
     except StoreUnavailable as error:
         raise StorageUnavailable from error
     except ObjectConflict as error:

@@ -17,7 +17,7 @@ from minio.error import S3Error
 
 from svc.adapters.local_store import LocalStore
 from svc.adapters.s3_store import S3Store
-from svc.ports import ObjectConflict, ObjectMissing, ObjectStore, StoreUnavailable
+from svc.ports import NewObject, ObjectConflict, ObjectMissing, ObjectStore, StoreUnavailable
 from svc.settings import Settings
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, S3Server, ServerMissing, minio, seaweedfs
 
@@ -51,6 +51,17 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def key_of(name: str = "a") -> str:
     return f"decrees/{uuid4().hex}/signed/{name}.pdf"
+
+
+def test_many_are_stored_at_once_and_never_over_others(store: ObjectStore) -> None:
+    many = [NewObject(key_of(str(number)), os.urandom(20_000 + number), PDF) for number in range(40)]
+    store.put_many(many)
+    assert [store.get(one.key) for one in many] == [one.data for one in many]
+    store.put_many([*many[:3], NewObject(key_of("new"), b"new", PDF)])  # the same again is fine
+    with pytest.raises(ObjectConflict):
+        store.put_many([NewObject(key_of("fine"), b"fine", PDF), NewObject(many[0].key, b"other", PDF)])
+    assert store.get(many[0].key) == many[0].data
+    store.put_many(())
 
 
 def test_what_was_put_is_read_whole(store: ObjectStore) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from svc.ports import ObjectStore, StoredObject, StoreUnavailable
+from svc.ports import NewObject, ObjectStore, StoredObject, StoreUnavailable
 
 
 @dataclass
@@ -20,6 +20,11 @@ class FaultyStore:
         if self.refuses in key:
             raise StoreUnavailable("full")
         return self.inner.put(key, data, media_type=media_type, retain_until=retain_until)
+
+    def put_many(self, objects: Sequence[NewObject]) -> None:
+        if any(self.refuses in one.key for one in objects):
+            raise StoreUnavailable("full")
+        self.inner.put_many(objects)
 
     def get(self, key: str) -> bytes:
         return self.inner.get(key)

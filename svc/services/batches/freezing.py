@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from svc import failpoints
@@ -25,7 +25,7 @@ from svc.services import numbering, rendition, signature_blocks
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
 from svc.services.batches.model import IS_PENDING, definition_of, kind_of_batch
 from svc.services.bulk_flow import lock_flows, run_commands
-from svc.services.files import object_key, put_pdf
+from svc.services.files import object_key, put_pdfs
 from svc.services.flow import Doer, Flow
 from workflows import model as m
 
@@ -64,7 +64,7 @@ def take_numbers(session: Session, deps: Deps, batch: Batch, now: datetime) -> N
 def freeze(deps: Deps, batch_id: int) -> int:
     """Lay out and freeze some documents; returns how many were tried.
 
-    :raises StorageUnavailable: nothing changed; the rows are free again when their lease is over
+    :raises StorageUnavailable: nothing changed; the rows are free again
     """
     now = deps.clock.now()
     leased = _lease(deps, batch_id, now)
@@ -76,10 +76,13 @@ def freeze(deps: Deps, batch_id: int) -> int:
     for flow in leased.flows:
         try:
             made.append(_make(deps, flow, leased, now))
-        except StorageUnavailable:
-            raise
         except AppError as error:
             failed[flow.decree.id] = error
+    try:
+        put_pdfs(deps, [(one.key, one.pdf.pdf) for one in made])
+    except StorageUnavailable:
+        _give_back(deps, leased.token)
+        raise
     _record(deps, batch_id, leased, made, failed, now)
     return len(leased.flows)
 
@@ -138,11 +141,15 @@ def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
                        place_of_batch(session, deps, batch, today, batch.signer_id), positions)
 
 
+def _give_back(deps: Deps, token: str) -> None:
+    with deps.db.unit_of_work() as session:
+        session.execute(update(BatchRow).where(BatchRow.lease == token).values(lease=None, leased_until=None))
+
+
 def _make(deps: Deps, flow: Flow, leased: _Leased, now: datetime) -> _Made:
     number = leased.numbers[flow.decree.id]
     rendered = rendition.render_final(deps, leased.kind, flow.decree, flow.version.data, leased.place, number, now)
     key = object_key(flow.decree, "frozen", rendered.sha256)
-    put_pdf(deps, key, rendered.pdf)
     failpoints.reach("freeze.stored")
     return _Made(flow.decree.id, flow.decree.lock_version, rendered, key)
 

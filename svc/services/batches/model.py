@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
+from svc.db import tell_of_work
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, NotFound, NotYourTask
 from svc.kinds import Kind
@@ -125,6 +126,7 @@ def begin_work(session: Session, batch: Batch, work: str, now: datetime, *, stat
         batch.work_capacity = held.capacity if held else None
         batch.work_note = note
     touch(batch, now)
+    tell_of_work(session, batch.public_id, work)
     return batch.work_total
 
 

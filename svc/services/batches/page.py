@@ -80,6 +80,7 @@ class BatchActions:
     withdraw: bool
     sign: bool  # also to go on after signing stopped
     control: bool  # pause, resume, cancel
+    issue: bool
     retry: bool
 
 
@@ -228,6 +229,17 @@ def load_row_data(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> tuple
         return _row_item(*found), {**batch.common, **row.data}, row.email
 
 
+def load_faulty_data(deps: Deps, actor: Actor, batch_id: str,
+                     most: int) -> tuple[tuple[RowItem, Mapping[str, Any], str], ...]:
+    """Rows with something wrong, each with its data and address. :raises NotFound: none for this actor"""
+    with deps.db.read_session() as session:
+        batch = find_batch(session, deps, actor, batch_id)
+        rows = session.scalars(
+            select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state == "invalid")
+            .order_by(BatchRow.row_no).limit(most))
+        return tuple((_row_item(row, None, None, None), {**batch.common, **row.data}, row.email) for row in rows)
+
+
 def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
     """Numbers for the progress page, from rows alone. :raises NotFound: no batch for this actor"""
     now = deps.clock.now()
@@ -300,6 +312,7 @@ def _actions(batch: Batch, actor: Actor, counts: Mapping[str, int], signed: int)
         exclude=mine and idle and is_open, give_back=mine and idle and is_open and not signed,
         withdraw=is_drafter and idle and is_open and not signed,
         sign=mine and can_sign and (stopped or (idle and batch.status == "ready_to_sign")),
+        issue=is_drafter and idle and batch.status == "signing" and bool(signed),
         control=party and batch.status == "signing" and batch.work == "sign",
         retry=party and idle and bool(counts.get("failed")))
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from certs.authorisation import Authorisation
 from svc import failpoints
 from svc.actors import Actor
+from svc.db import tell_of_work
 from svc.deps import Deps
 from svc.errors import Conflict, DocumentChanged, Forbidden, InvalidInput, ServiceUnavailable
 from svc.models import AuditEvent, Batch, BatchRow, Credential, Decree, Person, Position, SigningAuthorisation
@@ -208,6 +209,7 @@ def resume(deps: Deps, actor: Actor, batch_id: str) -> None:
         if batch.paused_at is not None:
             batch.paused_at = None
             touch(batch, deps.clock.now())
+            tell_of_work(session, batch.public_id, batch.work)
             record(session, batch, "batch_resumed", actor, deps.clock.now())
 
 

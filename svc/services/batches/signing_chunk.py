@@ -37,7 +37,6 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
-from svc.services.batches.judging import Judge
 from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
@@ -220,12 +219,13 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
     except SigningHostDown:
         return _host_went_down(claimed, acts, harvest)
     failpoints.reach("chunk.after_host")
-    judge = Judge(deps, claimed.credential_id, claimed.expected)
+    made = []
     for act, document, answer in zip(acts, asked, answers, strict=True):
         if isinstance(answer, SignedDocument):
-            results.prove(deps, claimed, act, results.Result(document, answer), judge, harvest)
+            made.append((act, results.Result(document, answer)))
         else:
             _note_refusal(act, answer, harvest)
+    results.judge_all(deps, claimed, made, harvest)
     return harvest
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from certs.pades import SignedDocument
 from svc.deps import Deps
-from svc.errors import AppError
+from svc.errors import AppError, StorageUnavailable
 from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
 from svc.ports import ToSign
 from svc.services import key_use
@@ -22,7 +22,7 @@ from svc.services.batches.chunks import fail_row, finish_rows
 from svc.services.batches.judging import Judge
 from svc.services.batches.model import drafter_of
 from svc.services.bulk_flow import Refused, lock_flows, run_commands
-from svc.services.files import put_pdf, retention_of
+from svc.services.files import put_pdfs, retention_of
 from svc.services.flow import Doer
 from svc.services.outbox import enqueue
 from svc.services.preservation import FileToKeep, keep_new
@@ -45,24 +45,28 @@ class Result:
     signed: SignedDocument
 
 
-def prove(deps: Deps, claimed: Claimed, act: steps.Claim, result: Result, judge: Judge, harvest: Harvest) -> None:
-    """Validate one signed document and store it; what others made is stored before it is judged."""
-    frozen, signed = result.asked.frozen, result.signed
-    try:
-        if claimed.backend in WHOLE_DOCUMENTS:
-            _store(deps, act, signed.pdf)
-        produced = judge.prove(act, frozen, signed, result.asked.request)
-        if claimed.backend not in WHOLE_DOCUMENTS:
-            _store(deps, act, signed.pdf)
-    except ProofPending:
-        if claimed.backend in WHOLE_DOCUMENTS:
-            harvest.unknown[act.attempt_id] = ""  # it is stored: recovery goes on with it when it can be proven
-        else:
-            harvest.failed[act.attempt_id] = ProofPending.code
-    except AppError as error:
-        harvest.failed[act.attempt_id] = error.code
-    else:
-        harvest.proven[act.attempt_id] = produced
+def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Result]], harvest: Harvest) -> None:
+    """Validate signed documents and store those that hold; what others made is stored before it is judged."""
+    is_kept_first = claimed.backend in WHOLE_DOCUMENTS
+    if is_kept_first and not _store(deps, [(act, result.signed.pdf) for act, result in made]):
+        harvest.unknown |= {act.attempt_id: "" for act, _ in made}
+        return
+    judge = Judge(deps, claimed.credential_id, claimed.expected)
+    proven: list[tuple[steps.Claim, steps.Produced]] = []
+    for act, result in made:
+        try:
+            proven.append((act, judge.prove(act, result.asked.frozen, result.signed, result.asked.request)))
+        except ProofPending:
+            if is_kept_first:
+                harvest.unknown[act.attempt_id] = ""  # it is stored: recovery goes on with it when it can be proven
+            else:
+                harvest.failed[act.attempt_id] = ProofPending.code
+        except AppError as error:
+            harvest.failed[act.attempt_id] = error.code
+    if is_kept_first or _store(deps, [(act, produced.pdf) for act, produced in proven]):
+        harvest.proven |= {act.attempt_id: produced for act, produced in proven}
+    else:  # nothing is lost: the same key can sign them again
+        harvest.failed |= {act.attempt_id: StorageUnavailable.code for act, _ in proven}
 
 
 def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
@@ -169,9 +173,15 @@ def _settle_try(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
         key_use.try_succeeded(deps, tried)
 
 
-def _store(deps: Deps, act: steps.Claim, signed: bytes) -> None:
-    key = steps.signed_key(act.decree_id, steps.sha256_of(signed))
-    put_pdf(deps, key, signed, retain_until=retention_of(deps, "signed", deps.clock.now()))
+def _store(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]]) -> bool:
+    """Whether all of it is safe."""
+    files = [(steps.signed_key(act.decree_id, steps.sha256_of(pdf)), pdf) for act, pdf in signed]
+    try:
+        put_pdfs(deps, files, retain_until=retention_of(deps, "signed", deps.clock.now()))
+    except AppError as error:
+        logger.warning("batch signing cannot store: count=%s code=%s", len(signed), error.code)
+        return False
+    return True
 
 
 def _tell_subject(session: Session, row: BatchRow, now: datetime) -> None:

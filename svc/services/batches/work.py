@@ -36,9 +36,14 @@ class _Chosen:
     work: str
 
 
-def run_chunk(deps: Deps, batch_id: str | None = None) -> bool:
-    """Do one chunk of the batch that was served least recently (or of the given one); False: nothing to do now."""
+def run_chunk(deps: Deps, batch_id: str | None = None, work: str = "") -> bool:
+    """Do one chunk of the batch that was served least recently; False: nothing to do now.
+
+    ``batch_id`` leaves no other choice, ``work`` does nothing when the batch has another one by now.
+    """
     for chosen in _with_work(deps, batch_id):
+        if work and chosen.work != work:
+            continue
         _serve(deps, chosen)
         if CHUNKS[chosen.work](deps, chosen.batch_id) > 0:
             return True
