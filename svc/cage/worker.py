@@ -23,8 +23,8 @@ import socket
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from certs.knowledge import ensure_readable
 from certs.trust import TrustStore
+from certs.warm import warm
 from svc.cage.bars import enclose_child, enclose_process
 from svc.cage.codec import CodecError, from_json, to_json
 from svc.cage.frames import FrameBroken, pack, unpack, write_all
@@ -139,11 +139,15 @@ _MAX_TRUSTS = 4
 
 
 def _trust(name: str, descriptor: int) -> TrustStore:
-    """The store of that name, read once; the parent's word, not a visitor's. :raises ValueError: it is none"""
+    """The store of that name, read once and warm for the children; the parent's word, not a visitor's.
+
+    :raises ValueError: it is none
+    """
     found = _known_trust.get(name)
     if found is None:
         found = read_trust(_read_all(descriptor))
-        ensure_readable(found)
+        warm(found)
+        gc.freeze()
         if len(_known_trust) >= _MAX_TRUSTS:
             _known_trust.pop(next(iter(_known_trust)))
         _known_trust[name] = found
