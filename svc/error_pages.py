@@ -15,7 +15,7 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.view import event_titles
-from svc.errors import AppError, InvalidInput, StaleTask
+from svc.errors import AppError, Conflict, InvalidInput, StaleTask
 from svc.kinds import InvalidDecreeData
 from svc.limits import seconds_to_wait
 from svc.logs import request_id
@@ -70,6 +70,8 @@ def _on_app_error(error: AppError) -> Response:
     context: dict[str, Any] = {"message": message, "fields": fields}
     if isinstance(error, StaleTask):
         context |= _what_changed(error)
+    elif isinstance(error, Conflict) and (request.endpoint or "").startswith("batches.") and request.view_args:
+        context |= _back_to_batch(str(request.view_args.get("batch_id", "")))
     if isinstance(error, ProofPending | SigningUnfinished | Unknown) and "task_id" in (request.view_args or {}):
         context["act_url"] = url_for("signing.sheet", task_id=(request.view_args or {})["task_id"])
     return _as_page(error.status, error.code, context)
@@ -129,10 +131,18 @@ def _as_page(status: int, code: str, context: dict[str, Any]) -> Response:
 
 def _what_changed(error: StaleTask) -> dict[str, Any]:
     titles = event_titles()
-    reason = request.form.get("reason", "").strip()
     return {
         "changes": [{"what": titles.get(one.type, one.type), "who": one.actor_name, "at": one.at}
                     for one in error.changes],
         "reload_url": url_for("decrees.show", decree_id=error.decree_id) if error.decree_id else "",
-        "kept": {_("Alasan"): reason} if reason else {},
+        "kept": _kept(),
     }
+
+
+def _back_to_batch(batch_id: str) -> dict[str, Any]:
+    return {"reload_url": url_for("batches.show", batch_id=batch_id) if batch_id else "", "kept": _kept()}
+
+
+def _kept() -> dict[str, str]:
+    reason = request.form.get("reason", "").strip()
+    return {_("Alasan"): reason} if reason else {}

@@ -67,8 +67,14 @@ class TimelineStep:
 
 def install(app: Flask) -> None:
     """Add globals and the context of the frame."""
-    app.jinja_env.globals.update(asset_url=asset_url, can=may, decree_timeline=decree_timeline)
+    app.jinja_env.globals.update(asset_url=asset_url, can=may, decree_timeline=decree_timeline,
+                                 has_endpoint=has_endpoint)
     app.context_processor(_context)
+
+
+def has_endpoint(endpoint: str) -> bool:
+    """Whether this service has such a page."""
+    return endpoint in current_app.view_functions
 
 
 def decree_timeline(items: Iterable[TimelineItem]) -> tuple[TimelineStep, ...]:
@@ -134,6 +140,7 @@ def _navigation(open_tasks: int) -> tuple[NavItem, ...]:
     wanted = (
         ("task.view", "inbox.index", _("Kotak masuk"), "inbox", open_tasks),
         ("decree.list", "decrees.index", _("Naskah"), "files", 0),
+        ("decree.list", "batches.index", _("Kelompok naskah"), "stack-2", 0),
         ("register.view", "registers.index", _("Register"), "book", 0),
         ("", "verify.upload", _("Verifikasi"), "shield-check", 0),
         ("metrics.view", "metrics.index", _("Kinerja"), "chart-bar", 0),

@@ -10,6 +10,7 @@ from svc.blueprints.view import decree_context
 from svc.errors import NotFound
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import decree_page, inbox, issuance, orgchart, routing
+from svc.services.batches import page
 
 bp = Blueprint("inbox", __name__)
 
@@ -19,7 +20,10 @@ bp = Blueprint("inbox", __name__)
 def index() -> str:
     """The list, overdue first."""
     found = inbox.load_inbox(deps(), current_actor(), request.args.get("cursor", ""))
-    return render_template("inbox/index.html", inbox=found, now=deps().clock.now(), kinds=_kind_titles())
+    # Batches stand above the single tasks, on the first page alone.
+    batches = () if request.args.get("cursor") else page.waiting_batches(deps(), current_actor())
+    return render_template("inbox/index.html", inbox=found, batches=batches, now=deps().clock.now(),
+                           kinds=_kind_titles())
 
 
 @bp.get("/inbox/next")

@@ -22,9 +22,12 @@ def index() -> str:
 @bp.post("/notices/<notice_id>")
 @signed_in
 def open_notice(notice_id: str) -> Response:
-    """Mark as read and go to the decree that it is about."""
-    decree_id = notices.open_notice(deps(), current_actor(), notice_id)
-    return redirect(url_for("decrees.show", decree_id=decree_id) if decree_id else url_for("notices.index"))
+    """Mark as read and go to the decree or the batch that it is about."""
+    about = notices.open_notice(deps(), current_actor(), notice_id)
+    if about.batch_id:
+        return redirect(url_for("batches.show", batch_id=about.batch_id))
+    return redirect(url_for("decrees.show", decree_id=about.decree_id) if about.decree_id
+                    else url_for("notices.index"))
 
 
 @bp.post("/notices/read")

@@ -42,7 +42,7 @@ def sign(task_id: str) -> Response | tuple[str, int]:
     """Sign what the sheet showed. The passphrase lives in this request alone."""
     try:
         outcome = signing.sign(
-            deps(), current_actor(), task_id, form_version(), request.form.get("frozen_sha256", ""), _step_up())
+            deps(), current_actor(), task_id, form_version(), request.form.get("frozen_sha256", ""), step_up())
     except (signing.SigningUnfinished, signing.ProofPending, signing.Unknown):
         raise  # there is no sheet to go back to: the signature exists, or may exist
     except (StepUpFailed, TooManyAttempts, CredentialLocked, CredentialUnusable, SigningFailed, StorageUnavailable,
@@ -102,7 +102,8 @@ def abandon_act(attempt_id: str) -> Response:
     return redirect(url_for("signing.sheet", task_id=request.form.get("task_id", "-")))
 
 
-def _step_up() -> signing.StepUp:
+def step_up() -> signing.StepUp:
+    """What the signer typed and touched for this one act."""
     form = request.form
     second = signing.SecondStep(
         form.get("totp", "").strip(), form.get("passkey_challenge", ""), form.get("passkey_answer", ""))

@@ -15,6 +15,8 @@ from svc.deps import Deps
 from svc.errors import NotFound
 from svc.models import (
     AuditEvent,
+    Batch,
+    BatchRow,
     Decree,
     DecreeVersion,
     Person,
@@ -114,6 +116,15 @@ class Actions:
 
 
 @dataclass(frozen=True)
+class BatchLink:
+    """The batch with which a decree goes its route, and its row there."""
+
+    batch_id: str
+    title: str
+    row_no: int
+
+
+@dataclass(frozen=True)
 class DecreeView:
     """The decree with all that its page shows."""
 
@@ -147,6 +158,7 @@ class DecreeView:
     actions: Actions
     last_return: TimelineItem | None
     signers: tuple[NamedSigner, ...]  # the blocks of the frozen document
+    batch: BatchLink | None
 
     @property
     def signatures_given(self) -> int:
@@ -203,11 +215,14 @@ def load_pdf(deps: Deps, actor: Actor, decree_id: str, sha256: str | None = None
 def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
     later = aliased(Decree)
     row = session.execute(
-        select(Decree, Unit.name, Person.name, RouteVersion.source, later.number)
+        select(Decree, Unit.name, Person.name, RouteVersion.source, later.number, Batch.public_id, Batch.title,
+               BatchRow.row_no)
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
         .outerjoin(RouteVersion, RouteVersion.sha256 == Decree.route_sha256)
         .outerjoin(later, later.id == Decree.superseded_by_id)
+        .outerjoin(Batch, Batch.id == Decree.batch_id)
+        .outerjoin(BatchRow, BatchRow.decree_id == Decree.id)
         .where(which)).one_or_none()
     if row is None:
         raise NotFound
@@ -237,7 +252,8 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
                        for v, name in reversed(versions)),
         history=_history(session, decree.id), signatures=_signatures(session, decree.id),
         actions=_actions(decree, actor, open_task, is_signed=any(one.signed_at for one in signers)),
-        last_return=_last_return(timeline, tasks), signers=signers)
+        last_return=_last_return(timeline, tasks), signers=signers,
+        batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None)
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import NotFound
-from svc.models import Decree, Notice, Task
+from svc.models import Batch, Decree, Notice, Task
+from svc.services.batches.notices import BATCH
 from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
 
 PAGE_SIZE = 50
@@ -35,8 +36,16 @@ class NoticeItem:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a notice is about: a decree, a batch, or neither (both empty)."""
+
+    decree_id: str = ""
+    batch_id: str = ""
+
+
+@dataclass(frozen=True)
 class Waiting:
-    """What waits for a person: open tasks and unread notices, each capped."""
+    """What waits for a person: open tasks and batches together, and unread notices; each capped."""
 
     tasks: int
     notices: int
@@ -46,11 +55,14 @@ def count_waiting(deps: Deps, actor: Actor) -> Waiting:
     """Both numbers in one statement; it runs with every page."""
     tasks = (select(Task.id).where(_TASK_IS_OPEN, Task.assignee_id.in_(actor.position_ids))
              .limit(COUNT_CAP + 1).subquery())
+    batches = (select(Batch.id).where(Batch.assignee_id.in_(actor.position_ids), Batch.work.in_(("", "sign")))
+               .limit(COUNT_CAP + 1).subquery())
     unread = (select(Notice.id).where(_IS_UNREAD, Notice.person_id == actor.person_id)
               .limit(COUNT_CAP + 1).subquery())
     with deps.db.read_session() as session:
         row = session.execute(select(
-            select(func.count()).select_from(tasks).scalar_subquery().label("tasks"),
+            (select(func.count()).select_from(tasks).scalar_subquery()
+             + select(func.count()).select_from(batches).scalar_subquery()).label("tasks"),
             select(func.count()).select_from(unread).scalar_subquery().label("notices"))).one()
     return Waiting(row.tasks, row.notices)
 
@@ -81,8 +93,8 @@ def load_page(deps: Deps, actor: Actor, cursor: str = "") -> Page[NoticeItem]:
                 Cursor(notices[0].created_at, notices[0].id, True).encode() if notices and has_prev else "")
 
 
-def open_notice(deps: Deps, actor: Actor, public_id: str) -> str | None:
-    """Mark one as read; returns the public id of the decree it is about, if any.
+def open_notice(deps: Deps, actor: Actor, public_id: str) -> About:
+    """Mark one as read; returns what it is about.
 
     :raises NotFound: not this person's
     """
@@ -95,7 +107,7 @@ def open_notice(deps: Deps, actor: Actor, public_id: str) -> str | None:
         notice, decree_id = row
         if notice.read_at is None:
             notice.read_at = deps.clock.now()
-        return decree_id
+        return About(decree_id or "", str(notice.params.get(BATCH, "")))
 
 
 def mark_all_read(deps: Deps, actor: Actor) -> None:

@@ -7,8 +7,10 @@ from certs.signers.port import SignerNotReady
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, CredentialUnusable, SigningFailed
+from svc.models import Credential
 from svc.ports import BackendNotConfigured
 from svc.services import signing_steps as steps
+from svc.services.batches import signing as batch_signing
 from svc.services.flow import load_flow, lock_by_task
 from svc.services.key_use import NO_KEY, current_credential
 from svc.services.remote_calls import CallRecorder
@@ -31,6 +33,18 @@ def request_code(deps: Deps, actor: Actor, task_id: str) -> None:
         decree = lock_by_task(session, task_id)
         steps.ensure_may_sign(deps, actor, decree, load_flow(session, deps, decree))
         credential = current_credential(session, actor.person_id)
+    _send(deps, credential, 1)
+
+
+def request_code_for_list(deps: Deps, actor: Actor, batch_id: str) -> None:
+    """The same for a frozen list: one code for all of its documents. Errors as for :func:`request_code`."""
+    shown = batch_signing.prepare(deps, actor, batch_id)
+    with deps.db.read_session() as session:
+        credential = current_credential(session, actor.person_id)
+    _send(deps, credential, shown.count)
+
+
+def _send(deps: Deps, credential: Credential | None, signatures: int) -> None:
     if credential is None:
         raise CredentialUnusable(NO_KEY)
     if credential.backend not in CAN_BE_UNKNOWN:
@@ -38,7 +52,7 @@ def request_code(deps: Deps, actor: Actor, task_id: str) -> None:
     if credential.status != "active":
         raise CredentialUnusable("Sertifikat Anda terkunci. Hubungi administrator.")
     try:
-        deps.backends.request_code(key_elsewhere(deps, credential), 1, CallRecorder(deps))
+        deps.backends.request_code(key_elsewhere(deps, credential), signatures, CallRecorder(deps))
     except SignerNotReady as error:
         raise not_ready(error) from error
     except BackendNotConfigured as error:

@@ -1,0 +1,137 @@
+"""A batch before it goes out: mending rows, taking them out, submitting, discarding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from svc.blueprints.batches.root import (
+    UNPROCESSABLE,
+    Page,
+    address_of,
+    bp,
+    faulty_rows,
+    kind_of,
+    row_number,
+    show_page,
+)
+from svc.blueprints.batches.sheets import XLSX
+from svc.blueprints.batches.words import field_titles, problem_lines, title_at
+from svc.blueprints.downloads import name_file
+from svc.error_pages import translate
+from svc.errors import InvalidInput, NotFound, RouteUnusable
+from svc.schema_form import build_form, labels_of, parse_form
+from svc.security import current_actor, deps, form_version, requires
+from svc.services.batches import drafting, page
+from svc.services.batches.model import MOST_ROWS
+from svc.sheets_write import FaultyRow, faulty_rows_xlsx
+
+
+@bp.get("/batches/<batch_id>/rows/<row_no>/edit")
+@requires("decree.draft")
+def edit_row(batch_id: str, row_no: str) -> str:
+    """One row in the form of its kind."""
+    view = page.load_batch(deps(), current_actor(), batch_id)
+    if not view.actions.edit:
+        raise NotFound
+    return _row_form(view, row_number(row_no))
+
+
+@bp.post("/batches/<batch_id>/rows/<row_no>/edit")
+@requires("decree.draft")
+def save_row(batch_id: str, row_no: str) -> WerkzeugResponse | Page:
+    """Keep what was typed, right or not, and say which; then go on to the next faulty row when asked to."""
+    view, number = page.load_batch(deps(), current_actor(), batch_id), row_number(row_no)
+    data = parse_form(kind_of(view).schema, request.form.items(multi=True))
+    is_right = drafting.set_row(deps(), current_actor(), batch_id, number, data, request.form.get("email", ""))
+    if not is_right:
+        return _row_form(view, number), UNPROCESSABLE
+    flash(_("Baris %(n)s sudah benar.", n=row_no), "success")
+    following = faulty_rows(batch_id, 1) if request.form.get("then") == "next" else ()
+    if following:
+        return redirect(url_for("batches.edit_row", batch_id=batch_id, row_no=following[0].row_no))
+    return redirect(address_of(batch_id))
+
+
+@bp.post("/batches/<batch_id>/rows/<row_no>/drop")
+@requires("decree.draft")
+def drop_row(batch_id: str, row_no: str) -> WerkzeugResponse:
+    """Take one row out."""
+    drafting.drop_row(deps(), current_actor(), batch_id, row_number(row_no))
+    flash(_("Baris %(n)s dihapus.", n=row_no), "success")
+    return redirect(address_of(batch_id))
+
+
+@bp.post("/batches/<batch_id>/drop-faulty")
+@requires("decree.draft")
+def drop_faulty(batch_id: str) -> WerkzeugResponse:
+    """Take every faulty row out."""
+    count = drafting.drop_faulty(deps(), current_actor(), batch_id, form_version())
+    flash(_("%(n)s baris bermasalah dihapus.", n=count), "success")
+    return redirect(address_of(batch_id))
+
+
+@bp.get("/batches/<batch_id>/faulty.xlsx")
+@requires("decree.draft")
+def faulty_sheet(batch_id: str) -> Response:
+    """The faulty rows as a sheet, with what is wrong in its first column."""
+    view = page.load_batch(deps(), current_actor(), batch_id)
+    kind = kind_of(view)
+    titles = field_titles(kind)
+    rows = [FaultyRow(item.line_no, data, tuple(_line(title_at(titles, path), _(text)) for path, text in item.problems),
+                      email)
+            for item, data, email in page.load_faulty_data(deps(), current_actor(), batch_id, MOST_ROWS)]
+    if not rows:
+        raise NotFound
+    response = Response(faulty_rows_xlsx(kind, rows), mimetype=XLSX)
+    name_file(response, "attachment", f"{view.title} - {_('bermasalah')}.xlsx".replace("/", "-"))
+    return response
+
+
+@bp.post("/batches/<batch_id>/submit")
+@requires("decree.draft")
+def submit(batch_id: str) -> WerkzeugResponse | Page:
+    """Send the batch on its route."""
+    try:
+        count = drafting.submit(deps(), current_actor(), batch_id, form_version(),
+                                auto_issue=request.form.get("auto_issue") == "true")
+    except (InvalidInput, RouteUnusable) as error:
+        return show_page(batch_id, error=translate(error)), error.status
+    flash(_("%(n)s naskah diajukan; sedang disusun.", n=count), "success")
+    return redirect(address_of(batch_id))
+
+
+@bp.post("/batches/<batch_id>/discard")
+@requires("decree.draft")
+def discard(batch_id: str) -> WerkzeugResponse:
+    """Throw a draft batch away, with a reason."""
+    drafting.discard(deps(), current_actor(), batch_id, form_version(), request.form.get("reason", ""))
+    flash(_("Kelompok dibuang."), "success")
+    return redirect(url_for("batches.index"))
+
+
+def _row_form(view: page.BatchView, row_no: int) -> str:
+    item, data, email = page.load_row_data(deps(), current_actor(), view.batch_id, row_no)
+    kind = kind_of(view)
+    errors = {f"data.{path}": _(text) for path, text in reversed(item.problems) if path and not path.startswith("@")}
+    others = [_line(title, text) for (title, text), (path, _text) in zip(
+        problem_lines(kind, [item]).get(row_no, ()), item.problems, strict=True)
+        if not path]
+    fields = build_form(kind.schema, _mapping(data), errors, say=_)
+    return render_template(
+        "batches/row_form.html", batch=view, row=item, kind=kind, fields=fields, errors=errors, others=others,
+        labels=labels_of(fields), email=email,
+        email_error=next((_(text) for path, text in item.problems if path.startswith("@")), ""),
+        left=view.counts.get("invalid", 0))
+
+
+def _mapping(data: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(data)
+
+
+def _line(title: str, text: str) -> str:
+    return f"{title}: {text}" if title else text
