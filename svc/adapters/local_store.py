@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from svc.ports import NewObject, ObjectConflict, ObjectMissing, StoredObject, St
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+_FEW, _AT_ONCE = 3, 16
 
 
 class LocalStore:
@@ -44,15 +46,13 @@ class LocalStore:
                 self._make_folders(path.parent, changed)
                 failpoints.reach("store.before_write")
                 waiting.append((one, path, self._write(path.parent, one)))
-            for _, _, temporary in waiting:
-                _sync(temporary)
+            _sync_all([temporary for _, _, temporary in waiting])
             for one, path, temporary in waiting:
                 failpoints.reach("store.before_rename")
                 _link(temporary, path, one)
                 failpoints.reach("store.after_rename")
                 changed[path.parent] = None
-            for folder in changed:
-                _sync(folder, os.O_DIRECTORY)
+            _sync_all(list(changed), os.O_DIRECTORY)
         except OSError as error:
             raise StoreUnavailable(str(error.strerror)) from error
         finally:
@@ -126,6 +126,17 @@ def _ensure_same(path: Path, one: NewObject) -> None:
     """:raises ObjectConflict: other bytes stand there"""
     if path.read_bytes() != one.data:
         raise ObjectConflict(one.key)
+
+
+def _sync_all(paths: Sequence[Path], flags: int = 0) -> None:
+    """Flush side by side: the disk takes what waits together in one go."""
+    if len(paths) <= _FEW:
+        for path in paths:
+            _sync(path, flags)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(lambda path: _sync(path, flags), paths):
+            pass
 
 
 def _sync(path: Path, flags: int = 0) -> None:
