@@ -109,7 +109,7 @@ def test_each_thread_parses_for_itself(world: World) -> None:
 
 def test_what_is_no_list_is_refused_each_time() -> None:
     for _ in range(2):
-        with pytest.raises(ValueError, match="CertificateList"):
+        with pytest.raises(ValueError, match="Insufficient data"):
             known_crl(b"no list")
-        with pytest.raises(ValueError, match="CertificateList"):
+        with pytest.raises(ValueError, match="Insufficient data"):
             warm(TrustStore((), crls=(b"no list",)))
