@@ -29,6 +29,7 @@ MOST_OF_A_PAGE = 0.25
 _PLAIN_FLAGS = 4 | 64 | 128 | 512  # print, read only, locked, locked contents
 _SWAPPED = frozenset({"/F", "/Alternates", "/PS"})
 _MOST = 20_000
+_SMALL = 64
 _TOUCHING = 1.0  # points by which neighbours may overlap
 
 Fault: TypeAlias = tuple[str, Any, str]
@@ -152,7 +153,12 @@ def has_picture(widget: Any) -> bool:
         return False
     appearance = widget.get("/AP", None)
     normal = appearance.get("/N", None) if is_dictionary(appearance) else None
-    return isinstance(normal, pikepdf.Stream) and bool(normal.read_bytes().strip())
+    if not isinstance(normal, pikepdf.Stream):
+        return False
+    raw = normal.read_raw_bytes()
+    if "/Filter" not in normal:
+        return bool(raw.strip())
+    return len(raw) > _SMALL or bool(normal.read_bytes().strip())  # nothing large is unpacked for this
 
 
 def _field_of(widget: Any) -> Any:
