@@ -179,17 +179,6 @@ def search_terms(kind: Kind, data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_values(data, kind.identify)))
 
 
-def subject_key(kind: Kind, data: Mapping[str, Any]) -> str:
-    """The employee number (NIP) of whom it is about, by which two rows about one person are found; empty without."""
-    return next(_values(data, tuple(path for path in kind.identify if path.endswith(".nip"))), "")
-
-
-def label_of(kind: Kind, data: Mapping[str, Any]) -> str:
-    """Whom or what it is about, in few words: the name, else the subject."""
-    names = tuple(path for path in kind.identify if not path.endswith(".nip"))
-    return next(_values(data, names), "") or subject_of(kind, data)
-
-
 def format_number(number_format: str, *, seq: int, unit_code: str, issued_on: date) -> str:
     """The number as printed: ``800.1.11.13/{seq}/{unit}/{year}``; also ``{month_roman}``."""
     tokens = {"seq": str(seq), "unit": unit_code, "year": str(issued_on.year),

@@ -20,7 +20,8 @@ class SigningAuthorisation(HasPublicId, Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     credential_id: Mapped[int] = mapped_column(ForeignKey("credential.id"))
     digest: Mapped[str] = mapped_column(Sha256)
-    hashes: Mapped[list[Any]]  # sorted, lower-case hexadecimal
+    # Sorted, lower-case hexadecimal; of a batch thousands, so it is fetched only where it is asked for.
+    hashes: Mapped[list[Any]] = mapped_column(deferred=True)
     count: Mapped[int]
     factors: Mapped[str] = mapped_column(String(60))  # passphrase, passphrase+totp, passphrase+passkey, pin …
     given_at: Mapped[datetime]

@@ -63,3 +63,19 @@ def bulk_ledger(deps: Deps, authorisation: Authorisation) -> Callable[[Sequence[
             return insert_missing_rows(session, AuthorisedDocument, ("authorisation_id", "sha256"), rows, "sha256")
 
     return claim_many
+
+
+def covered_hashes(session: Session, row: SigningAuthorisation) -> frozenset[str]:
+    """What an authorisation covers; it never changes, so a process reads a long list once."""
+    found = _COVERED.get(row.public_id)
+    if found is None:
+        listed = session.scalars(select(SigningAuthorisation.hashes).where(SigningAuthorisation.id == row.id)).one()
+        found = frozenset(listed)
+        while len(_COVERED) >= _MOST_COVERED:
+            _COVERED.pop(next(iter(_COVERED)), None)
+        _COVERED[row.public_id] = found
+    return found
+
+
+_MOST_COVERED = 8
+_COVERED: dict[str, frozenset[str]] = {}

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
 
 from certs.ca import SignerSubject, issue_signer_certificate
 from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
@@ -110,7 +111,8 @@ def test_a_remote_key_signs_under_an_authorisation_of_this_hash(remote: Waiting)
     outcome = remote.sign(CSC_PIN)
     assert outcome.status in {"signed", "issued"}
     with remote.world.deps.db.read_session() as session:
-        authorisation = session.scalars(select(SigningAuthorisation)).one()
+        authorisation = session.scalars(
+            select(SigningAuthorisation).options(undefer(SigningAuthorisation.hashes))).one()
         attempt = session.scalars(select(SigningAttempt)).one()
         claimed = session.scalars(select(AuthorisedDocument)).one()
         calls = session.scalars(select(RemoteCall).order_by(RemoteCall.id)).all()

@@ -35,6 +35,7 @@ from svc.models import (
 from svc.ports import GrantOver, NotSigned, SigningHostDown, ToSign
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
+from svc.services.authorisations import covered_hashes
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
 from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
@@ -46,8 +47,9 @@ from svc.services.rendition import verify_url
 from svc.services.signing_keys import CAN_BE_UNKNOWN
 from workflows import model as m
 
-ROWS = 32
-LEASE = timedelta(minutes=2)
+ROWS, LEASE = 32, timedelta(minutes=2)
+# A service beyond a network may take a minute for each, and no second process may settle what it is still making.
+REMOTE_ROWS, REMOTE_LEASE = 8, timedelta(minutes=20)
 _OPEN = ("claimed", "produced", "unknown")
 logger = logging.getLogger(__name__)
 
@@ -105,8 +107,10 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, now, ROWS)
         authorisation = session.get(SigningAuthorisation, batch.authorisation_id or 0)
+        is_remote = authorisation is not None and session.get_one(
+            Credential, authorisation.credential_id).backend in CAN_BE_UNKNOWN
+        rows = pending_rows(session, batch, now, REMOTE_ROWS if is_remote else ROWS)
         if not rows:
             return 0, None
         if authorisation is None or now >= authorisation.expires_at:
@@ -126,7 +130,7 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
         taken = [flow for flow in flows if flow.decree.id not in refused]
         for flow in taken:
             row = by_decree[flow.decree.id]
-            row.lease, row.leased_until = new_public_id(), now + LEASE
+            row.lease, row.leased_until = new_public_id(), now + (REMOTE_LEASE if is_remote else LEASE)
         return len(rows), _write_claims(session, deps, batch, authorisation, order, taken, now)
 
 
@@ -138,7 +142,7 @@ def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
     hashes = [flow.snapshot.frozen_sha256 or "" for flow in flows]
     spent = set(session.scalars(select(AuthorisedDocument.sha256).where(
         AuthorisedDocument.authorisation_id == authorisation.id, AuthorisedDocument.sha256.in_(hashes))))
-    covered = set(authorisation.hashes)
+    covered = covered_hashes(session, authorisation)
     claimable, done = [], []
     for flow in flows:
         row, status = by_decree[flow.decree.id], flow.snapshot.status

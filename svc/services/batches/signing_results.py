@@ -77,7 +77,7 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
         batch = session.scalars(select(Batch).where(Batch.id == claimed.batch_id)).one()
         attempts = {one.public_id: one for one in session.scalars(
             select(SigningAttempt).where(SigningAttempt.public_id.in_([act.attempt_id for act in claimed.acts]))
-            .with_for_update()) if one.state == "claimed"}
+            .with_for_update()) if one.state in {"claimed", "unknown"}}
         rows = {row.decree_id: row for row in session.scalars(
             select(BatchRow).where(BatchRow.decree_id.in_([one.decree_id for one in attempts.values()]))
             .with_for_update())}
@@ -121,6 +121,7 @@ def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harv
         _write_signature(session, flow.decree, attempts[key], acts[key], harvest.proven[key],
                          frozen[flow.decree.id, attempts[key].sha256], now)
         finish_rows([rows[flow.decree.id]])
+        rows[flow.decree.id].state, rows[flow.decree.id].error_code = "live", None
         _tell_subject(session, rows[flow.decree.id], now)
     steps.learn_certificate(session, claimed.credential_id, next(iter(harvest.proven.values())))
     session.flush()
