@@ -254,3 +254,22 @@ def test_each_person_gets_one_mail_with_the_address_of_his_decree(world: World, 
     told = [mail for mail in mailer.sent if mail.to == "satu@contoh.example"]
     assert len(told) == 1
     assert f"/v/{b.decrees_of(world, batch_id)[0].verify_code}" in told[0].text
+
+
+def test_what_midnight_cut_off_is_dated_anew_before_it_is_signed(world: World, clock: FrozenClock) -> None:
+    clock.advance(hours=14, minutes=58)  # two minutes to midnight in Makassar
+    batch_id = b.ready(world, 40)
+    b.authorise(world, batch_id)
+    work.run_chunk(world.deps, batch_id)
+    clock.advance(minutes=3)
+    work.drain(world.deps, batch_id)
+    assert b.batch_row(world, batch_id).stop_code == "date_changed"
+    assert signing.refresh(world.deps, world.actor(b.SIGNER), batch_id)
+    work.drain(world.deps, batch_id)
+    b.authorise(world, batch_id)
+    work.drain(world.deps, batch_id)
+    decrees = b.decrees_of(world, batch_id)
+    assert {one.status for one in decrees} == {"issued"}
+    zone = world.deps.settings.tzinfo
+    assert all(one.signed_at and one.issued_on == one.signed_at.astimezone(zone).date() for one in decrees)
+    assert len({one.issued_on for one in decrees}) == 2

@@ -111,13 +111,13 @@ def refresh(deps: Deps, actor: Actor, batch_id: str) -> bool:
     with deps.db.unit_of_work() as session:
         batch = lock_batch(session, deps, actor, batch_id)
         _ensure_signer(actor, batch)
-        if batch.work or batch.status != "ready_to_sign":
-            return bool(batch.work == "freeze")
+        if batch.work and not _is_stopped(batch):
+            return batch.work == "freeze"
         if freezing.is_true_today(session, deps, batch, today, actor.person_id):
             return False
         if batch.frozen_on is None or batch.frozen_on.year != today.year or _says_month(deps, batch):
             freezing.take_numbers(session, deps, batch, now)
-        batch.signer_id = actor.person_id
+        batch.signer_id, batch.status = actor.person_id, "ready_to_sign"
         begin_work(session, batch, "freeze", now, only=decree_is("ready_to_sign"))
         return True
 
@@ -272,8 +272,12 @@ def _ensure_signer(actor: Actor, batch: Batch) -> int:
     return position_id
 
 
+def _is_stopped(batch: Batch) -> bool:
+    return batch.work == "sign" and bool(batch.stop_code)
+
+
 def _ensure_stopped(batch: Batch) -> None:
-    if batch.work and not (batch.work == "sign" and batch.stop_code):
+    if batch.work and not _is_stopped(batch):
         raise BatchBusy
 
 

@@ -33,6 +33,7 @@ from svc.models import (
     Task,
 )
 from svc.ports import GrantOver, NotSigned, SigningHostDown, ToSign
+from svc.services import numbering
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.authorisations import covered_hashes
@@ -117,6 +118,10 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
             batch.stop_code = "authorisation_over"
             return len(rows), None
         flows = _claimable(session, deps, batch, rows, authorisation)
+        today = numbering.local_day(deps, now)
+        if any(flow.decree.issued_on != today for flow in flows):
+            batch.stop_code = "date_changed"  # what they print would not be the day of their signature
+            return len(rows), None
         if not flows:
             return len(rows), None
         order = order_of(session, batch)
