@@ -116,7 +116,7 @@ def test_a_remote_key_signs_under_an_authorisation_of_this_hash(remote: Waiting)
         attempt = session.scalars(select(SigningAttempt)).one()
         claimed = session.scalars(select(AuthorisedDocument)).one()
         calls = session.scalars(select(RemoteCall).order_by(RemoteCall.id)).all()
-    assert (authorisation.hashes, authorisation.count) == ([attempt.sha256], 1)
+        assert (authorisation.hashes, authorisation.count) == ([attempt.sha256], 1)
     assert claimed.sha256 == attempt.sha256
     assert authorisation.expires_at - authorisation.given_at <= timedelta(minutes=5)
     assert calls[-1].endpoint == SIGN
