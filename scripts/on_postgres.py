@@ -43,23 +43,23 @@ def private_server(binaries: Path) -> Iterator[str]:
     """A server on a free loopback port with its data in a temporary folder; yields a SQLAlchemy URL."""
     with tempfile.TemporaryDirectory(prefix="paraf-pg-") as folder:
         data = Path(folder) / "data"
-        prefix, account = _unprivileged(Path(folder))
+        prefix, account = unprivileged(Path(folder))
         subprocess.run([*prefix, str(binaries / "initdb"), "-D", str(data), "-U", account, "-A", "trust",
                         "--no-sync", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL)
-        port = _free_port()
+        port = free_port()
         # Throw-away data: durability is not what these tests are about.
         options = ["-p", str(port), "-h", "127.0.0.1", "-k", folder, "-c", "fsync=off",
                    "-c", "max_connections=300", "-c", "log_min_messages=fatal"]
         server = subprocess.Popen([*prefix, str(binaries / "postgres"), "-D", str(data), *options])
         try:
-            _wait_for(port)
+            wait_for(port)
             yield f"postgresql+psycopg://{account}@127.0.0.1:{port}/postgres"
         finally:
             server.terminate()
             server.wait(30)
 
 
-def _unprivileged(folder: Path) -> tuple[list[str], str]:
+def unprivileged(folder: Path) -> tuple[list[str], str]:
     """PostgreSQL refuses to run as root: hand over to its own account there."""
     if os.geteuid() != 0:
         return [], pwd.getpwuid(os.geteuid()).pw_name
@@ -68,13 +68,13 @@ def _unprivileged(folder: Path) -> tuple[list[str], str]:
     return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"], "postgres"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -1,0 +1,221 @@
+"""What a service leans on, and how it fails: a database server that restarts, an object store behind a bad line, a
+disk that is full."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from scripts.on_postgres import find_binaries, free_port, unprivileged, wait_for
+from tests.chaos.processes import Child, fork
+
+_START_SECONDS = 40
+
+
+class PostgresServer:
+    """A server of one's own that can be restarted the hard way. Its data outlives it, as on a real disk."""
+
+    def __init__(self, folder: Path) -> None:
+        binaries = find_binaries()
+        assert binaries is not None, "PostgreSQL's programs are not on this machine"
+        self._folder, self._binaries = folder, binaries
+        folder.mkdir(mode=0o755)
+        self._prefix, self._account = unprivileged(folder)
+        subprocess.run([*self._prefix, str(binaries / "initdb"), "-D", str(folder / "data"), "-U", self._account, "-A",
+                        "trust", "--no-sync", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL)
+        self._port = free_port()
+        self._process = self._start()
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg://{self._account}@127.0.0.1:{self._port}/{database}"
+
+    def create(self, name: str, template: str = "") -> str:
+        """A new database, a copy of another; its URL."""
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+    def restart_at_once(self) -> None:
+        """All sessions end in the middle of whatever they do; what was committed comes back from the log."""
+        self._end(signal.SIGQUIT)
+        self._process = self._start()
+
+    def stop(self) -> None:
+        self._end(signal.SIGINT)
+
+    def _end(self, number: int) -> None:
+        self._process.send_signal(number)
+        self._process.wait(30)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # The operating system stays up in these rounds, so that what was written to it is not lost.
+        options = ["-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder), "-c", "fsync=off",
+                   "-c", "max_connections=200", "-c", "log_min_messages=fatal", "-c", "shared_buffers=64MB"]
+        process = subprocess.Popen([*self._prefix, str(self._binaries / "postgres"), "-D", str(self._folder / "data"),
+                                    *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self._port)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return process
+
+    def _answers(self) -> bool:
+        engine = create_engine(self.url())
+        try:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except Exception:  # noqa: BLE001 - still recovering, whatever it says
+            return False
+        finally:
+            engine.dispose()
+        return True
+
+    def _run(self, statement: str) -> None:
+        engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """Between a service and its S3 server, in a process of its own."""
+
+    port: int
+    control: Path
+    child: Child
+
+    def fail(self, fault: str, share: float = 0.5) -> None:
+        """Faults: 503, cut (answers end early), late (no answer to what was done), gone (nobody there); empty: none.
+        Each call suffers with ``share``."""
+        new = self.control.with_suffix(".new")
+        new.write_text(f"{fault} {share}" if fault else "")
+        new.replace(self.control)
+
+    @property
+    def suffered(self) -> int:
+        """Calls that went wrong so far."""
+        count = self.control.with_suffix(".count")
+        return len(count.read_bytes()) if count.exists() else 0
+
+
+@contextmanager
+def bad_line(endpoint: str, folder: Path, seed: int) -> Iterator[BadLine]:
+    """Pass everything on to ``endpoint`` (host:port), but for what the fault says."""
+    port, control = free_port(), folder / "line"
+    control.write_text("")
+
+    def serve() -> None:
+        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(control, endpoint, random.Random(seed)))
+        server.daemon_threads = True
+        server.serve_forever()
+
+    child = fork("line", serve, folder / "line.log")
+    wait_for(port)
+    try:
+        yield BadLine(port, control, child)
+    finally:
+        child.kill()
+
+
+def _handler(control: Path, endpoint: str, rng: random.Random) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_one_request(self) -> None:
+            with suppress(OSError, HTTPException):
+                super().handle_one_request()
+
+        def _pass_on(self) -> None:
+            fault, _, share = control.read_text().partition(" ")
+            if fault and rng.random() < float(share):
+                with control.with_suffix(".count").open("ab") as count:
+                    count.write(b"x")
+            else:
+                fault = ""
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if fault in {"503", "gone"}:
+                self._refuse(fault)
+                return
+            upstream = HTTPConnection(endpoint, timeout=30)
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                upstream.putheader(name, value)
+            upstream.endheaders(body)
+            answer = upstream.getresponse()
+            data = answer.read()
+            upstream.close()
+            if fault == "late":  # it was done, and nobody hears of it
+                self._hang_up()
+                return
+            self.send_response_only(answer.status, answer.reason)
+            for name, value in answer.getheaders():
+                if name.lower() not in {"transfer-encoding", "content-length", "connection"}:
+                    self.send_header(name, value)
+            length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2] if fault == "cut" else data)
+            if fault == "cut":
+                self._hang_up()
+
+        def _refuse(self, fault: str) -> None:
+            if fault == "503":
+                self.send_response_only(503, "Slow Down")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self._hang_up()
+
+        def _hang_up(self) -> None:
+            self.close_connection = True
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass_on  # noqa: N815 - names that the class looks for
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the output clean."""
+
+    return Handler
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system of this size. :raises PermissionError: this user may not mount one"""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(folder)], check=False,
+                          capture_output=True)
+    if done.returncode:
+        raise PermissionError(done.stderr.decode())
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path, left: int) -> None:
+    """Write until only ``left`` bytes are free there."""
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    with (folder / "ballast").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+
+
+def give_room(folder: Path) -> None:
+    (folder / "ballast").unlink(missing_ok=True)
