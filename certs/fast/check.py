@@ -44,7 +44,7 @@ from certs.fast.shape import read_shape
 from certs.fast.signer import BatchSigner
 from certs.fast.store import build_store_update
 from certs.fast.update import Update, build_signature_update, ensure_plain
-from certs.pades import Level, SignedDocument, SignRequest
+from certs.pades import SignedDocument, SignRequest
 from certs.structure import precheck
 from certs.trust import TrustStore
 from certs.validation import SignatureReport
@@ -83,6 +83,8 @@ def check(
     """
     if not model.judged_at <= now < model.valid_until:
         raise ModelOutdated("the model was judged for another time")
+    if (signed.level, signed.field_name) != (model.level, request.field_name):
+        raise CheckFailed("the file is said to be something else")
     pdf = signed.pdf
     if precheck(pdf):
         raise CheckFailed("the file would not be looked into")
@@ -100,13 +102,13 @@ def _check_bytes(frozen: bytes, pdf: bytes, request: SignRequest, model: Model) 
     if not pdf.startswith(frozen):
         raise CheckFailed("the original is not its beginning")
     shape = read_shape(frozen, ensure_plain(request).page)
-    identifiers = _identifiers(pdf, len(frozen))
+    identifiers = _identifiers(pdf, len(frozen), 1 if model.store is None else 2)
     update = build_signature_update(len(frozen), shape, request, model.reserved, identifiers[0])
     start = len(frozen) + len(update.before)
     stop = start + 2 * model.reserved + 2
     end = stop + len(update.after)
     rest = b""
-    if model.level is Level.B_LT and model.store is not None and len(identifiers) == 2:
+    if model.store is not None:
         rest = build_store_update(end, shape, update, model.store, identifiers[1])
     if pdf[len(frozen) : start] != update.before or pdf[stop:] != update.after + rest:
         raise CheckFailed("the update is not the one that belongs to this document")
@@ -168,11 +170,11 @@ def _verify(key: PublicKey, signature: bytes, data: bytes, algorithm: str) -> No
         raise CheckFailed("a signature does not verify") from error
 
 
-def _identifiers(pdf: bytes, start: int) -> list[bytes]:
+def _identifiers(pdf: bytes, start: int, updates: int) -> list[bytes]:
     """The second parts of the updates' /ID: the only bytes outside the container that nobody can foretell."""
     found = [bytes.fromhex(one.decode("ascii")) for one in _IDENTIFIER.findall(pdf, start)]
-    if len(found) not in {1, 2}:
-        raise CheckFailed("an odd number of updates")
+    if len(found) != updates:
+        raise CheckFailed("it has more or fewer updates than its level needs")
     return found
 
 

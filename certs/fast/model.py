@@ -64,10 +64,12 @@ class Model:
 def build_model(signed: SignedDocument, signer: BatchSigner, trust: TrustStore, now: datetime) -> Model:
     """Validate a file of this signer in full, and note what others must have in common with it.
 
-    :raises ModelUnfit: it does not pass, or not as a sole certifying signature of this level, or its certificate's
-        state is unknown
+    :raises ModelUnfit: it does not pass, or not as a sole certifying signature of this level, or no current list
+        (CRL) in ``trust`` speaks of its certificate
     """
     report = _passed(validate_pdf(signed.pdf, trust, now), signer.level)
+    if not any(_speaks_of(signer.certificate, der, now) for der in trust.crls):
+        raise ModelUnfit("no current revocation list speaks of its certificate")
     contents = _CONTENTS.search(signed.pdf, signed.pdf.rfind(b"\n/Contents <"))
     if contents is None:
         raise ModelUnfit("the signature container is not where it should be")
@@ -164,6 +166,14 @@ def _until(signer: BatchSigner, stamps: StampModel | None, trust: TrustStore, no
             *(end for der in (*trust.ocsps, *store.ocsps) for end in _ends_of_response(der))]
     # What had ended already was of no use to the full validation, which passed.
     return min(end for end in ends if end > now)
+
+
+def _speaks_of(certificate: x509.Certificate, der: bytes, now: datetime) -> bool:
+    """Whether a list tells the certificate's state at ``now`` and as long as it lasts; a response tells it of one
+    moment only, and of the next document nothing is known by it."""
+    crl = x509.load_der_x509_crl(der)
+    end = crl.next_update_utc
+    return crl.issuer == certificate.issuer and end is not None and crl.last_update_utc <= now <= end
 
 
 def _ends_of_list(der: bytes) -> list[datetime]:

@@ -142,12 +142,12 @@ class TypstRenderer:
         if final and not (request.number and request.issued_on and request.verify_url):
             raise RenderFailed("a final rendition needs number, date and verify address")
         url = request.verify_url or ""
-        blocks = [_let_break({key: value for key, value in asdict(block).items() if value})
+        blocks = [_let_break({key: value for key, value in vars(block).items() if value})
                   for block in (request.signature_block, *request.further_blocks)]
         return {
             "title": title,
             "final": final,
-            "letterhead": _let_break(asdict(request.letterhead)),
+            "letterhead": _let_break(vars(request.letterhead)),
             "blocks": blocks,
             "date-spelled": spell_date(request.issued_on) if request.issued_on else _ELLIPSIS,
             "date": write_date(request.issued_on) if request.issued_on else _ELLIPSIS,

@@ -174,6 +174,16 @@ def test_parts_of_other_files_do_not_pass(batches: dict[Level, Batch], world: Wo
         check(render("kgb").pdf, batch.signed, batch.request, batch.model, world.later)
 
 
+def test_a_store_left_out_does_not_pass(batches: dict[Level, Batch]) -> None:
+    batch = batches[Level.B_LT]
+    pdf = batch.signed.pdf
+    shorter = pdf[: pdf.rindex(b"%%EOF\n", 0, len(pdf) - 10) + 6]
+    assert validate_pdf(shorter, batch.world.trust(), batch.world.later).signatures[0].level == "B-T"
+    for level in (Level.B_LT, Level.B_T):
+        with pytest.raises(CheckFailed):
+            batch.check(replace(rehash(batch.signed, shorter), level=level))
+
+
 def test_a_signature_by_another_key_does_not_pass(
     batches: dict[Level, Batch], world: World, other_key: object
 ) -> None:
