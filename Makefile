@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARTEFACTS ?= artefacts
+ROUNDS ?= 500
+SEED ?= 1
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
               --no-emit-index-url --no-emit-find-links --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types imports unit postgres demo lock vendor i18n clean
+.PHONY: help run test lint types imports unit postgres chaos demo lock vendor i18n clean
 
 help: ## Show this list
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,13 +35,18 @@ postgres: $(VENV)/.dev-ready
 	@echo "== pytest (the same suites on PostgreSQL)"
 	@$(BIN)/python scripts/on_postgres.py $(BIN)/pytest -n auto -q tests/services tests/web tests/migrations
 
+chaos: $(VENV)/.dev-ready ## Rehearse crashes: ROUNDS=500 SEED=1 (repeat one: ROUNDS=1 SEED=its own)
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED)
+
 demo: $(VENV)/.run-ready ## Draft, sign and verify 20 decrees into demo-out/
 	@$(BIN)/paraf demo --count 20 --out demo-out
 
 lock: $(VENV)/.dev-ready ## Renew requirements/*.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_FLAGS) -o requirements/run.lock
-	@$(BIN)/uv pip compile pyproject.toml --group build --group dev $(LOCK_FLAGS) -c requirements/run.lock \
-	    -o requirements/dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --group build --extra scale $(LOCK_FLAGS) -c requirements/run.lock \
+	    -o requirements/scale.lock
+	@$(BIN)/uv pip compile pyproject.toml --group build --group dev --extra scale $(LOCK_FLAGS) \
+	    -c requirements/scale.lock -o requirements/dev.lock
 
 vendor: $(VENV)/.dev-ready ## Refresh the vendored front-end files (needs npm)
 	@$(BIN)/python scripts/refresh_vendor.py

@@ -10,19 +10,21 @@ import contextlib
 import gc
 import os
 import threading
+import time
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from svc.deps import Deps
 from svc.errors import AppError
-from svc.services.batches import work
+from svc.services.batches import work as batch_work
 
 log = structlog.get_logger(__name__)
 
 _NICENESS = 10
 _IDLE_SECONDS = 0.3
 _FAULT_SECONDS = 2.0
+_MOMENT_SECONDS = 2.0
 
 
 def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
@@ -35,10 +37,19 @@ def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
     log.info("batch_worker_stopped")
 
 
-def run_one(deps: Deps, stop: threading.Event, batch_id: str | None = None) -> bool:
+def serve_for_a_moment(deps: Deps, batch_id: str, work: str, stop: threading.Event | None = None) -> bool:
+    """Work on one batch as long as it has this work, two seconds and a chunk at most; whether there is more to do."""
+    until, stop = time.monotonic() + _MOMENT_SECONDS, stop or threading.Event()
+    while run_one(deps, stop, batch_id, work):
+        if time.monotonic() >= until or stop.is_set():
+            return True
+    return False
+
+
+def run_one(deps: Deps, stop: threading.Event, batch_id: str | None = None, work: str = "") -> bool:
     """One chunk, of the batch served least recently or of a given one; whether there was one to do."""
     try:
-        return work.run_chunk(deps, batch_id)
+        return batch_work.run_chunk(deps, batch_id, work)
     except SQLAlchemyError:
         log.exception("database_unavailable")
     except AppError as error:

@@ -8,7 +8,7 @@ needs neither.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,13 +18,24 @@ from sqlalchemy.orm import Session, sessionmaker
 from svc import failpoints
 
 _BUSY_TIMEOUT_MS = 15_000
+_BEGUN = "begun"
+OnWork = Callable[[str, str], None]
+
+
+def tell_of_work(session: Session, batch_id: str, work: str) -> None:
+    """Have the workers told of this work once the present transaction is committed; if it is not, nobody is told."""
+    session.info.setdefault(_BEGUN, {})[batch_id] = work
 
 
 class Database:
-    """Owns the engine. ``unit_of_work`` is one write transaction, ``read_session`` sees one snapshot."""
+    """Owns the engine. ``unit_of_work`` is one write transaction, ``read_session`` sees one snapshot.
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    :param on_work: told, after each commit, of the work on batches that began with it; it must not raise
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, on_work: OnWork | None = None) -> None:
         self.url = url
+        self._on_work = on_work
         self.is_sqlite = url.startswith("sqlite")
         self.engine = _create_engine(url, pool_size)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
@@ -46,6 +57,9 @@ class Database:
                     yield session
         finally:
             self._writing.active = False
+        if self._on_work is not None:  # outside the lock: nobody waits for a broker to write
+            for batch_id, work in session.info.get(_BEGUN, {}).items():
+                self._on_work(batch_id, work)
 
     @contextmanager
     def read_session(self) -> Iterator[Session]:

@@ -6,6 +6,7 @@ import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from certs.tsa import TimeStampService
@@ -14,6 +15,7 @@ from svc.adapters.backends import Backends, Opener
 from svc.adapters.bsre_backend import BsreBackend
 from svc.adapters.clock import SystemClock
 from svc.adapters.csc_backend import CscBackend
+from svc.adapters.embedded_engine import EmbeddedEngine
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.mailers import FolderMailer, SmtpMailer
@@ -27,7 +29,7 @@ from svc.cage.port import Cage, CageLimits
 from svc.call_log import CallRows
 from svc.db import Database
 from svc.kinds import KindCatalogue
-from svc.ports import Clock, Mailer, ObjectStore, RevocationClient, SigningBackends, SigningHost
+from svc.ports import Clock, Engine, Mailer, ObjectStore, RevocationClient, SigningBackends, SigningHost
 from svc.rendering import Renderer
 from svc.settings import Settings, SettingsError
 from svc.signing_host.client import RemoteHost, to_tls, to_unix
@@ -38,6 +40,9 @@ from svc.signing_host.tls import TlsFiles, client_context, server_context
 from workflows.calendar import WorkCalendar, load_calendar
 from workflows.loader import load_all
 from workflows.model import Definition
+
+if TYPE_CHECKING:
+    from svc.adapters.celery_engine import CeleryEngine
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Deps:
     backends: SigningBackends
     revocation: RevocationClient
     signing_host: SigningHost
+    engine: Engine
 
 
 def system_clock() -> Clock:
@@ -78,7 +84,8 @@ def build_deps(settings: Settings) -> Deps:
     server_key = load_server_key(settings)
     pki = load_or_create_pki(settings, server_key, clock.now())
     tsa = _build_tsa(settings, pki)
-    db = Database(settings.effective_database_url)
+    engine = build_engine(settings)
+    db = Database(settings.effective_database_url, on_work=engine.nudge)
     backends = build_backends(settings, tsa, clock)
     return Deps(
         settings=settings,
@@ -97,7 +104,22 @@ def build_deps(settings: Settings) -> Deps:
         backends=backends,
         revocation=build_revocation(settings),
         signing_host=build_signing_host(settings, Means(clock, tsa, backends, CallRows(db, clock))),
+        engine=engine,
     )
+
+
+def build_engine(settings: Settings) -> Engine:
+    """How batch workers learn of work. :raises svc.settings.SettingsError: packages that it needs are missing"""
+    return EmbeddedEngine() if settings.engine == "embedded" else build_celery(settings)
+
+
+def build_celery(settings: Settings) -> CeleryEngine:
+    """The engine of many hosts. :raises svc.settings.SettingsError: packages that it needs are missing"""
+    try:
+        from svc.adapters.celery_engine import CeleryEngine
+    except ModuleNotFoundError as error:
+        raise SettingsError("engine=celery needs further packages: pip install 'paraf[scale]'") from error
+    return CeleryEngine(settings)
 
 
 def build_signing_host(settings: Settings, means: Means) -> SigningHost:

@@ -15,6 +15,7 @@ from svc.metrics import facts
 from svc.models import BatchRow, Decree, Notice, Person, Task
 from svc.ports import Mail
 from svc.services import audit, preservation, revocation_fetch, signing
+from svc.services.batches.forgotten import nudge_forgotten
 from svc.services.batches.notices import BATCH
 from svc.services.orgchart import holders_of
 from svc.services.outbox import notify
@@ -32,9 +33,12 @@ class Periodic:
     every: timedelta | None = None
     at_day_end: bool = False
     at_opening: bool = False
+    is_wanted: Callable[[Deps], bool] = lambda _deps: True
 
     def is_due(self, deps: Deps, last: datetime | None, now: datetime) -> bool:
         """Whether it should run now. Daily ones run once a day of the province's zone."""
+        if not self.is_wanted(deps):
+            return False
         if self.every is not None:
             return last is None or now - last >= self.every
         zone = deps.settings.tzinfo
@@ -118,6 +122,8 @@ OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": se
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
     Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5)),
+    Periodic("forgotten_batches", nudge_forgotten, every=timedelta(seconds=5),
+             is_wanted=lambda deps: deps.engine.is_swept),
     Periodic("revocation_data", revocation_fetch.refresh, every=timedelta(hours=6)),
     Periodic("facts", facts.recompute_touched, every=timedelta(minutes=1)),
     Periodic("checkpoint_hour", lambda deps: audit.write_checkpoint(deps, "hour"), every=timedelta(hours=1)),

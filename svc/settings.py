@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "PARAF_"
 _MIN_SECRET = 32
+_BROKERS = frozenset({"redis", "rediss", "amqp", "amqps"})
 
 
 class SettingsError(Exception):
@@ -40,6 +41,13 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=128, description="Threads per web server process.")
     batch_workers: int = Field(
         0, ge=0, le=256, description="Processes of paraf run that work through batches; 0: one for each core.")
+    engine: Literal["embedded", "celery"] = Field(
+        "embedded", description="How batch workers find work: in the database alone, or nudged by a broker, on any "
+        "number of hosts (celery; needs the packages of paraf[scale]).")
+    broker_url: SecretStr = Field(
+        SecretStr(""), description="Broker of the engine celery: redis://, rediss://, amqp:// or amqps://.")
+    batch_parallelism: int = Field(
+        8, ge=1, le=256, description="With the engine celery: how many workers may be at one batch at a time.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies whose forwarding headers count.")
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs sessions and forms, ≥ 32 characters; development: made in var_dir.")
@@ -163,6 +171,13 @@ class Settings(BaseSettings):
             raise ValueError("must be unix:, inline or tls://host:port")
         return value
 
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_known(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and urlsplit(value.get_secret_value()).scheme not in _BROKERS:
+            raise ValueError("must begin with redis://, rediss://, amqp:// or amqps://")
+        return value
+
     @field_validator("signing_host_listen")
     @classmethod
     def _signing_host_listens_at_a_place(cls, value: str) -> str:
@@ -194,6 +209,8 @@ class Settings(BaseSettings):
         if (self.signing_host_listen or self.signing_host.startswith("tls:")) and not all(
                 (self.signing_host_cert, self.signing_host_key, self.signing_host_ca)):
             raise ValueError("TLS with a signing host needs signing_host_cert, signing_host_key and signing_host_ca")
+        if self.engine == "celery" and not self.broker_url.get_secret_value():
+            raise ValueError("engine=celery needs broker_url")
         if self.mail == "smtp" and not self.smtp_host:
             raise ValueError("mail=smtp needs smtp_host")
         if self.env == "production":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from svc.adapters.embedded_engine import EmbeddedEngine
 from svc.adapters.keystore import load_or_create_pki, load_server_key
 from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import TypstRenderer
@@ -115,7 +116,8 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
         cage=InlineCage(),
         mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key,
         backends=backends, revocation=build_revocation(settings),
-        signing_host=InlineHost(Means(clock, pki.tsa_service(), backends, CallRows(db, clock))))
+        signing_host=InlineHost(Means(clock, pki.tsa_service(), backends, CallRows(db, clock))),
+        engine=EmbeddedEngine())
     yield built
     built.db.dispose()
 

@@ -10,15 +10,16 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from svc import logs
-from svc.batch_worker import run_batch_worker
+from svc.batch_worker import run_batch_worker, serve_for_a_moment, step_aside
 from svc.bootstrap import Ready, prepare
-from svc.deps import Deps, build_deps
+from svc.deps import Deps, build_celery, build_deps
 from svc.health import check
 from svc.migrate import upgrade
 from svc.server import Supervisor, WebServer
@@ -41,7 +42,8 @@ def run() -> None:
     ready.deps.db.dispose()  # the children open their own connections
     _print_welcome(settings, ready)
     supervisor = Supervisor(holds_keys=settings.signing_host == "unix:" and sys.platform != "win32",
-                            batch_workers=settings.batch_workers or os.cpu_count() or 1)
+                            # Celery's worker is one child, which forks as many.
+                            batch_workers=batch_processes(settings) if settings.engine == "embedded" else 1)
     sys.exit(supervisor.run())
 
 
@@ -59,8 +61,29 @@ def worker() -> None:
 
 @click.command("batch-worker")
 def batch_worker() -> None:
-    """Work through batches only; run as many as you like, on this host and others."""
-    _work(run_batch_worker)
+    """Work through batches only; run as many as you like, on this host and others.
+
+    With PARAF_ENGINE=celery this is a Celery worker with PARAF_BATCH_WORKERS processes, else it is one process.
+    """
+    settings = Settings.from_env()
+    if settings.engine == "embedded":
+        _work(run_batch_worker)
+        return
+    logs.configure(settings)
+    build_deps(settings).db.dispose()  # what is wrong with settings or keys shows here, once
+    sys.exit(build_celery(settings).work(partial(_make_handler, settings), batch_processes(settings)))
+
+
+def _make_handler(settings: Settings) -> Callable[[str, str], bool]:
+    """Built in each process after the fork: connections and open files are nobody's but its own."""
+    deps = build_deps(settings)
+    step_aside()
+    return partial(serve_for_a_moment, deps)
+
+
+def batch_processes(settings: Settings) -> int:
+    """How many processes of this host work through batches."""
+    return settings.batch_workers or os.cpu_count() or 1
 
 
 def _work(loop: Callable[[Deps, threading.Event], None]) -> None:

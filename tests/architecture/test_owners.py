@@ -18,6 +18,7 @@ OWNERS = {
     # The simulator stands for a service elsewhere, which finds its marks in the text with a parser of its own.
     "pypdfium2": ("svc/cage/drawing.py", "svc/simulators/bsre_marks.py"),
     "openpyxl": "svc/sheets_xlsx.py", "xlsxwriter": "svc/sheets_write.py",
+    "celery": "svc/adapters/celery_engine.py", "kombu": "svc/adapters/celery_engine.py",
     "redis": "nowhere: Flask-Limiter talks to it",
 }
 
@@ -43,7 +44,8 @@ def test_a_library_is_used_by_its_owner_only(library: str) -> None:
     assert [user for user in users_of(library) if not user.startswith(OWNERS[library])] == []
 
 
-@pytest.mark.parametrize("adapter", ["clock", "local_store", "s3_store", "mailers", "renderer", "tsa_client"])
+@pytest.mark.parametrize("adapter", ["clock", "local_store", "s3_store", "mailers", "renderer", "tsa_client",
+                                     "celery_engine", "embedded_engine"])
 def test_adapters_are_built_in_the_composition_root_only(adapter: str) -> None:
     users = users_of(f"svc.adapters.{adapter}")
     assert "svc/deps.py" in users

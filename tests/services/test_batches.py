@@ -24,7 +24,7 @@ from svc.models import (
     Task,
 )
 from svc.services import audit, decree_page, trust
-from svc.services.batches import drafting, results, review, signing, work
+from svc.services.batches import chunks, drafting, results, review, signing, work
 from svc.services.batches.drafting import NewRow
 from svc.services.signing_keys import StepUp
 from svc.worker import run_once
@@ -273,3 +273,13 @@ def test_what_midnight_cut_off_is_dated_anew_before_it_is_signed(world: World, c
     zone = world.deps.settings.tzinfo
     assert all(one.signed_at and one.issued_on == one.signed_at.astimezone(zone).date() for one in decrees)
     assert len({one.issued_on for one in decrees}) == 2
+
+
+def test_a_worker_that_was_slow_to_begin_does_not_do_the_work_of_before(world: World) -> None:
+    """It chose the batch while decrees were to be made; by now they are made, and wait for their paraf."""
+    batch_id = b.submitted(world, 3)
+    review.approve(world.deps, world.actor("kasubbid"), batch_id, b.batch_row(world, batch_id).lock_version)
+    assert chunks.prepare(world.deps, b.batch_row(world, batch_id).id) == 0
+    work.drain(world.deps, batch_id)
+    with world.deps.db.read_session() as session:
+        assert session.scalar(select(func.count()).select_from(Decree)) == 3

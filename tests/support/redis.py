@@ -17,13 +17,16 @@ _START_SECONDS = 20
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """Yields its URL. :raises ServerMissing: the program ``redis-server`` is not on this machine"""
+def redis_server(folder: Path, port: int = 0) -> Iterator[str]:
+    """Yields its URL; ``port`` 0: a free one.
+
+    :raises ServerMissing: the program ``redis-server`` is not on this machine
+    """
     program = shutil.which("redis-server")
     if program is None:
         raise ServerMissing("redis-server (Debian package redis-server)")
-    port = free_port()
-    with (folder / "redis.log").open("wb") as log:
+    port = port or free_port()
+    with (folder / "redis.log").open("ab") as log:
         process = subprocess.Popen(
             [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
              "--dir", str(folder)], stdout=log, stderr=log)

@@ -25,12 +25,18 @@ from workflows import model as m
 CHECK_ROWS, FLOW_ROWS = 500, 100
 
 
-def pending_rows(session: Session, batch: Batch, now: datetime, most: int) -> list[BatchRow]:
-    """Rows still to be worked on that nobody else is at, locked until the transaction ends."""
+def pending_rows(session: Session, batch: Batch, now: datetime, most: int, work: str) -> list[BatchRow]:
+    """Rows still to be worked on that nobody else is at, locked until the transaction ends.
+
+    None when the batch has another work by now: a worker that was slow to begin must not take
+    rows for what they no longer wait for. Looked at once they are locked, since from then on no other can begin.
+    """
     free = (BatchRow.leased_until.is_(None)) | (BatchRow.leased_until <= now)
-    return list(session.scalars(
+    rows = list(session.scalars(
         select(BatchRow).where(BatchRow.batch_id == batch.id, IS_PENDING, free)
         .order_by(BatchRow.row_no).limit(most).with_for_update(skip_locked=True)))
+    session.refresh(batch)
+    return rows if batch.work == work else []
 
 
 def finish_rows(rows: Sequence[BatchRow]) -> None:
@@ -51,7 +57,7 @@ def check(deps: Deps, batch_id: int) -> int:
     """Validate some rows of a draft; returns how many."""
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, deps.clock.now(), CHECK_ROWS)
+        rows = pending_rows(session, batch, deps.clock.now(), CHECK_ROWS, "check")
         check_rows(session, deps, batch, rows)
         finish_rows(rows)
         return len(rows)
@@ -62,7 +68,7 @@ def prepare(deps: Deps, batch_id: int) -> int:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, now, FLOW_ROWS)
+        rows = pending_rows(session, batch, now, FLOW_ROWS, "prepare")
         if not rows:
             return 0
         kind, drafter = kind_of_batch(deps, batch), drafter_of(session, batch)
@@ -78,13 +84,14 @@ def prepare(deps: Deps, batch_id: int) -> int:
 
 def approve(deps: Deps, batch_id: int) -> int:
     """Record the ordered paraf on some decrees; returns how many."""
-    return _command_chunk(deps, batch_id, lambda order: lambda flow: m.Approve(order.actor, flow.decree.lock_version))
+    return _command_chunk(
+        deps, batch_id, "approve", lambda order: lambda flow: m.Approve(order.actor, flow.decree.lock_version))
 
 
 def issue(deps: Deps, batch_id: int) -> int:
     """Send some signed decrees out in the drafter's name; returns how many."""
     return _command_chunk(
-        deps, batch_id, lambda order: lambda flow: m.RecordDistributed(order.actor, flow.decree.lock_version),
+        deps, batch_id, "issue", lambda order: lambda flow: m.RecordDistributed(order.actor, flow.decree.lock_version),
         by=drafter_of)
 
 
@@ -99,11 +106,11 @@ def settle(rows: Sequence[BatchRow], refused: Sequence[Refused], work: str) -> N
             fail_row(row, work, error)
 
 
-def _command_chunk(deps: Deps, batch_id: int, command_for: Callable[[Order], CommandFor],
+def _command_chunk(deps: Deps, batch_id: int, work: str, command_for: Callable[[Order], CommandFor],
                    by: Callable[[Session, Batch], Order] = order_of) -> int:
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, deps.clock.now(), FLOW_ROWS)
+        rows = pending_rows(session, batch, deps.clock.now(), FLOW_ROWS, work)
         if not rows:
             return 0
         order = by(session, batch)

@@ -125,7 +125,7 @@ def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
     token = new_public_id()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, now, ROWS)
+        rows = pending_rows(session, batch, now, ROWS, "freeze")
         if not rows:
             return None
         for row in rows:

@@ -25,7 +25,7 @@ def exclude(deps: Deps, batch_id: int) -> int:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, now, FLOW_ROWS)
+        rows = pending_rows(session, batch, now, FLOW_ROWS, "exclude")
         if not rows:
             return 0
         order = order_of(session, batch)
@@ -45,7 +45,7 @@ def dissolve(deps: Deps, batch_id: int) -> int:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
-        rows = pending_rows(session, batch, now, FLOW_ROWS)
+        rows = pending_rows(session, batch, now, FLOW_ROWS, "dissolve")
         if not rows:
             return 0
         gone = _give_back(session, deps, batch, rows, order_of(session, batch))

@@ -182,15 +182,6 @@ def decree_is(*statuses: str) -> ColumnElement[bool]:
     return exists(select(Decree.id).where(Decree.id == BatchRow.decree_id, Decree.status.in_(statuses)))
 
 
-def progress_of(session: Session, batch: Batch) -> Progress:
-    """How far the present work is, in two counts over indexes."""
-    left = session.scalar(
-        select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == batch.id, IS_PENDING)) or 0
-    failed = session.scalar(
-        select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state == "failed"))
-    return Progress(batch.work, batch.work_total, max(0, batch.work_total - left), failed or 0)
-
-
 def counts_of(session: Session, batch_id: int) -> dict[str, int]:
     """Rows by state."""
     rows = session.execute(select(BatchRow.state, func.count()).where(BatchRow.batch_id == batch_id)

@@ -13,19 +13,15 @@ from sqlalchemy.orm import Session
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import NotFound
-from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, Unit
+from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, RouteVersion, Unit
 from svc.roles import Role, is_allowed
 from svc.services.batches.model import (
-    IS_PENDING,
     Progress,
-    counts_of,
-    decree_is,
-    definition_of,
     find_batch,
     kind_of_batch,
-    progress_of,
 )
 from svc.services.paging import Cursor, Page, decode_cursor
+from svc.services.pinned_routes import read_pinned
 
 PAGE_SIZE = 50
 _SIGNED = ("signed", "issued")
@@ -85,6 +81,22 @@ class BatchActions:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """How signing gets on. ``per_second`` since the present work began; ``seconds_left`` None while nothing is done."""
+
+    signed: int
+    total: int
+    failed: int
+    per_second: float
+    seconds_left: float | None
+    status: str
+    work: str
+    paused: bool
+    stop_code: str
+    progress: Progress
+
+
+@dataclass(frozen=True)
 class BatchView:
     """One batch. ``counts`` are rows by state; ``signed`` of them bear a signature."""
 
@@ -111,6 +123,7 @@ class BatchView:
     steps: tuple[StepItem, ...]
     events: tuple[Event, ...]
     actions: BatchActions
+    speed: Speed
 
     @property
     def rows(self) -> int:
@@ -135,19 +148,22 @@ class RowItem:
 
 
 @dataclass(frozen=True)
-class Speed:
-    """How signing gets on. ``per_second`` over the last minute; ``seconds_left`` None while nothing was signed."""
+class RowFilter:
+    """Which rows to show: in a state, with a text in name or NIP, behind or before a row."""
 
+    state: str = ""
+    text: str = ""
+    after_row: int = 0
+    before_row: int = 0
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Rows of a batch: by state, how many bear a signature, how many the present work has left."""
+
+    counts: Mapping[str, int]
     signed: int
-    total: int
-    failed: int
-    per_second: float
-    seconds_left: float | None
-    status: str
-    work: str
-    paused: bool
-    stop_code: str
-    progress: Progress
+    left: int
 
 
 def list_batches(deps: Deps, actor: Actor, cursor: str = "") -> Page[BatchItem]:
@@ -176,19 +192,15 @@ def waiting_batches(deps: Deps, actor: Actor) -> tuple[BatchItem, ...]:
 def load_batch(deps: Deps, actor: Actor, batch_id: str) -> BatchView:
     """One batch with what the viewer may do. :raises NotFound: none for this actor"""
     with deps.db.read_session() as session:
+        return _view(session, deps, actor, find_batch(session, deps, actor, batch_id))
+
+
+def load_with_rows(deps: Deps, actor: Actor, batch_id: str, wanted: RowFilter,
+                   most: int = PAGE_SIZE) -> tuple[BatchView, tuple[RowItem, ...]]:
+    """One batch and a page of its rows, in one look. :raises NotFound: none for this actor"""
+    with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
-        counts = counts_of(session, batch.id)
-        signed = _signed(session, batch)
-        return BatchView(
-            batch_id=batch.public_id, title=batch.title, kind=batch.kind, kind_title=kind_of_batch(deps, batch).title,
-            status=batch.status, lock_version=batch.lock_version,
-            unit_name=session.get_one(Unit, batch.unit_id).name,
-            drafter_name=session.get_one(Person, batch.drafter_id).name, source_name=batch.source_name,
-            counts=counts, signed=signed, progress=progress_of(session, batch), paused_at=batch.paused_at,
-            stop_code=batch.stop_code, auto_issue=batch.auto_issue, created_at=batch.created_at,
-            submitted_at=batch.submitted_at, finished_at=batch.finished_at, due_at=batch.due_at,
-            list_sha256=batch.list_sha256 or "", steps=_steps(session, batch), events=_events(session, batch),
-            actions=_actions(batch, actor, counts, signed))
+        return _view(session, deps, actor, batch), _rows(session, batch, wanted, most)
 
 
 def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text: str = "",
@@ -197,22 +209,7 @@ def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text:
     names and NIPs. :raises NotFound: no batch"""
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
-        statement = (
-            select(BatchRow, Decree.public_id, Decree.status, Decree.number)
-            .outerjoin(Decree, Decree.id == BatchRow.decree_id)
-            .where(BatchRow.batch_id == batch.id, BatchRow.row_no > after_row))
-        if state:
-            statement = statement.where(BatchRow.state == state)
-        if text.strip():
-            wanted = text.strip().lower()
-            statement = statement.where(or_(func.lower(BatchRow.label).contains(wanted, autoescape=True),
-                                            BatchRow.subject_key.contains(wanted, autoescape=True)))
-        if before_row:
-            statement = statement.where(BatchRow.row_no < before_row).order_by(BatchRow.row_no.desc())
-        else:
-            statement = statement.order_by(BatchRow.row_no)
-        rows = session.execute(statement.limit(most)).all()
-    return tuple(_row_item(*row) for row in (reversed(rows) if before_row else rows))
+        return _rows(session, batch, RowFilter(state, text, after_row, before_row), most)
 
 
 def load_row_data(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> tuple[RowItem, Mapping[str, Any], str]:
@@ -245,13 +242,7 @@ def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
     now = deps.clock.now()
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
-        progress, signed = progress_of(session, batch), _signed(session, batch)
-        left = session.scalar(
-            select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == batch.id, IS_PENDING)) or 0
-    seconds = max(0.001, (now - batch.work_at).total_seconds()) if batch.work_at else 0.0
-    per_second = progress.done / seconds if batch.work and seconds else 0.0
-    return Speed(signed, signed + left, progress.failed, per_second, left / per_second if per_second else None,
-                 batch.status, batch.work, batch.paused_at is not None, batch.stop_code, progress)
+        return _speed(batch, _tally(session, batch), now)
 
 
 def _items() -> Any:
@@ -271,13 +262,66 @@ def _visible(deps: Deps, actor: Actor) -> Any:
                and_(wide, Batch.kind.not_in(secret)))
 
 
-def _signed(session: Session, batch: Batch) -> int:
-    return session.scalar(select(func.count()).select_from(BatchRow).where(
-        BatchRow.batch_id == batch.id, BatchRow.state != "excluded", decree_is(*_SIGNED))) or 0
+def _tally(session: Session, batch: Batch) -> _Tally:
+    """All counts of a batch's rows in one statement."""
+    counts: dict[str, int] = {}
+    signed = left = 0
+    for state, status, is_pending, count in session.execute(
+            select(BatchRow.state, Decree.status, BatchRow.pending, func.count())
+            .outerjoin(Decree, Decree.id == BatchRow.decree_id).where(BatchRow.batch_id == batch.id)
+            .group_by(BatchRow.state, Decree.status, BatchRow.pending)):
+        counts[state] = counts.get(state, 0) + count
+        signed += count if status in _SIGNED and state != "excluded" else 0
+        left += count if is_pending else 0
+    return _Tally(counts, signed, left)
 
 
-def _steps(session: Session, batch: Batch) -> tuple[StepItem, ...]:
-    if batch.route_sha256 is None:
+def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView:
+    tally = _tally(session, batch)
+    unit_name, drafter_name, route = session.execute(
+        select(Unit.name, Person.name, RouteVersion.source).select_from(Unit)
+        .join(Person, Person.id == batch.drafter_id)
+        .outerjoin(RouteVersion, RouteVersion.sha256 == batch.route_sha256).where(Unit.id == batch.unit_id)).one()
+    speed = _speed(batch, tally, deps.clock.now())
+    return BatchView(
+        batch_id=batch.public_id, title=batch.title, kind=batch.kind, kind_title=kind_of_batch(deps, batch).title,
+        status=batch.status, lock_version=batch.lock_version, unit_name=unit_name, drafter_name=drafter_name,
+        source_name=batch.source_name, counts=tally.counts, signed=tally.signed, progress=speed.progress,
+        paused_at=batch.paused_at, stop_code=batch.stop_code, auto_issue=batch.auto_issue,
+        created_at=batch.created_at, submitted_at=batch.submitted_at, finished_at=batch.finished_at,
+        due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route),
+        events=_events(session, batch), actions=_actions(batch, actor, tally.counts, tally.signed), speed=speed)
+
+
+def _speed(batch: Batch, tally: _Tally, now: datetime) -> Speed:
+    done, failed = max(0, batch.work_total - tally.left), tally.counts.get("failed", 0)
+    seconds = max(0.001, (now - batch.work_at).total_seconds()) if batch.work_at else 0.0
+    per_second = done / seconds if batch.work and seconds else 0.0
+    return Speed(tally.signed, tally.signed + tally.left, failed, per_second,
+                 tally.left / per_second if per_second else None, batch.status, batch.work,
+                 batch.paused_at is not None, batch.stop_code, Progress(batch.work, batch.work_total, done, failed))
+
+
+def _rows(session: Session, batch: Batch, wanted: RowFilter, most: int) -> tuple[RowItem, ...]:
+    statement = (
+        select(BatchRow, Decree.public_id, Decree.status, Decree.number)
+        .outerjoin(Decree, Decree.id == BatchRow.decree_id)
+        .where(BatchRow.batch_id == batch.id, BatchRow.row_no > wanted.after_row))
+    if wanted.state:
+        statement = statement.where(BatchRow.state == wanted.state)
+    if text := wanted.text.strip().lower():
+        statement = statement.where(or_(func.lower(BatchRow.label).contains(text, autoescape=True),
+                                        BatchRow.subject_key.contains(text, autoescape=True)))
+    if wanted.before_row:
+        statement = statement.where(BatchRow.row_no < wanted.before_row).order_by(BatchRow.row_no.desc())
+    else:
+        statement = statement.order_by(BatchRow.row_no)
+    rows = session.execute(statement.limit(most)).all()
+    return tuple(_row_item(*row) for row in (reversed(rows) if wanted.before_row else rows))
+
+
+def _steps(session: Session, batch: Batch, route: str | None) -> tuple[StepItem, ...]:
+    if route is None:
         return ()
     at = len(batch.assignments) + 99 if batch.status in {"finished", "cancelled"} else batch.step_index or 0
     titles = {row[0]: row[1] for row in session.execute(
@@ -286,7 +330,7 @@ def _steps(session: Session, batch: Batch) -> tuple[StepItem, ...]:
     return tuple(
         StepItem(step.title, step.kind.value, positions.get(index, ""),
                  "done" if index < at else "current" if index == at else "next")
-        for index, step in enumerate(definition_of(session, batch).steps))
+        for index, step in enumerate(read_pinned(route, batch.route_sha256 or "").steps))
 
 
 def _events(session: Session, batch: Batch) -> tuple[Event, ...]:

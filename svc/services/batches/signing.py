@@ -273,7 +273,8 @@ def _ensure_signer(actor: Actor, batch: Batch) -> int:
 
 
 def _is_stopped(batch: Batch) -> bool:
-    return batch.work == "sign" and bool(batch.stop_code)
+    """Whether nobody takes up documents, so that a further act may; the key of a paused one may have gone meanwhile."""
+    return batch.work == "sign" and (bool(batch.stop_code) or batch.paused_at is not None)
 
 
 def _ensure_stopped(batch: Batch) -> None:

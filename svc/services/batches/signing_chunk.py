@@ -111,9 +111,9 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
         authorisation = session.get(SigningAuthorisation, batch.authorisation_id or 0)
         is_remote = authorisation is not None and session.get_one(
             Credential, authorisation.credential_id).backend in CAN_BE_UNKNOWN
-        rows = pending_rows(session, batch, now, REMOTE_ROWS if is_remote else ROWS)
-        if not rows:
-            return 0, None
+        rows = pending_rows(session, batch, now, REMOTE_ROWS if is_remote else ROWS, "sign")
+        if not rows or (authorisation is not None and authorisation.id != batch.authorisation_id):
+            return 0, None  # nothing to do, or authorised anew this moment
         if authorisation is None or now >= authorisation.expires_at:
             batch.stop_code = "authorisation_over"
             return len(rows), None
