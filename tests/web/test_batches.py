@@ -20,7 +20,6 @@ from tests.web.conftest import Visitor
 from tests.web.test_screens import form_of
 
 LogIn = Callable[[str], Visitor]
-_TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 
 
 def sheet_of(world: World, count: int, *, faulty: tuple[int, ...] = (), without: tuple[str, ...] = (),
@@ -45,7 +44,7 @@ def upload(person: Visitor, batch_id: str, data: bytes, name: str = "kgb.csv") -
     """The address of the question of columns."""
     answer = person.post(f"/batches/{batch_id}/sheet", {"file": (io.BytesIO(data), name)},
                          content_type="multipart/form-data")
-    assert answer.status_code == 302, answer.get_data(as_text=True)
+    assert answer.status_code == 302
     return answer.headers["Location"]
 
 
@@ -68,7 +67,7 @@ def filled(person: Visitor, world: World, count: int, faulty: tuple[int, ...] = 
     batch_id = made(person)
     place = upload(person, batch_id, sheet_of(world, count, faulty=faulty))
     answer = person.post(place, {**chosen(person.get(place).get_data(as_text=True)), "rows": "all"})
-    assert answer.status_code == 302, answer.get_data(as_text=True)
+    assert answer.status_code == 302
     return batch_id
 
 
@@ -78,7 +77,7 @@ def version(world: World, batch_id: str) -> dict[str, str]:
 
 def text_of(person: Visitor, path: str, status: int = 200) -> str:
     answer = person.get(path)
-    assert answer.status_code == status, answer.get_data(as_text=True)
+    assert answer.status_code == status, path
     return answer.get_data(as_text=True)
 
 
@@ -345,7 +344,7 @@ def test_pages_cost_the_same_however_many_rows(log_in: LogIn, world: World, coun
     batch_id = batches.drafted(world, count)
     with counted(world.deps.db) as seen:
         text_of(clerk, f"/batches/{batch_id}")
-    assert len(seen) <= 14
+    assert len(seen) <= 8
     with counted(world.deps.db) as seen:
         text_of(clerk, "/batches")
     assert len(seen) <= 4

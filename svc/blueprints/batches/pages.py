@@ -45,9 +45,8 @@ def now(batch_id: str) -> Response | str:
 def progress(batch_id: str) -> str:
     """Signing under way: done, rate, time left, failures; at the end the results."""
     view = page.load_batch(deps(), current_actor(), batch_id)
-    speed = page.speed_of(deps(), current_actor(), batch_id)
     failed = page.load_rows(deps(), current_actor(), batch_id, state="failed", most=_SHOWN_FAILURES)
-    return render_template("batches/progress.html", batch=view, speed=speed, failed=failed, mark=mark_of(speed),
+    return render_template("batches/progress.html", batch=view, speed=view.speed, failed=failed, mark=mark_of(view),
                            failures=row_failures(failed),
                            stop_words=failure_words(view.stop_code) if view.stop_code else "")
 

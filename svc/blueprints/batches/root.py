@@ -13,7 +13,7 @@ from svc.frame import TimelineStep
 from svc.kinds import Kind
 from svc.security import current_actor, deps
 from svc.services.batches import page
-from svc.services.batches.page import PAGE_SIZE, BatchView, RowItem, Speed
+from svc.services.batches.page import PAGE_SIZE, BatchView, RowFilter, RowItem, Speed
 
 bp = Blueprint("batches", __name__)
 UNPROCESSABLE = 422
@@ -36,23 +36,21 @@ def mark_of(view: BatchView | Speed) -> str:
 
 def show_page(batch_id: str, errors: Mapping[str, str] | None = None, error: str = "") -> str:
     """The page of a batch: a draft with its rows, or one on its way. ``errors`` are those of the last form."""
-    view = page.load_batch(deps(), current_actor(), batch_id)
     wanted = request.args.get("state", "")
     state = wanted if wanted in _STATES else ""
     text = request.args.get("q", "").strip()[:200]
     after, before = _number("after"), _number("before")
-    rows = page.load_rows(deps(), current_actor(), batch_id, state=state, text=text, after_row=0 if before else after,
-                          before_row=before, most=PAGE_SIZE + 1)
+    view, rows = page.load_with_rows(
+        deps(), current_actor(), batch_id, RowFilter(state, text, 0 if before else after, before), PAGE_SIZE + 1)
     has_more = len(rows) > PAGE_SIZE
     shown = rows[-PAGE_SIZE:] if before else rows[:PAGE_SIZE]
     has_prev, has_next = (has_more, True) if before else (after > 0, has_more)
-    speed = page.speed_of(deps(), current_actor(), batch_id) if view.progress.work else None
     template = "batches/draft.html" if view.status == "draft" else "batches/show.html"
     return render_template(
         template, batch=view, kind=kind_of(view), rows=shown, state=state, text=text, mark=mark_of(view),
         has_next=bool(shown) and has_next, has_prev=bool(shown) and has_prev,
         problems=problem_lines(kind_of(view), shown), failures=row_failures(shown), event_titles=event_titles(),
-        errors=errors or {}, error=error, pending=pending_sheet(view), batch_speed=speed, steps=_steps(view),
+        errors=errors or {}, error=error, pending=pending_sheet(view), steps=_steps(view),
         stop_words=failure_words(view.stop_code) if view.stop_code else "")
 
 

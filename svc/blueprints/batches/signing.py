@@ -123,5 +123,4 @@ def _waiting(batch_id: str) -> str | Response:
     view = page.load_batch(deps(), current_actor(), batch_id)
     if view.progress.work in {"sign", ""}:
         return redirect(url_for("batches.progress", batch_id=batch_id))
-    speed = page.speed_of(deps(), current_actor(), batch_id)
-    return render_template("batches/waiting.html", batch=view, speed=speed, mark=mark_of(speed))
+    return render_template("batches/waiting.html", batch=view, speed=view.speed, mark=mark_of(view))

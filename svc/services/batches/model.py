@@ -19,6 +19,7 @@ from svc.services.access import may_view
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.flow import Doer, doer_of
 from svc.services.orgchart import CAPACITY_PREFIX
+from svc.services.parents import security_of
 from svc.services.pinned_routes import read_pinned
 from svc.services.rendition import kind_of
 from workflows import model as m
@@ -62,7 +63,7 @@ def lock_batch(session: Session, deps: Deps, actor: Actor, public_id: str, seen_
     batch = session.scalars(select(Batch).where(Batch.public_id == public_id).with_for_update()).one_or_none()
     if batch is None:
         raise NotFound
-    ensure_visible(deps, actor, batch)
+    ensure_visible(session, deps, actor, batch)
     if seen_version is not None and batch.lock_version != seen_version:
         raise StaleBatch
     return batch
@@ -73,13 +74,13 @@ def find_batch(session: Session, deps: Deps, actor: Actor, public_id: str) -> Ba
     batch = session.scalars(select(Batch).where(Batch.public_id == public_id)).one_or_none()
     if batch is None:
         raise NotFound
-    ensure_visible(deps, actor, batch)
+    ensure_visible(session, deps, actor, batch)
     return batch
 
 
-def ensure_visible(deps: Deps, actor: Actor, batch: Batch) -> None:
+def ensure_visible(session: Session, deps: Deps, actor: Actor, batch: Batch) -> None:
     """:raises NotFound: the same rule as for each of its decrees hides it from the actor"""
-    security = kind_of(deps, batch.kind).security
+    security = security_of(session, kind_of(deps, batch.kind), batch.parent_id)
     if not may_view(actor, batch.drafter_id, batch.assignments or (), batch.agency_id, security):
         raise NotFound
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy import and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -254,12 +254,13 @@ def _items() -> Any:
 
 
 def _visible(deps: Deps, actor: Actor) -> Any:
-    """Own batches and those that wait for a position held; and unless their kind is secret, those of the own agencies,
-    for bureau and administrators all."""
+    """Own batches and those that wait for a position held; and unless their kind or parent is secret, those of
+    the own agencies, for bureau and administrators all."""
     secret = [kind.id for kind in deps.kinds.all() if kind.security in {"R", "SR"}]
+    of_secret = exists(select(Decree.id).where(Decree.id == Batch.parent_id, Decree.security.in_(("R", "SR"))))
     wide = true() if actor.roles & {Role.BUREAU, Role.ADMIN} else Batch.agency_id.in_(actor.agency_ids)
     return or_(Batch.drafter_id == actor.person_id, Batch.assignee_id.in_(actor.position_ids),
-               and_(wide, Batch.kind.not_in(secret)))
+               and_(wide, Batch.kind.not_in(secret), ~of_secret))
 
 
 def _tally(session: Session, batch: Batch) -> _Tally:
