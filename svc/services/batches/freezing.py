@@ -24,6 +24,7 @@ from svc.rendering import RenderedPdf
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
 from svc.services.batches.model import IS_PENDING, definition_of, kind_of_batch
+from svc.services.batches.signing_results import finish_signed
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import object_key, put_pdfs
 from svc.services.flow import Doer, Flow
@@ -131,7 +132,8 @@ def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
         for row in rows:
             row.lease, row.leased_until = token, now + LEASE
         ids = [row.decree_id for row in rows if row.decree_id]
-        flows = lock_flows(session, deps, ids)
+        flows = [flow for flow in lock_flows(session, deps, ids) if _can_be_laid_out(flow)]
+        finish_signed(session, deps, batch, rows)
         numbers = {row[0]: row[1] for row in session.execute(
             select(RegisterEntry.decree_id, RegisterEntry.formatted)
             .where(RegisterEntry.decree_id.in_(ids), RegisterEntry.state != "void"))}
@@ -144,6 +146,11 @@ def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
 def _give_back(deps: Deps, token: str) -> None:
     with deps.db.unit_of_work() as session:
         session.execute(update(BatchRow).where(BatchRow.lease == token).values(lease=None, leased_until=None))
+
+
+def _can_be_laid_out(flow: Flow) -> bool:
+    """Not what recovery found signed, nor what a process that ended may have signed: that is looked at again later."""
+    return flow.snapshot.status in {m.DecreeStatus.IN_REVIEW, m.DecreeStatus.READY_TO_SIGN}
 
 
 def _make(deps: Deps, flow: Flow, leased: _Leased, now: datetime) -> _Made:

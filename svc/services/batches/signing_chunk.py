@@ -115,7 +115,8 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
         if not rows or (authorisation is not None and authorisation.id != batch.authorisation_id):
             return 0, None  # nothing to do, or authorised anew this moment
         if authorisation is None or now >= authorisation.expires_at:
-            batch.stop_code = "authorisation_over"
+            if results.finish_signed(session, deps, batch, rows) < len(rows):
+                batch.stop_code = "authorisation_over"
             return len(rows), None
         flows = _claimable(session, deps, batch, rows, authorisation)
         today = numbering.local_day(deps, now)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from certs.pades import SignedDocument
 from svc.deps import Deps
 from svc.errors import AppError, StorageUnavailable
-from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
+from svc.models import Batch, BatchRow, SigningAttempt, StoredFile
 from svc.ports import ToSign
 from svc.services import key_use
 from svc.services import signing_steps as steps
@@ -24,8 +24,9 @@ from svc.services.batches.model import drafter_of
 from svc.services.bulk_flow import Refused, lock_flows, run_commands
 from svc.services.files import put_pdfs, retention_of
 from svc.services.flow import Doer
+from svc.services.gathering import gathering
 from svc.services.outbox import enqueue
-from svc.services.preservation import FileToKeep, keep_new
+from svc.services.preservation import keep_new
 from svc.services.signing_errors import ProofPending
 from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
 from workflows import model as m
@@ -99,6 +100,15 @@ def issue_signed(session: Session, deps: Deps, batch: Batch, decree_ids: Sequenc
                  lambda flow: m.RecordDistributed(drafter.actor, flow.decree.lock_version), drafter.doer)
 
 
+def finish_signed(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchRow]) -> int:
+    """Send out those that recovery found signed, whatever the batch is at now; returns how many they are."""
+    signed = set(session.scalars(select(Decree.id).where(
+        Decree.id.in_([row.decree_id for row in rows]), Decree.status.in_(("signed", "issued")))))
+    finish_rows([row for row in rows if row.decree_id in signed])
+    issue_signed(session, deps, batch, sorted(signed))
+    return len(signed)
+
+
 def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harvest,
                    attempts: dict[str, SigningAttempt], rows: dict[int | None, BatchRow], now: datetime) -> None:
     acts = {act.attempt_id: act for act in claimed.acts}
@@ -113,27 +123,23 @@ def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harv
     lost = {one.decree_id: one.error for one in refused}
     frozen = {(file.decree_id, file.sha256): file for file in session.scalars(
         select(StoredFile).where(StoredFile.decree_id.in_(ours), StoredFile.purpose == "frozen"))}
-    for flow in flows:
-        key = ours[flow.decree.id]
-        if flow.decree.id in lost:
-            harvest.failed[key] = lost[flow.decree.id].code
-            continue
-        _write_signature(session, flow.decree, attempts[key], acts[key], harvest.proven[key],
-                         frozen[flow.decree.id, attempts[key].sha256], now)
-        finish_rows([rows[flow.decree.id]])
-        rows[flow.decree.id].state, rows[flow.decree.id].error_code = "live", None
-        _tell_subject(session, rows[flow.decree.id], now)
+    with gathering(session):
+        for flow in flows:
+            key = ours[flow.decree.id]
+            if flow.decree.id in lost:
+                harvest.failed[key] = lost[flow.decree.id].code
+                continue
+            attempt, produced = attempts[key], harvest.proven[key]
+            attempt.state, attempt.signed_sha256, attempt.finished_at = "done", produced.sha256, now
+            steps.write_signature(session, attempt, acts[key], produced, frozen[flow.decree.id, attempt.sha256], now)
+            keep_new(session, steps.file_to_keep(flow.decree, produced), now, flow.decree.id)
+            row = rows[flow.decree.id]
+            finish_rows([row])
+            row.state, row.error_code = "live", None
+            _tell_subject(session, row, now)
     steps.learn_certificate(session, claimed.credential_id, next(iter(harvest.proven.values())))
     session.flush()
     issue_signed(session, deps, batch, [one for one in ours if one not in lost])
-
-
-def _write_signature(session: Session, decree: Decree, attempt: SigningAttempt, act: steps.Claim,
-                     produced: steps.Produced, frozen: StoredFile, now: datetime) -> None:
-    attempt.state, attempt.signed_sha256, attempt.finished_at = "done", produced.sha256, now
-    file = steps.stored_row(decree, produced, frozen, now)
-    session.add_all((steps.signature_row(attempt, act, produced, now), file))
-    keep_new(session, FileToKeep(file.sha256, file.size, file.object_key, produced.signature.level), now, decree.id)
 
 
 def _record_unsigned(session: Session, deps: Deps, harvest: Harvest, attempts: dict[str, SigningAttempt],

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from svc import failpoints
@@ -77,7 +77,11 @@ def complete(deps: Deps, batch_id: int, work: str) -> bool:
 
 
 def _with_work(deps: Deps, batch_id: str | None) -> list[_Chosen]:
-    statement = (select(Batch.id, Batch.work).where(Batch.work != "", Batch.paused_at.is_(None), Batch.stop_code == "")
+    """Stopped batches too, once all that was left of them turned out to be signed: nobody else would end them."""
+    unsigned = (select(BatchRow.id).where(BatchRow.batch_id == Batch.id, IS_PENDING, ~decree_is("signed", "issued"))
+                .correlate(Batch).exists())
+    statement = (select(Batch.id, Batch.work)
+                 .where(Batch.work != "", Batch.paused_at.is_(None), or_(Batch.stop_code == "", ~unsigned))
                  .order_by(Batch.last_chunk_at, Batch.id))
     if batch_id is not None:
         statement = statement.where(Batch.public_id == batch_id)
