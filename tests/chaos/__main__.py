@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=max(1, os.cpu_count() or 1))
-    parser.add_argument("--only", default="", help="name of the one fault to run")
+    parser.add_argument("--only", action="append", default=[], help="name of a fault; no others are run")
     parser.add_argument("--keep", type=Path, help="folder in which rounds with findings stay")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="paraf-chaos-") as temporary:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         return _tell(folder, chosen.lanes, sum(one.code != 0 for one in lanes))
 
 
-def _run(folder: Path, stock: Stock, seeds: Sequence[int], only: str) -> None:
+def _run(folder: Path, stock: Stock, seeds: Sequence[int], only: Sequence[str]) -> None:
     results = folder.with_suffix(".jsonl")
     with lane(folder, stock) as opened:
         for seed in seeds:

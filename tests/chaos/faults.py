@@ -114,13 +114,24 @@ def _set_clock(scene: Scene) -> None:
 
 
 def _crowd(scene: Scene) -> None:
-    """Several people sign and click the same at once, and more workers than work."""
-    scene.start_all()
-    for number in range(1, 6):
-        scene.start(f"people#{number}")
+    """Fifty people click on the same at once, and there are more workers than work."""
+    scene.start_all(people="crowd")
     for number in range(2, 5):
         scene.start(f"batch#{number}")
     scene.pass_time(_LONGEST, lambda: scene.is_over)
+
+
+def _by_browser(point: str, scene: Scene) -> None:
+    """The web server, or one thread's process in it, ends while forms are being posted to it."""
+    count = scene.rng.randint(1, 3)
+    scene.start("web", f"{point}:{count}:kill" if point else "")
+    scene.pass_time(1.0)
+    scene.start_all(people="browsers")
+    for _ in range(2 if not point else 0):
+        scene.pass_time(scene.rng.uniform(0.2, 2), lambda: scene.is_over)
+        scene.kill("web")
+        scene.start("web")
+    scene.pass_time(scene.rng.uniform(1, 4), lambda: scene.is_over)
 
 
 @dataclass(frozen=True)
@@ -178,13 +189,15 @@ def faults(around: Surroundings) -> tuple[Fault, ...]:
         ("web", ("people",)), ("workers", ("batch#0", "batch#1", "worker")), ("signing host", ("host",)),
         ("any", ("people", "batch#0", "batch#1", "worker", "host")))]
     again = [Fault("power lost", _kill_all), Fault("clock", _set_clock), Fault("crowd", _crowd)]
+    web = [Fault(f"web server by HTTP: {point or 'kill'}", partial(_by_browser, point), _LATE) for point in (
+        "", "signing.claimed", "signing.produced", "signing.kept", "signing.before_finalise", "db.before_commit")]
     leaning = [
         *(Fault(f"PostgreSQL: {name}", strike, needs="postgres") for name, strike in (
             ("restart", partial(_restart_database, around)), ("kill any", kills[-1].strike), ("crowd", _crowd))),
         *(Fault(f"S3: {fault}", partial(_spoil_line, around, fault), (SHEET,), needs="s3")
           for fault in ("503", "late", "cut", "gone")),
         Fault("disk full", partial(_fill_disk, around), needs="disk")]
-    return (*points, *full, *kills, *again, *leaning)
+    return (*points, *full, *kills, *again, *web, *leaning)
 
 
 def second_strike(rng: random.Random) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -20,12 +22,13 @@ from svc.services import issuance, redating, routing, signing
 from svc.services.batches import drafting, review
 from svc.services.batches import signing as batch_signing
 from svc.services.signing_keys import StepUp
+from tests.chaos.browser import Browser
 from tests.chaos.processes import shift
 from tests.chaos.stock import batches_of, singles_of, world_of
 from tests.support import batches as b
 from tests.support.world import World
 
-_MOST_RETRIES = 6
+_MOST_RETRIES, _CROWD = 6, 50
 _PAUSE = 0.06
 _JUMP = timedelta(minutes=6)  # longer than leases, authorisations and the age at which recovery begins
 _PATIENCE = 3.0
@@ -131,14 +134,29 @@ def sign_alone(world: World, decree_id: str) -> None:
     signing.sign(world.deps, actor, task_id, sheet.lock_version, sheet.frozen_sha256, StepUp(DEMO_PASSPHRASE))
 
 
-def work_day(deps: Deps, stop: Path, seconds: float) -> list[str]:
+def work_day(deps: Deps, stop: Path, seconds: float, *, by_browser: bool = False) -> list[str]:
     """People act until somebody writes ``stop``, or all is done, or the time is over; what they were refused."""
-    persons, deadline = People(deps), time.monotonic() + seconds
+    persons = People(deps, Browser(f"http://{deps.settings.bind}").sign if by_browser else None)
+    deadline = time.monotonic() + seconds
     while not stop.exists() and time.monotonic() < deadline:
         if not persons.act() and is_quiet(deps):
             break
         time.sleep(_PAUSE)
     return persons.refusals
+
+
+def crowd(deps: Deps, stop: Path, seconds: float) -> None:
+    """Fifty click at the same moment on whatever waits, again and again."""
+    deadline = time.monotonic() + seconds
+    with ThreadPoolExecutor(_CROWD) as pool:
+        while not stop.exists() and time.monotonic() < deadline and not is_quiet(deps):
+            begin = threading.Barrier(_CROWD)
+            list(pool.map(lambda _number, begin=begin: _click(deps, begin), range(_CROWD)))
+
+
+def _click(deps: Deps, begin: threading.Barrier) -> None:
+    begin.wait(60)
+    People(deps).act()
 
 
 def settle(deps: Deps, var: Path, begun: timedelta, seconds: float) -> tuple[bool, list[str]]:

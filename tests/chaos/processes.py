@@ -71,7 +71,7 @@ def clock_of(var: Path, role: str) -> Clock:
     return ShiftedClock(var / CLOCK, var / f"{CLOCK}.{role}")
 
 
-def load_everything(chunk_rows: int = 4) -> None:
+def load_everything(chunk_rows: int = 3) -> None:
     """What each process would read at its start, read once here. Chunks are small, so that a few documents make many
     borders between chunks, and pauses short."""
     kinds, routes = KindCatalogue.load(), load_all()

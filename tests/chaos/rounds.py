@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.chaos.processes import know_keys, load_everything
 from tests.chaos.scene import Scene
 from tests.chaos.servers import BadLine, PostgresServer, bad_line, fill, give_room, small_disk
 from tests.chaos.stock import Stock, build_stock
-from tests.support.s3 import ACCESS_KEY, SECRET_KEY, seaweedfs
+from tests.support.s3 import ACCESS_KEY, SECRET_KEY, free_port, seaweedfs
 
 _DISK_MEGABYTES = 24
 _LEVELS = ("B-B",) * 6 + ("B-T",) * 3 + ("B-LTA",)
@@ -57,12 +57,11 @@ class Lane:
         """End what was started."""
         self._open.close()
 
-    def run(self, seed: int, only: str = "") -> Outcome:
-        """One round; the fault follows from the seed, or is the one named."""
+    def run(self, seed: int, only: Sequence[str] = ()) -> Outcome:
+        """One round; the fault follows from the seed, out of all or of those named."""
         began, rng = time.monotonic(), random.Random(f"round {seed}")
-        fault = self.faults[seed % len(self.faults)]
-        if only:
-            fault = next(one for one in self.faults if one.name == only)
+        chosen = [one for one in self.faults if not only or one.name in only]
+        fault = chosen[seed % len(chosen)]
         stage = rng.choice(fault.stages)
         scene = self._prepare(seed, fault, stage, rng)
         fault.strike(scene)
@@ -80,7 +79,10 @@ class Lane:
         if fault.needs == "disk":
             folder = self._on_disk() / f"round-{seed}"
         folder.mkdir()
-        more = {"PARAF_SIGNATURE_LEVEL": fault.level or rng.choice(_LEVELS)}
+        port = free_port()
+        more = {"PARAF_BIND": f"127.0.0.1:{port}", "PARAF_BASE_URL": f"http://127.0.0.1:{port}",
+                "PARAF_WEB_WORKERS": "1",
+                "PARAF_SIGNATURE_LEVEL": fault.level or rng.choice(_LEVELS)}
         stock = self._stock
         if fault.needs == "postgres":
             server, stock = self._on_postgres()

@@ -20,7 +20,7 @@ from svc.models import Decree
 from svc.services import trust
 from svc.settings import Settings
 from tests.chaos.oracle import Finding, Folder, Objects, gather, judge
-from tests.chaos.persons import settle, work_day
+from tests.chaos.persons import crowd, settle, work_day
 from tests.chaos.processes import ROLES, Child, call, deps_of, fork, shift
 from tests.chaos.stock import settings_of
 
@@ -55,8 +55,7 @@ class Scene:
         """Start a process, perhaps one that is to end at a failpoint."""
         settings = settings_of(self.var, {**self.more, "PARAF_FAILPOINT": failpoint})
         role = _role(name)
-        work: Callable[[], object] = partial(ROLES[role], settings) if role != "people" else partial(
-            _people, settings, self.folder / "stop")
+        work: Callable[[], object] = partial(PERSONS[role] if role in PERSONS else ROLES[role], settings)
         self.running[name] = fork(name, work, self.folder / f"{name}.log", self.folder / f"{name}.answer")
 
     def start_all(self, failpoints: Mapping[str, str] | None = None, people: str = "people") -> None:
@@ -87,7 +86,7 @@ class Scene:
             if child.is_alive:
                 continue
             del self.running[name]
-            if child.code == 0 and _role(name) == "people":
+            if child.code == 0 and _role(name) in PERSONS:
                 continue
             self.died.append(name)
             if revive:
@@ -96,7 +95,7 @@ class Scene:
     @property
     def is_over(self) -> bool:
         """People have nothing more to do."""
-        return not any(_role(name) == "people" for name in self.running)
+        return not any(_role(name) in PERSONS for name in self.running)
 
     def shift(self, span: timedelta, role: str = "") -> None:
         """Set clocks, of all or of one role."""
@@ -107,6 +106,8 @@ class Scene:
     def end(self, *, gently: bool) -> None:
         """Stop all, gently or not."""
         (self.folder / "stop").touch()
+        if "crowd" in self.running:  # killed at the passphrase, five at once would cost the signer all his tries
+            self.running["crowd"].wait(60)
         for child in self.running.values():
             child.stop() if gently else child.kill()
         self.running.clear()
@@ -141,12 +142,26 @@ def _role(name: str) -> str:
     return name.partition("#")[0]
 
 
-def _people(settings: Settings, stop: Path) -> list[str]:
+def _people(settings: Settings, *, by_browser: bool = False) -> list[str]:
     deps = deps_of(settings, "web")
     try:
-        return work_day(deps, stop, _DAY_SECONDS)
+        return work_day(deps, _stop_of(settings), _DAY_SECONDS, by_browser=by_browser)
     finally:
         deps.db.dispose()
+
+
+def _crowd(settings: Settings) -> None:
+    deps = deps_of(settings, "web")
+    crowd(deps, _stop_of(settings), _DAY_SECONDS)
+    deps.db.dispose()
+
+
+def _stop_of(settings: Settings) -> Path:
+    return settings.var_dir.parent / "stop"
+
+
+PERSONS: dict[str, Callable[[Settings], object]] = {
+    "people": _people, "browsers": partial(_people, by_browser=True), "crowd": _crowd}
 
 
 def _settle(settings: Settings, span: timedelta) -> bool:

@@ -25,7 +25,7 @@ from tests.support.world import World, people
 
 STAGES = ("drafted", "parafed", "ready")
 SHEET = "sheet"  # a batch and no file in the store yet
-ROWS, SINGLES = 10, 2
+ROWS, SINGLES = 8, 2
 _OLD = timedelta(days=3)
 
 
