@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _NICENESS = 10
 _IDLE_SECONDS = 0.3
 _FAULT_SECONDS = 2.0
-_MOMENT_SECONDS = 2.0
+_MOMENT_SECONDS = 1.0
 
 
 def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
@@ -38,7 +38,7 @@ def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
 
 
 def serve_for_a_moment(deps: Deps, batch_id: str, work: str, stop: threading.Event | None = None) -> bool:
-    """Work on one batch as long as it has this work, two seconds and a chunk at most; whether there is more to do."""
+    """Work on one batch as long as it has this work, one second and a chunk at most; whether there is more to do."""
     until, stop = time.monotonic() + _MOMENT_SECONDS, stop or threading.Event()
     while run_one(deps, stop, batch_id, work):
         if time.monotonic() >= until or stop.is_set():

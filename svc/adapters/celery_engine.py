@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, bootsteps, signals
+from celery.worker.request import Request
 from kombu.exceptions import KombuError
 
 from svc.ports import EngineDown
@@ -28,6 +30,7 @@ _UNSEEN_SECONDS = 120  # Redis: after that a message of a worker that died is gi
 _CONNECT_SECONDS = 1.0
 _SOCKET_SECONDS = 5.0
 _PAUSE_SECONDS = 5.0
+_WATCH_SECONDS = 2.0
 _START_SECONDS = 60.0
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 Handler = Callable[[str, str], bool]
@@ -75,7 +78,8 @@ class CeleryEngine:
         def begin(**_: object) -> None:
             self._handler = make_handler()
 
-        self._app.task(self._chunk, name=TASK, shared=False)
+        self._app.task(self._chunk, name=TASK, shared=False, base=_Task)
+        self._app.steps["consumer"].add(_Watch)
         signals.setup_logging.connect(_quieten)
         signals.worker_process_init.connect(begin, weak=False)
         worker = self._app.Worker(pool="prefork", concurrency=processes, without_gossip=True, without_mingle=True,
@@ -95,6 +99,55 @@ class CeleryEngine:
 
     def _send(self, batch_id: str, work: str) -> None:
         self._app.send_task(TASK, (batch_id, work), retry=True, retry_policy=_RETRY)
+
+
+class _Request(Request):  # type: ignore[misc]
+    """A message that could not be acknowledged, since the broker went away meanwhile, is given up and noted."""
+
+    acknowledged: bool
+
+    def acknowledge(self) -> None:
+        if self.acknowledged:
+            return
+        self.acknowledged = True
+        try:
+            self.message.ack()
+        except self._connection_errors as error:
+            _lost.set()
+            logger.warning("broker lost: error=%s", type(error).__name__)
+
+
+class _Task(Task):  # type: ignore[misc]
+    Request = _Request
+
+
+class _Watch(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Begins a connection anew on which a message could not be acknowledged. Celery alone would wait for ever on Redis:
+    such messages count as not done, and while as many as there are processes are not done, no more are taken."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._timer: Any = None
+
+    def start(self, parent: Any) -> None:
+        _lost.clear()
+        self._timer = parent.timer.call_repeatedly(_WATCH_SECONDS, _end_if_lost)
+
+    def stop(self, parent: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+_lost = threading.Event()
+
+
+def _end_if_lost() -> None:
+    """:raises ConnectionError: which the consumer's loop takes as the end of its connection"""
+    if _lost.is_set():
+        raise ConnectionError("a message could not be acknowledged")
 
 
 def _make_app(settings: Settings) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -50,8 +51,8 @@ def environment(tmp_path: Path, keys: Path, database_url: str, broker: str, **se
     if not var.exists():
         shutil.copytree(keys, var / "keys", copy_function=shutil.copy2)
     return {"PARAF_VAR_DIR": str(var), "PARAF_DATABASE_URL": database_url, "PARAF_ENGINE": "celery",
-            "PARAF_BROKER_URL": broker, "PARAF_BATCH_WORKERS": "2", "PARAF_SIGNATURE_LEVEL": "B-B",
-            "PARAF_LOG_FORMAT": "json"} | settings
+            "PARAF_BROKER_URL": broker, "PARAF_BATCH_WORKERS": "2", "PARAF_BATCH_PARALLELISM": "2",
+            "PARAF_SIGNATURE_LEVEL": "B-B", "PARAF_LOG_FORMAT": "json"} | settings
 
 
 @pytest.fixture
@@ -104,14 +105,18 @@ class Listener:
         self._heard = bytearray()
         self._line = socket.create_connection((place.hostname or "", place.port or 0))
         self._line.sendall(b"MONITOR\r\n")
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def _listen(self) -> None:
-        while data := self._line.recv(65536):
-            self._heard += data
+        with contextlib.suppress(OSError), self._line:  # until the server is stopped
+            while data := self._line.recv(65536):
+                self._heard += data
 
-    @property
-    def heard(self) -> str:
+    def stop(self) -> str:
+        """All that was heard."""
+        self._line.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         return self._heard.decode("utf-8", "replace")
 
 
@@ -126,7 +131,7 @@ def test_a_batch_is_issued_and_no_secret_passes_through_the_broker(
 
     assert {one.status for one in b.decrees_of(office, batch_id)} == {"issued"}
     assert workers.stop() == 0
-    said = listener.heard
+    said = listener.stop()
     assert batch_id in said
     for secret in secrets_of(office.deps):
         assert secret not in said
@@ -142,7 +147,7 @@ def secrets_of(deps: Deps) -> list[str]:
 
 def test_a_small_batch_does_not_wait_for_a_big_one(office: World, cluster: Service) -> None:
     big, small = draft(office, 1500, "besar"), draft(office, 40, "kecil")
-    cluster.start("batch", "batch-worker", PARAF_BATCH_WORKERS="1", PARAF_BATCH_PARALLELISM="2")
+    cluster.start("batch", "batch-worker", PARAF_BATCH_WORKERS="1")
     for batch_id in (big, small):
         wait_for_work(office, batch_id, cluster)
     for batch_id in (big, small):
