@@ -11,8 +11,10 @@ lines take turns, so that whatever else the machine does hits all alike. Documen
 ``pdfsig_docs_per_s``  ``pdfsig -add-signature`` alone, on finished pages (needs poppler-utils, libnss3-tools)
 ``limit_docs_per_s``   Typst's layout and a raw RSA signature, and nothing else
 
-``sign_only_share_of_rsa`` is the time of the raw signature in that of signing a finished page, in one process;
-``rss_first_mb`` and ``rss_last_mb`` are our workers' largest memory after the first and the last round.
+``cpu_ms`` are the milliseconds of processor that a document of each line takes, and ``cpu_share_of_limit`` the limit's
+in ours: what holds on a machine that is busy with other things too. ``sign_only_share_of_rsa`` is the time of the raw
+signature in that of signing a finished page, in one process; ``rss_first_mb`` and ``rss_last_mb`` are our workers'
+largest memory after the first and the last round.
 """
 
 from __future__ import annotations
@@ -59,6 +61,10 @@ class Figures:
     share_of_limit: float = -1
     blt_share_of_limit: float = -1
     times_naive: float = -1
+    cpu_share_of_limit: float = -1
+    cpu_blt_share_of_limit: float = -1
+    cpu_times_naive: float = -1
+    cpu_ms: dict[str, float] = field(default_factory=dict)
     sign_only_share_of_rsa: float = -1
     rsa_ms: float = -1
     sign_only_ms: float = -1
@@ -85,12 +91,13 @@ class Crew:
         answers = [pipe.recv() for _, pipe in self._workers]
         self.problem = next((answer for answer in answers if isinstance(answer, str)), "")
 
-    def issue(self, numbers: Sequence[int]) -> tuple[float, float]:
-        """Seconds that the slowest process took, and the largest memory of one in MB."""
+    def issue(self, numbers: Sequence[int]) -> tuple[lines.Took, float]:
+        """What the slowest process took by the clock and all of processors, and the largest memory of one in MB."""
         for share, (_, pipe) in enumerate(self._workers):
             pipe.send(numbers[share::PROCESSES])
         answers = [pipe.recv() for _, pipe in self._workers]
-        return max(seconds for seconds, _ in answers), max(memory for _, memory in answers)
+        took = lines.Took(max(took.clock for took, _ in answers), sum(took.processor for took, _ in answers))
+        return took, max(memory for _, memory in answers)
 
     def close(self) -> None:
         for worker, pipe in self._workers:
@@ -111,15 +118,16 @@ def _work(name: str, folder: Path, pipe: Connection) -> None:
             numbers = pipe.recv()
         except EOFError:
             return
-        seconds = line(numbers)
-        pipe.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        took = line(numbers)
+        pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
 def measure(docs: int, rounds: int, rivals: int, only: Sequence[str]) -> Figures:
     """:param docs: documents of each fast line, over all rounds; ``rivals`` of each slow one"""
     figures = Figures(docs=docs, machine=_machine())
     fresh = count(1)
-    seconds: dict[str, float] = {}
+    clock: dict[str, float] = {}
+    processor: dict[str, float] = {}
     done: dict[str, int] = {}
     with tempfile.TemporaryDirectory(prefix="paraf-mass-") as name:
         folder = Path(name)
@@ -132,7 +140,8 @@ def measure(docs: int, rounds: int, rivals: int, only: Sequence[str]) -> Figures
                     continue
                 share = max((docs if _KNOWN[line][1] else rivals) // rounds, PROCESSES)
                 took, memory = crew.issue([next(fresh) for _ in range(share)])
-                seconds[line] = seconds.get(line, 0) + took
+                clock[line] = clock.get(line, 0) + took.clock
+                processor[line] = processor.get(line, 0) + took.processor
                 done[line] = done.get(line, 0) + share
                 if line == "ours":
                     figures.rss_first_mb = memory if figures.rss_first_mb < 0 else figures.rss_first_mb
@@ -140,7 +149,8 @@ def measure(docs: int, rounds: int, rivals: int, only: Sequence[str]) -> Figures
         for crew in crews.values():
             crew.close()
         figures.rsa_ms, figures.sign_only_ms = lines.measure_signing(folder, max(min(docs, 200), 20))
-    _fill(figures, {line: done[line] / seconds[line] for line in seconds})
+    figures.cpu_ms = {line: round(1000 * processor[line] / done[line], 3) for line in processor}
+    _fill(figures, {line: done[line] / clock[line] for line in clock})
     return figures
 
 
@@ -153,6 +163,12 @@ def _fill(figures: Figures, rates: dict[str, float]) -> None:
         figures.blt_share_of_limit = figures.blt_docs_per_s / rates["limit"]
     if "naive" in rates:
         figures.times_naive = figures.docs_per_s / rates["naive"]
+    if "limit" in figures.cpu_ms and "ours" in figures.cpu_ms:
+        figures.cpu_share_of_limit = figures.cpu_ms["limit"] / figures.cpu_ms["ours"]
+    if "limit" in figures.cpu_ms and "blt" in figures.cpu_ms:
+        figures.cpu_blt_share_of_limit = figures.cpu_ms["limit"] / figures.cpu_ms["blt"]
+    if "naive" in figures.cpu_ms and "ours" in figures.cpu_ms:
+        figures.cpu_times_naive = figures.cpu_ms["naive"] / figures.cpu_ms["ours"]
     figures.sign_only_share_of_rsa = figures.rsa_ms / figures.sign_only_ms
 
 
