@@ -67,14 +67,8 @@ class TimelineStep:
 
 def install(app: Flask) -> None:
     """Add globals and the context of the frame."""
-    app.jinja_env.globals.update(asset_url=asset_url, can=may, decree_timeline=decree_timeline,
-                                 has_endpoint=has_endpoint)
+    app.jinja_env.globals.update(asset_url=asset_url, can=may, decree_timeline=decree_timeline)
     app.context_processor(_context)
-
-
-def has_endpoint(endpoint: str) -> bool:
-    """Whether this service has such a page."""
-    return endpoint in current_app.view_functions
 
 
 def decree_timeline(items: Iterable[TimelineItem]) -> tuple[TimelineStep, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 
 import pytest
@@ -266,3 +268,22 @@ def test_asking_on_costs_the_same_however_many_rows(log_in: LogIn, world: World,
     with counted(world.deps.db) as seen:
         text_of(signer, "/inbox")
     assert len(seen) <= 6
+
+
+def test_what_came_of_it_is_downloaded_whole(log_in: LogIn, world: World) -> None:
+    batch_id = batches.ready(world, 2)
+    clerk = log_in("analis")
+    assert clerk.get(f"/batches/{batch_id}/naskah.zip").status_code == 409
+    batches.authorise(world, batch_id)
+    work.drain(world.deps, batch_id)
+    page = text_of(clerk, f"/batches/{batch_id}")
+    assert f"/batches/{batch_id}/naskah.zip" in page
+    answer = clerk.get(f"/batches/{batch_id}/naskah.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.get_data())) as bundle:
+        names = bundle.namelist()
+        assert len([name for name in names if name.endswith(".pdf")]) == 2
+        assert "Contoh Pegawai 2" in bundle.read("daftar.csv").decode("utf-8-sig")
+        assert bundle.read(names[0]).startswith(b"%PDF")
+    assert clerk.get(f"/batches/{batch_id}/receipt.pdf").data.startswith(b"%PDF")
+    for path in ("naskah.zip", "receipt.pdf"):
+        assert log_in("kadis").get(f"/batches/{batch_id}/{path}").status_code == 404
