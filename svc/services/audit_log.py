@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.models import AuditEvent, AuditStream, Decree
+from svc.services.gathering import add_row
 
 SYSTEM_NAME = "Sistem"
 
@@ -43,16 +44,17 @@ class AuditActor:
 
 def event_hash(event: AuditEvent) -> str:
     """SHA-256 over the previous hash and the canonical JSON of all that the event says."""
+    return _hash_of({name: getattr(event, name) for name in (*_SAID, "at", "prev_hash")})
+
+
+_SAID = ("stream", "seq", "type", "actor_id", "actor_name", "actor_capacity", "payload")
+
+
+def _hash_of(values: Mapping[str, Any]) -> str:
     body = json.dumps(
-        {
-            "stream": event.stream, "seq": event.seq, "type": event.type,
-            "at": event.at.isoformat(timespec="microseconds"),
-            "actor_id": event.actor_id, "actor_name": event.actor_name,
-            "actor_capacity": event.actor_capacity, "payload": event.payload,
-            "prev": event.prev_hash,
-        },
-        sort_keys=True, separators=(",", ":"), ensure_ascii=False,
-    )
+        {**{name: values[name] for name in _SAID}, "at": values["at"].isoformat(timespec="microseconds"),
+         "prev": values["prev_hash"]},
+        sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(body.encode()).hexdigest()
 
 
@@ -61,16 +63,15 @@ def decree_stream(decree: Decree) -> str:
 
 
 def record_decree(session: Session, decree: Decree, event_type: str, actor: AuditActor, at: datetime,
-                  payload: Mapping[str, Any] | None = None) -> AuditEvent:
+                  payload: Mapping[str, Any] | None = None) -> None:
     """Append to a decree's chain. The caller holds the decree's row lock (see ``locked_decree``)."""
-    event = _append(session, decree_stream(decree), decree.audit_seq, decree.audit_head,
-                    (event_type, actor, at, payload), decree_id=decree.id)
-    decree.audit_seq, decree.audit_head = event.seq, event.hash
-    return event
+    decree.audit_seq, decree.audit_head = _append(
+        session, decree_stream(decree), decree.audit_seq, decree.audit_head, (event_type, actor, at, payload),
+        decree_id=decree.id)
 
 
 def record_stream(session: Session, stream_name: str, event_type: str, actor: AuditActor, at: datetime,
-                  payload: Mapping[str, Any] | None = None) -> AuditEvent:
+                  payload: Mapping[str, Any] | None = None) -> None:
     """Append to a named stream (``administration``, ``accounts``), whose row is locked meanwhile."""
     stream = session.scalars(
         select(AuditStream).where(AuditStream.name == stream_name).with_for_update()).one_or_none()
@@ -78,18 +79,17 @@ def record_stream(session: Session, stream_name: str, event_type: str, actor: Au
         stream = AuditStream(name=stream_name, seq=0, head=None)
         session.add(stream)
         session.flush()
-    event = _append(session, stream_name, stream.seq, stream.head, (event_type, actor, at, payload))
-    stream.seq, stream.head = event.seq, event.hash
-    return event
+    stream.seq, stream.head = _append(session, stream_name, stream.seq, stream.head, (event_type, actor, at, payload))
 
 
 def _append(session: Session, stream: str, seq: int, head: str | None,
             said: tuple[str, AuditActor, datetime, Mapping[str, Any] | None],
-            decree_id: int | None = None) -> AuditEvent:
+            decree_id: int | None = None) -> tuple[int, str]:
     event_type, actor, at, payload = said
-    event = AuditEvent(
-        stream=stream, seq=seq + 1, decree_id=decree_id, type=event_type, at=at, actor_id=actor.person_id,
-        actor_name=actor.name, actor_capacity=actor.capacity, payload=dict(payload or {}), prev_hash=head)
-    event.hash = event_hash(event)
-    session.add(event)
-    return event
+    values: dict[str, Any] = {
+        "stream": stream, "seq": seq + 1, "decree_id": decree_id, "type": event_type, "at": at,
+        "actor_id": actor.person_id, "actor_name": actor.name, "actor_capacity": actor.capacity,
+        "payload": dict(payload or {}), "prev_hash": head}
+    values["hash"] = _hash_of(values)
+    add_row(session, AuditEvent, values)
+    return seq + 1, values["hash"]

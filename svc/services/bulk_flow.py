@@ -1,7 +1,7 @@
 """One command for many decrees in one transaction, with as many statements as for one.
 
-The engine decides and ``flow.apply_event`` writes, decree by decree, as for a single command: only the order of the
-writing differs (all that closes before all that opens), and nobody is told about each of thousands.
+The engine decides and ``flow.apply_event`` writes, decree by decree, as for a single command: only the new rows are
+gathered and written after all that changed, and nobody is told about each of thousands.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from svc.errors import AppError
 from svc.models import Decree
 from svc.services import numbering
 from svc.services.flow import Doer, Flow, apply_event, load_flows, refusals_of
+from svc.services.gathering import gathering
 from workflows import model as m
 from workflows.engine import decide, evolve
 
@@ -29,14 +30,6 @@ class Refused:
 
     decree_id: int
     error: AppError
-
-
-@dataclass
-class _Course:
-    """A decree on its way through the events of one command."""
-
-    flow: Flow
-    waiting: list[m.Event]
 
 
 def lock_flows(session: Session, deps: Deps, decree_ids: Sequence[int]) -> list[Flow]:
@@ -54,34 +47,28 @@ def run_commands(session: Session, deps: Deps, flows: Iterable[Flow], command_fo
     A number that a command asks for is taken by the caller. Notices are the caller's too.
     """
     now = deps.clock.now()
-    courses: list[_Course] = []
     refused: list[Refused] = []
-    for flow in flows:
-        command = command_for(flow)
-        try:
-            with refusals_of(session, flow.decree, command):
-                events = decide(flow.definition, flow.snapshot, command, now)
-        except AppError as error:
-            refused.append(Refused(flow.decree.id, error))
-            continue
-        flow.decree.lock_version += 1
-        courses.append(_Course(flow, list(events)))
-    signed = [one.flow.decree.id for one in courses if any(isinstance(event, m.Signed) for event in one.waiting)]
-    while any(one.waiting for one in courses):
-        for one in courses:
-            _advance(session, deps, one, doer, note)
-        session.flush()  # what closes before what opens: one task at most is open
+    signed: list[int] = []
+    with gathering(session):
+        for flow in flows:
+            command = command_for(flow)
+            try:
+                with refusals_of(session, flow.decree, command):
+                    events = decide(flow.definition, flow.snapshot, command, now)
+            except AppError as error:
+                refused.append(Refused(flow.decree.id, error))
+                continue
+            _apply_all(session, deps, flow, events, doer, note)
+            if any(isinstance(event, m.Signed) for event in events):
+                signed.append(flow.decree.id)
     if signed:
         numbering.mark_used(session, signed)
     return tuple(refused)
 
 
-def _advance(session: Session, deps: Deps, course: _Course, doer: Doer, note: str) -> None:
-    """Apply events up to the next task that opens; that one when it stands first."""
-    is_first = True
-    while course.waiting and (is_first or not isinstance(course.waiting[0], m.TaskOpened)):
-        event = course.waiting.pop(0)
-        apply_event(session, deps, course.flow, event, doer, note)
-        snapshot = evolve(course.flow.definition, course.flow.snapshot, event, version=course.flow.decree.lock_version)
-        course.flow = replace(course.flow, snapshot=snapshot)
-        is_first = False
+def _apply_all(session: Session, deps: Deps, flow: Flow, events: Sequence[m.Event], doer: Doer, note: str) -> None:
+    flow.decree.lock_version += 1
+    for event in events:
+        apply_event(session, deps, flow, event, doer, note)
+        snapshot = evolve(flow.definition, flow.snapshot, event, version=flow.decree.lock_version)
+        flow = replace(flow, snapshot=snapshot)

@@ -20,6 +20,7 @@ from svc.models import AuditEvent, Decree, DecreeSigner, DecreeVersion, Paraf, R
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
+from svc.services.gathering import add_row
 from svc.services.pinned_routes import read_pinned
 from workflows import model as m
 from workflows.engine import decide, evolve
@@ -167,10 +168,8 @@ def apply_events(session: Session, deps: Deps, flow: Flow, events: Sequence[m.Ev
         event = queue.pop(0)
         if isinstance(event, m.TaskOpened):
             session.flush()  # the partial unique index allows one open task: close before the next opens
-        task = apply_event(session, deps, replace(flow, snapshot=snapshot), event, doer, note)
-        if task is not None:
-            session.flush()
-        snapshot = evolve(flow.definition, snapshot, event, task_id=task.id if task else 0,
+        apply_event(session, deps, replace(flow, snapshot=snapshot), event, doer, note)
+        snapshot = evolve(flow.definition, snapshot, event, task_id=_opened(session, flow, event),
                           version=flow.decree.lock_version)
         notify_about(session, deps, flow.decree, event, deps.clock.now())
         if isinstance(event, m.Signed):
@@ -181,19 +180,25 @@ def apply_events(session: Session, deps: Deps, flow: Flow, events: Sequence[m.Ev
     return replace(flow, snapshot=snapshot)
 
 
-def apply_event(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str = "") -> Task | None:
-    """Write the rows and the audit event of one event; the task that it opened, if it opened one.
+def _opened(session: Session, flow: Flow, event: m.Event) -> int:
+    """The id of the task that an event opened; 0 for all others."""
+    if not isinstance(event, m.TaskOpened):
+        return 0
+    return session.scalars(select(Task.id).where(Task.decree_id == flow.decree.id, Task.status == "open")).one()
+
+
+def apply_event(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str = "") -> None:
+    """Write the rows and the audit event of one event.
 
     The caller has raised ``lock_version`` once for the command, tells people, marks the number of a signed decree
     as used, and flushes between a task that closes and one that opens.
     """
     decree, now = flow.decree, deps.clock.now()
     decree.updated_at = now
-    task = _apply(session, deps, flow, event, doer, note)
+    _apply(session, deps, flow, event, doer, note)
     decree.status = evolve(flow.definition, flow.snapshot, event).status.value
     payload = {**_payload(event), "lock_version": decree.lock_version}
     record_decree(session, decree, event.type, doer.audit, now, payload)
-    return task
 
 
 @contextmanager
@@ -256,15 +261,15 @@ def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Seq
     return decide(flow.definition, snapshot, m.RecordNumber(entry.formatted, frozen), now)
 
 
-def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str) -> Task | None:
-    """Change the rows for one event; returns a task that it opened."""
+def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer, note: str) -> None:
+    """Change the rows for one event."""
     decree, now = flow.decree, deps.clock.now()
     match event:
         case m.Submitted():
             decree.assignments = [[a.step_index, a.position_id] for a in event.assignments]
             decree.submitted_at = decree.submitted_at or now
         case m.TaskOpened():
-            return _open_task(session, deps, flow, event, now)
+            _open_task(session, deps, flow, event, now)
         case m.TaskClosed():
             _close_task(session, flow, event, doer, note, now)
         case m.ParafGiven():
@@ -285,7 +290,6 @@ def _apply(session: Session, deps: Deps, flow: Flow, event: m.Event, doer: Doer,
             signature_blocks.hand_over(session, decree, event.from_position_id, event.to_position_id)
         case _:
             _end(session, flow, event, doer, now)
-    return None
 
 
 def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime) -> None:
@@ -313,15 +317,13 @@ def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime
             pass
 
 
-def _open_task(session: Session, deps: Deps, flow: Flow, event: m.TaskOpened, now: datetime) -> Task:
+def _open_task(session: Session, deps: Deps, flow: Flow, event: m.TaskOpened, now: datetime) -> None:
     step = flow.definition.steps[event.step_index]
-    task = Task(
-        decree_id=flow.decree.id, batch_id=flow.decree.batch_id, version_no=flow.decree.version_no,
-        step_index=event.step_index, step_title=step.title, kind=step.kind.value, assignee_id=event.position_id,
-        opened_at=now, due_at=deps.calendar.add_working_minutes(now, event.norm_minutes),
-        norm_minutes=event.norm_minutes)
-    session.add(task)
-    return task
+    add_row(session, Task, {
+        "decree_id": flow.decree.id, "batch_id": flow.decree.batch_id, "version_no": flow.decree.version_no,
+        "step_index": event.step_index, "step_title": step.title, "kind": step.kind.value,
+        "assignee_id": event.position_id, "opened_at": now, "norm_minutes": event.norm_minutes,
+        "due_at": deps.calendar.add_working_minutes(now, event.norm_minutes)})
 
 
 def _close_task(session: Session, flow: Flow, event: m.TaskClosed, doer: Doer, note: str, now: datetime) -> None:
@@ -335,10 +337,10 @@ def _close_task(session: Session, flow: Flow, event: m.TaskClosed, doer: Doer, n
 def _add_paraf(session: Session, flow: Flow, event: m.ParafGiven, now: datetime) -> None:
     if flow.snapshot.open_task is None:
         raise errors.Conflict
-    session.add(Paraf(
-        decree_id=flow.decree.id, task_id=flow.snapshot.open_task.id, step_id=event.step_id,
-        version_no=event.version_no, content_sha256=event.content_sha256, person_id=event.person_id,
-        position_id=event.position_id, capacity=event.capacity.value, given_at=now))
+    add_row(session, Paraf, {
+        "decree_id": flow.decree.id, "task_id": flow.snapshot.open_task.id, "step_id": event.step_id,
+        "version_no": event.version_no, "content_sha256": event.content_sha256, "person_id": event.person_id,
+        "position_id": event.position_id, "capacity": event.capacity.value, "given_at": now})
 
 
 def _with_number(decree: Decree, number: str) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from svc.models import Notice, OutboxMessage
+from svc.services.gathering import add_row
 
 
 def enqueue(session: Session, kind: str, payload: Mapping[str, Any], now: datetime,
             due_at: datetime | None = None) -> None:
     """Write an outbox row in the caller's transaction. Payloads carry ids, never secrets."""
-    session.add(OutboxMessage(kind=kind, payload=dict(payload), created_at=now, due_at=due_at or now))
+    add_row(session, OutboxMessage, {
+        "kind": kind, "payload": dict(payload), "created_at": now, "due_at": due_at or now})
 
 
 def notify(session: Session, person_id: int, message: str, now: datetime, *, decree_id: int | None = None,

@@ -25,6 +25,7 @@ from svc.models import ArchivedDocument, Decree, Preservation, Signature, Stored
 from svc.services.audit_log import AuditActor, record_decree, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
+from svc.services.gathering import add_row
 from svc.services.register_proofs import proofs_of
 from svc.services.revocation_fetch import fetch_for
 from svc.services.trust import trust_store
@@ -78,19 +79,15 @@ def keep_provable(session: Session, file: FileToKeep, now: datetime, *, decree_i
     if row is None:
         row = Preservation(decree_id=decree_id, archived_document_id=archived_document_id)
         session.add(row)
-    _point_to(row, file, now)
+    row.sha256, row.size, row.object_key, row.level = file.sha256, file.size, file.object_key, file.level
+    row.state, row.due_at, row.attempts, row.last_error, row.provable_until = "waiting", now, 0, None, None
 
 
 def keep_new(session: Session, file: FileToKeep, now: datetime, decree_id: int) -> None:
     """The same for a decree of which no file was on the list before."""
-    row = Preservation(decree_id=decree_id)
-    _point_to(row, file, now)
-    session.add(row)
-
-
-def _point_to(row: Preservation, file: FileToKeep, now: datetime) -> None:
-    row.sha256, row.size, row.object_key, row.level = file.sha256, file.size, file.object_key, file.level
-    row.state, row.due_at, row.attempts, row.last_error, row.provable_until = "waiting", now, 0, None, None
+    add_row(session, Preservation, {
+        "decree_id": decree_id, "sha256": file.sha256, "size": file.size, "object_key": file.object_key,
+        "level": file.level, "state": "waiting", "due_at": now})
 
 
 def preserve_due(deps: Deps, most: int = _BATCH) -> PreservationReport:

@@ -57,6 +57,7 @@ from svc.services.flow import (
     run_command,
     to_workflow,
 )
+from svc.services.gathering import add_row
 from svc.services.orgchart import CAPACITY_PREFIX
 from svc.services.preservation import FileToKeep, keep_provable
 from svc.services.signing_errors import NamedOtherwise, Unknown
@@ -217,12 +218,13 @@ def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
             raise IntegrityViolation
         run_command(session, deps, flow, RecordSigned(produced.sha256), doer_of_attempt(session, attempt))
         attempt.state, attempt.finished_at = "done", now
-        file = _stored(session, decree, produced, now)
-        session.add_all((signature_row(attempt, claimed, produced, now), file))
+        frozen = session.scalars(
+            select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen")
+            .order_by(StoredFile.id.desc()).limit(1)).one()
+        write_signature(session, attempt, claimed, produced, frozen, now)
         learn_certificate(session, attempt.credential_id, produced)
         if decree.signed_sha256 == produced.sha256:
-            level = produced.signature.level
-            keep_provable(session, FileToKeep(file.sha256, file.size, file.object_key, level), now, decree_id=decree.id)
+            keep_provable(session, file_to_keep(decree, produced), now, decree_id=decree.id)
 
 
 def release(deps: Deps, attempt_id: str, error_code: str) -> bool:
@@ -331,28 +333,26 @@ def doer_of_attempt(session: Session, attempt: SigningAttempt) -> Doer:
     return Doer(AuditActor(person.id, person.name, title), person.id, attempt.capacity)
 
 
-def signature_row(attempt: SigningAttempt, claimed: Claim, produced: Produced, now: datetime) -> Signature:
-    """The row of a signature that was validated."""
+def write_signature(session: Session, attempt: SigningAttempt, claimed: Claim, produced: Produced,
+                    frozen: StoredFile, now: datetime) -> None:
+    """The rows of a signature that was validated and of the file that bears it; one that waits for further signatures
+    is what is frozen now. ``frozen`` is the row of the file that was signed."""
     report = produced.signature
-    return Signature(
-        decree_id=attempt.decree_id, attempt_id=attempt.id, signer_id=attempt.person_id,
-        signer_name=claimed.signer_name, position_title=claimed.capacity_line, capacity=attempt.capacity,
-        certificate_serial=report.serial, level=report.level, field_name=report.field_name,
-        signed_sha256=produced.sha256, signed_at=produced.signed_at or now)
-
-
-def _stored(session: Session, decree: Decree, produced: Produced, now: datetime) -> StoredFile:
-    """The row of the signed file; one that waits for further signatures is what is frozen now."""
-    frozen = session.scalars(
-        select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen")
-        .order_by(StoredFile.id.desc()).limit(1)).one()
-    return stored_row(decree, produced, frozen, now)
-
-
-def stored_row(decree: Decree, produced: Produced, frozen: StoredFile, now: datetime) -> StoredFile:
-    """The same, made from the row of the frozen file that was signed."""
+    decree = session.get_one(Decree, attempt.decree_id)
     is_last = decree.signed_sha256 == produced.sha256
-    return StoredFile(
-        decree_id=decree.id, version_no=decree.version_no, purpose="signed" if is_last else "frozen",
-        sha256=produced.sha256, size=len(produced.pdf), object_key=object_key(decree, "signed", produced.sha256),
-        pages=frozen.pages, signature_box=None if is_last else frozen.signature_box, created_at=now)
+    add_row(session, Signature, {
+        "decree_id": attempt.decree_id, "attempt_id": attempt.id, "signer_id": attempt.person_id,
+        "signer_name": claimed.signer_name, "position_title": claimed.capacity_line, "capacity": attempt.capacity,
+        "certificate_serial": report.serial, "level": report.level, "field_name": report.field_name,
+        "signed_sha256": produced.sha256, "signed_at": produced.signed_at or now})
+    add_row(session, StoredFile, {
+        "decree_id": decree.id, "version_no": decree.version_no, "purpose": "signed" if is_last else "frozen",
+        "sha256": produced.sha256, "size": len(produced.pdf),
+        "object_key": object_key(decree, "signed", produced.sha256), "pages": frozen.pages,
+        "signature_box": None if is_last else frozen.signature_box, "created_at": now})
+
+
+def file_to_keep(decree: Decree, produced: Produced) -> FileToKeep:
+    """The signed file as it is to be kept provable."""
+    return FileToKeep(produced.sha256, len(produced.pdf), object_key(decree, "signed", produced.sha256),
+                      produced.signature.level)

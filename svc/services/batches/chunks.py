@@ -20,6 +20,8 @@ from svc.services.batches.model import IS_PENDING, Order, drafter_of, kind_of_ba
 from svc.services.bulk_flow import CommandFor, Refused, lock_flows, run_commands
 from svc.services.draft_content import describe
 from svc.services.flow import Doer
+from svc.services.gathering import add_row, gathering
+from svc.services.parents import security_of
 from workflows import model as m
 
 CHECK_ROWS, FLOW_ROWS = 500, 100
@@ -124,23 +126,25 @@ def _make_decrees(session: Session, batch: Batch, kind: Kind, rows: Sequence[Bat
                   now: datetime) -> list[Decree]:
     """A decree with its first version for each row. No draft is laid out: a page does it when somebody looks."""
     contents = [describe(kind, row.data) for row in rows]
+    security = security_of(session, kind, batch.parent_id)
     decrees = [Decree(
         public_id=new_public_id(), kind=kind.id, subject=content.subject, search_text=content.search_text,
         unit_id=batch.unit_id, agency_id=batch.agency_id, drafter_id=batch.drafter_id,
         drafter_position_id=batch.drafter_position_id, batch_id=batch.id, parent_id=batch.parent_id,
         route_id=batch.route_id, route_sha256=batch.route_sha256, verify_code=new_public_id(),
-        security=kind.security, assignments=[], created_at=now, updated_at=now, version_no=1, lock_version=1,
+        security=security, assignments=[], created_at=now, updated_at=now, version_no=1, lock_version=1,
         audit_seq=0, status="draft") for content in contents]
     session.add_all(decrees)
     session.flush()
-    for row, decree, content in zip(rows, decrees, contents, strict=True):
-        row.decree_id = decree.id
-        session.add(DecreeVersion(
-            decree_id=decree.id, version_no=1, data=content.data, content_sha256=content.content_sha256,
-            created_by_id=batch.drafter_id, created_at=now, updated_at=now))
-        payload: dict[str, Any] = {
-            "kind": kind.id, "version_no": 1, "content_sha256": content.content_sha256, "batch": batch.public_id,
-            "row": row.row_no, "lock_version": decree.lock_version}
-        record_decree(session, decree, "decree_drafted", doer.audit, now, payload)
-    session.flush()
+    with gathering(session):
+        for row, decree, content in zip(rows, decrees, contents, strict=True):
+            row.decree_id = decree.id
+            add_row(session, DecreeVersion, {
+                "decree_id": decree.id, "version_no": 1, "data": content.data,
+                "content_sha256": content.content_sha256, "created_by_id": batch.drafter_id, "created_at": now,
+                "updated_at": now})
+            payload: dict[str, Any] = {
+                "kind": kind.id, "version_no": 1, "content_sha256": content.content_sha256, "batch": batch.public_id,
+                "row": row.row_no, "lock_version": decree.lock_version}
+            record_decree(session, decree, "decree_drafted", doer.audit, now, payload)
     return decrees

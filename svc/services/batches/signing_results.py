@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from certs.pades import SignedDocument
 from svc.deps import Deps
 from svc.errors import AppError, StorageUnavailable
-from svc.models import Batch, BatchRow, SigningAttempt, StoredFile
+from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
 from svc.ports import ToSign
 from svc.services import key_use
 from svc.services import signing_steps as steps
