@@ -9,7 +9,10 @@ import click
 from svc.commands import (
     archive,
     audit,
+    batch,
+    batch_sign,
     decrees,
+    issue,
     keys,
     operate,
     pki,
@@ -35,7 +38,8 @@ def cli() -> None:
     """
 
 
-for module in (archive, operate, decrees, verify, audit, routes, keys, pki, signer, signing_host, simulator, trust):
+for module in (archive, operate, decrees, issue, batch, batch_sign, verify, audit, routes, keys, pki, signer,
+               signing_host, simulator, trust):
     module.register(cli)
 
 
