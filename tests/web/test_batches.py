@@ -346,5 +346,8 @@ def test_pages_cost_the_same_however_many_rows(log_in: LogIn, world: World, coun
         text_of(clerk, f"/batches/{batch_id}")
     assert len(seen) <= 8
     with counted(world.deps.db) as seen:
+        text_of(clerk, f"/batches/{batch_id}/rows/2/edit")
+    assert len(seen) <= 8
+    with counted(world.deps.db) as seen:
         text_of(clerk, "/batches")
     assert len(seen) <= 4

@@ -17,6 +17,7 @@ from tests.support.statements import counted
 from tests.support.world import World
 from tests.web.conftest import Visitor
 from tests.web.test_batches import filled, text_of, version
+from tests.web.test_passkeys import FORGED, add_passkey
 
 LogIn = Callable[[str], Visitor]
 WRONG = "bukan-kata-sandinya"
@@ -114,6 +115,11 @@ def test_rows_are_taken_out_with_a_reason_and_by_number(log_in: LogIn, world: Wo
         answer = official.post(path, {**seen, **form})
         assert answer.status_code == 422, form
         assert said in answer.get_data(as_text=True)
+    answer = official.post(path, {**seen, "rows": "dua", "row": "3", "reason": "Belum lengkap"})
+    page = answer.get_data(as_text=True)  # what was typed and ticked is still there
+    assert 'value="dua"' in page
+    assert ">Belum lengkap</textarea>" in page
+    assert re.search(r'name="row" value="3"[^>]* checked', page)
     assert official.post(path, {"row": "1", "reason": "x", "seen_version": "1"}).status_code == 409
 
 
@@ -125,6 +131,7 @@ def test_giving_back_and_pulling_back_make_it_a_draft_again(log_in: LogIn, world
     assert official.post(path, {**version(world, batch_id), "reason": "Judul lembar salah"}).status_code == 302
     work.drain(world.deps, batch_id)
     page = text_of(clerk, f"/batches/{batch_id}")
+    assert "Dikembalikan untuk perbaikan oleh" in page
     assert "Judul lembar salah" in page
     assert "Ajukan 2 naskah" in page
     clerk.post(f"/batches/{batch_id}/submit", version(world, batch_id))
@@ -157,6 +164,34 @@ def test_a_stale_page_is_refused_with_the_way_to_the_new_one(log_in: LogIn, worl
     assert answer.status_code == 409
     assert f'href="/batches/{batch_id}"' in said
     assert "Alasan panjang" in said
+
+
+def test_the_touch_of_a_passkey_is_bound_to_the_list(log_in: LogIn, world: World) -> None:
+    batch_id = batches.ready(world, 2)
+    world.give_certificates("kepala")
+    signer = log_in("kepala")
+    assert "Pakai kunci sandi" not in text_of(signer, f"/batches/{batch_id}/sign")
+    add_passkey(world, "kepala")
+    page = text_of(signer, f"/batches/{batch_id}/sign")
+    assert "Pakai kunci sandi" in page
+    asked = re.search(r'data-passkey-url="([^"]+)"', page)
+    assert asked
+    given = signer.get(asked[1].replace("&amp;", "&")).get_json()
+    assert given["options"]["allowCredentials"]
+    assert signer.get(f"/batches/{batch_id}/passkey?sha256={'0' * 64}").status_code == 409
+    form = dict(re.findall(r'name="(seen_version|list_sha256)" value="([^"]+)"', page))
+    answer = signer.post(f"/batches/{batch_id}/sign", {
+        **form, "passphrase": DEMO_PASSPHRASE, "passkey_challenge": given["challenge"], "passkey_answer": FORGED})
+    assert answer.status_code == 403
+    assert batches.batch_row(world, batch_id).status == "ready_to_sign"
+
+
+def test_a_stored_key_knows_no_one_time_codes(log_in: LogIn, world: World) -> None:
+    batch_id = batches.ready(world, 1)
+    world.give_certificates("kepala")
+    answer = log_in("kepala").post(f"/batches/{batch_id}/code")
+    assert answer.status_code == 409
+    assert "tidak memakai kode sekali pakai" in answer.get_data(as_text=True)
 
 
 def test_another_list_than_the_shown_one_is_refused(log_in: LogIn, world: World) -> None:

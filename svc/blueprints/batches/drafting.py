@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -35,10 +32,10 @@ from svc.sheets_write import FaultyRow, faulty_rows_xlsx
 @requires("decree.draft")
 def edit_row(batch_id: str, row_no: str) -> str:
     """One row in the form of its kind."""
-    view = page.load_batch(deps(), current_actor(), batch_id)
-    if not view.actions.edit:
+    found = page.load_row(deps(), current_actor(), batch_id, row_number(row_no))
+    if not found.batch.actions.edit:
         raise NotFound
-    return _row_form(view, row_number(row_no))
+    return _row_form(found)
 
 
 @bp.post("/batches/<batch_id>/rows/<row_no>/edit")
@@ -49,7 +46,7 @@ def save_row(batch_id: str, row_no: str) -> WerkzeugResponse | Page:
     data = parse_form(kind_of(view).schema, request.form.items(multi=True))
     is_right = drafting.set_row(deps(), current_actor(), batch_id, number, data, request.form.get("email", ""))
     if not is_right:
-        return _row_form(view, number), UNPROCESSABLE
+        return _row_form(page.load_row(deps(), current_actor(), batch_id, number)), UNPROCESSABLE
     flash(_("Baris %(n)s sudah benar.", n=row_no), "success")
     following = faulty_rows(batch_id, 1) if request.form.get("then") == "next" else ()
     if following:
@@ -114,23 +111,18 @@ def discard(batch_id: str) -> WerkzeugResponse:
     return redirect(url_for("batches.index"))
 
 
-def _row_form(view: page.BatchView, row_no: int) -> str:
-    item, data, email = page.load_row_data(deps(), current_actor(), view.batch_id, row_no)
-    kind = kind_of(view)
+def _row_form(found: page.RowPage) -> str:
+    item, kind = found.row, kind_of(found.batch)
     errors = {f"data.{path}": _(text) for path, text in reversed(item.problems) if path and not path.startswith("@")}
     others = [_line(title, text) for (title, text), (path, _text) in zip(
-        problem_lines(kind, [item]).get(row_no, ()), item.problems, strict=True)
+        problem_lines(kind, [item]).get(item.row_no, ()), item.problems, strict=True)
         if not path]
-    fields = build_form(kind.schema, _mapping(data), errors, say=_)
+    fields = build_form(kind.schema, dict(found.data), errors, say=_)
     return render_template(
-        "batches/row_form.html", batch=view, row=item, kind=kind, fields=fields, errors=errors, others=others,
-        labels=labels_of(fields), email=email,
+        "batches/row_form.html", batch=found.batch, row=item, kind=kind, fields=fields, errors=errors, others=others,
+        labels=labels_of(fields), email=found.email,
         email_error=next((_(text) for path, text in item.problems if path.startswith("@")), ""),
-        left=view.counts.get("invalid", 0))
-
-
-def _mapping(data: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(data)
+        left=found.batch.counts.get("invalid", 0))
 
 
 def _line(title: str, text: str) -> str:

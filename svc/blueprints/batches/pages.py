@@ -10,6 +10,7 @@ from svc.blueprints.batches.words import failure_words, problem_lines, row_failu
 from svc.blueprints.downloads import name_file
 from svc.security import current_actor, deps, requires
 from svc.services.batches import drafting, page
+from svc.services.batches.page import RowFilter
 
 _SHOWN_FAILURES = 20
 
@@ -44,8 +45,8 @@ def now(batch_id: str) -> Response | str:
 @requires("decree.view")
 def progress(batch_id: str) -> str:
     """Signing under way: done, rate, time left, failures; at the end the results."""
-    view = page.load_batch(deps(), current_actor(), batch_id)
-    failed = page.load_rows(deps(), current_actor(), batch_id, state="failed", most=_SHOWN_FAILURES)
+    view, failed = page.load_with_rows(
+        deps(), current_actor(), batch_id, RowFilter(state="failed"), _SHOWN_FAILURES)
     return render_template("batches/progress.html", batch=view, speed=view.speed, failed=failed, mark=mark_of(view),
                            failures=row_failures(failed),
                            stop_words=failure_words(view.stop_code) if view.stop_code else "")
@@ -55,13 +56,11 @@ def progress(batch_id: str) -> str:
 @requires("decree.view")
 def row(batch_id: str, row_no: str) -> str:
     """One row with its PDF, to go through them one after the other."""
-    view, number = page.load_batch(deps(), current_actor(), batch_id), row_number(row_no)
-    item, _data, email = page.load_row_data(deps(), current_actor(), batch_id, number)
-    before = page.load_rows(deps(), current_actor(), batch_id, before_row=number, most=1)
-    after = page.load_rows(deps(), current_actor(), batch_id, after_row=number, most=1)
+    found = page.load_row(deps(), current_actor(), batch_id, row_number(row_no))
+    item = found.row
     return render_template(
-        "batches/row.html", batch=view, row=item, email=email, before=before[0].row_no if before else 0,
-        after=after[0].row_no if after else 0, problems=problem_lines(kind_of(view), [item]).get(number, ()),
+        "batches/row.html", batch=found.batch, row=item, email=found.email, before=found.before, after=found.after,
+        problems=problem_lines(kind_of(found.batch), [item]).get(item.row_no, ()),
         failure=failure_words(item.error_code) if item.error_code else "", pdf_url=_pdf_url(batch_id, item))
 
 

@@ -13,7 +13,7 @@ from svc.frame import TimelineStep
 from svc.kinds import Kind
 from svc.security import current_actor, deps
 from svc.services.batches import page
-from svc.services.batches.page import PAGE_SIZE, BatchView, RowFilter, RowItem, Speed
+from svc.services.batches.page import PAGE_SIZE, BatchView, Event, RowFilter, RowItem, Speed
 
 bp = Blueprint("batches", __name__)
 UNPROCESSABLE = 422
@@ -50,7 +50,7 @@ def show_page(batch_id: str, errors: Mapping[str, str] | None = None, error: str
         template, batch=view, kind=kind_of(view), rows=shown, state=state, text=text, mark=mark_of(view),
         has_next=bool(shown) and has_next, has_prev=bool(shown) and has_prev,
         problems=problem_lines(kind_of(view), shown), failures=row_failures(shown), event_titles=event_titles(),
-        errors=errors or {}, error=error, pending=pending_sheet(view), steps=_steps(view),
+        errors=errors or {}, error=error, pending=pending_sheet(view), returned=_last_return(view), steps=_steps(view),
         stop_words=failure_words(view.stop_code) if view.stop_code else "")
 
 
@@ -62,6 +62,14 @@ def pending_sheet(view: BatchView) -> Mapping[str, str]:
         if event.type == "sheet_uploaded" and view.status == "draft":
             return {"sha256": str(event.payload.get("sha256", "")), "name": str(event.payload.get("source", ""))}
     return {}
+
+
+def _last_return(view: BatchView) -> Event | None:
+    """The return that the drafter still has to answer."""
+    if view.status != "draft":
+        return None
+    last = next((one for one in view.events if one.type in {"batch_given_back", "batch_submitted"}), None)
+    return last if last is not None and last.type == "batch_given_back" else None
 
 
 def faulty_rows(batch_id: str, most: int) -> tuple[RowItem, ...]:

@@ -45,8 +45,8 @@ def failure_words(code: str) -> str:
     over = _("Otorisasi berakhir sebelum semua naskah ditandatangani. Yang sudah ditandatangani tetap sah; otorisasi "
              "baru mencakup sisanya.")
     special = {
-        "outcome_unknown": _("Hasilnya tidak diketahui: permintaan sudah dikirim, jawabannya tidak sampai. Periksa "
-                             "di halaman naskahnya sebelum mengulang."),
+        "outcome_unknown": _("Hasilnya belum diketahui: permintaan sudah dikirim, jawabannya tidak sampai. Layanan "
+                             "memeriksanya sendiri; jangan menandatanganinya di tempat lain."),
         "interrupted": _("Terhenti di tengah jalan; belum ada tanda tangan. Ulangi baris ini."),
         "document_changed": _("Naskahnya berubah sejak daftar ini dibekukan. Ulangi baris ini."),
         "not_tried": _("Belum sempat ditandatangani."),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from svc.actors import Actor
 from svc.deps import Deps
@@ -148,6 +148,18 @@ class RowItem:
 
 
 @dataclass(frozen=True)
+class RowPage:
+    """One row of a batch with its data and address, and the numbers of the rows beside it (0: none)."""
+
+    batch: BatchView
+    row: RowItem
+    data: Mapping[str, Any]
+    email: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
 class RowFilter:
     """Which rows to show: in a state, with a text in name or NIP, behind or before a row."""
 
@@ -212,18 +224,23 @@ def load_rows(deps: Deps, actor: Actor, batch_id: str, *, state: str = "", text:
         return _rows(session, batch, RowFilter(state, text, after_row, before_row), most)
 
 
-def load_row_data(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> tuple[RowItem, Mapping[str, Any], str]:
-    """One row with its data and address, to change it in a form. :raises NotFound: none for this actor"""
+def load_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> RowPage:
+    """One row with its data, to look at or to change in a form. :raises NotFound: none for this actor"""
+    other = aliased(BatchRow)
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
+        near = select(other.row_no).where(other.batch_id == batch.id)
+        before = near.where(other.row_no < row_no).order_by(other.row_no.desc()).limit(1).scalar_subquery()
+        after = near.where(other.row_no > row_no).order_by(other.row_no).limit(1).scalar_subquery()
         found = session.execute(
-            select(BatchRow, Decree.public_id, Decree.status, Decree.number)
+            select(BatchRow, Decree.public_id, Decree.status, Decree.number, before, after)
             .outerjoin(Decree, Decree.id == BatchRow.decree_id)
             .where(BatchRow.batch_id == batch.id, BatchRow.row_no == row_no)).one_or_none()
         if found is None:
             raise NotFound
         row: BatchRow = found[0]
-        return _row_item(*found), {**batch.common, **row.data}, row.email
+        return RowPage(_view(session, deps, actor, batch), _row_item(*found[:4]), {**batch.common, **row.data},
+                       row.email, found[4] or 0, found[5] or 0)
 
 
 def load_faulty_data(deps: Deps, actor: Actor, batch_id: str,

@@ -11,6 +11,8 @@ function toast(message, level = "info") {
   const blank = document.getElementById("toast-blank");
   const area = document.getElementById("toasts");
   if (!blank || !area || !message) return;
+  // a page that asks every second says only once that nobody answers
+  if ([...area.children].some((shown) => shown.querySelector("[data-toast-text]")?.textContent === message)) return;
   const note = blank.content.firstElementChild.cloneNode(true);
   note.querySelector("[data-toast-text]").textContent = message;
   note.classList.toggle("toast-error", level === "error");
