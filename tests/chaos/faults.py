@@ -20,19 +20,19 @@ _EARLY = ("drafted", "parafed")
 _REACHED: Mapping[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "db.before_commit": (("batch#0", "people", "worker"), 25, _ANY),
     "db.after_commit": (("batch#0", "people", "worker"), 25, _ANY),
-    "store.before_write": (("batch#0", "people"), 8, _ANY),
-    "store.half_written": (("batch#0", "people"), 8, _ANY),
-    "store.before_rename": (("batch#0", "people"), 8, _ANY),
-    "store.after_rename": (("batch#0", "people"), 8, _ANY),
+    "store.before_write": (("batch#0", "batch#0", "people"), 4, _ANY),
+    "store.half_written": (("batch#0", "batch#0", "people"), 4, _ANY),
+    "store.before_rename": (("batch#0", "batch#0", "people"), 4, _ANY),
+    "store.after_rename": (("batch#0", "batch#0", "people"), 4, _ANY),
     "tsa.before_call": (("host", "people"), 3, _LATE),
     "tsa.after_call": (("host", "people"), 3, _LATE),
     "numbers.taken": (("batch#0", "people"), 1, ("parafed",)),
     "freeze.leased": (("batch#0",), 2, _EARLY),
     "freeze.stored": (("batch#0",), 7, _EARLY),
-    "signing.claimed": (("people",), 3, _LATE),
-    "signing.produced": (("people",), 3, _LATE),
-    "signing.kept": (("people",), 3, _LATE),
-    "signing.before_finalise": (("people",), 3, _LATE),
+    "signing.claimed": (("people",), 2, _LATE),
+    "signing.produced": (("people",), 2, _LATE),
+    "signing.kept": (("people",), 2, _LATE),
+    "signing.before_finalise": (("people",), 2, _LATE),
     "chunk.claimed": (("batch#0",), 2, _ANY),
     "chunk.before_host": (("batch#0",), 2, _ANY),
     "chunk.after_host": (("batch#0",), 2, _ANY),
@@ -44,12 +44,16 @@ _REACHED: Mapping[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "host.before_sign": (("host",), 3, _LATE),
     "host.after_sign": (("host",), 3, _LATE),
     "outbox.delivered": (("worker",), 5, _ANY),
+    "remote.before_call": (("host", "people"), 2, _LATE),
+    "remote.after_call": (("host", "people"), 6, _LATE),
+    "s3.before_put": (("batch#0",), 8, (SHEET,)),
+    "s3.after_put": (("batch#0",), 8, (SHEET,)),
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A disaster. ``needs``: postgres, s3, disk, or nothing; ``stages`` it makes sense from."""
+    """A disaster. ``needs``: postgres, s3, redis, csc, disk, whole, or nothing; ``stages`` it makes sense from."""
 
     name: str
     strike: Callable[[Scene], None]
@@ -134,6 +138,16 @@ def _by_browser(point: str, scene: Scene) -> None:
     scene.pass_time(scene.rng.uniform(1, 4), lambda: scene.is_over)
 
 
+def _whole(scene: Scene) -> None:
+    """``paraf run``: its supervisor starts anew what is killed."""
+    scene.begin_whole()
+    scene.start("people")
+    for _ in range(scene.rng.randint(1, 3)):
+        scene.pass_time(scene.rng.uniform(0.2, 1.5), lambda: scene.is_over)
+        scene.kill_in_whole()
+    scene.pass_time(scene.rng.uniform(0, 4), lambda: scene.is_over)
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What is shared by the rounds of a lane and misbehaves in some of them."""
@@ -142,6 +156,7 @@ class Surroundings:
     spoil_line: Callable[[str, float], None] = lambda _fault, _share: None
     fill_disk: Callable[[int], None] = lambda _left: None
     give_room: Callable[[], None] = lambda: None
+    spoil_broker: Callable[[str], None] = lambda _fault: None
 
 
 def _restart_database(around: Surroundings, scene: Scene) -> None:
@@ -150,6 +165,17 @@ def _restart_database(around: Surroundings, scene: Scene) -> None:
         scene.pass_time(scene.rng.uniform(0.1, 1.5), lambda: scene.is_over)
         around.restart_database()
     scene.pass_time(scene.rng.uniform(0, 2), lambda: scene.is_over)
+
+
+def _spoil_broker(around: Surroundings, fault: str, scene: Scene) -> None:
+    """All messages are gone; or the broker is, and comes back empty."""
+    scene.start_all()
+    for _ in range(scene.rng.randint(1, 3)):
+        scene.pass_time(scene.rng.uniform(0.2, 2.5), lambda: scene.is_over)
+        around.spoil_broker(fault)
+        if scene.rng.random() < 0.3:
+            scene.kill("batch#0")
+    scene.pass_time(scene.rng.uniform(0, 3), lambda: scene.is_over)
 
 
 def _spoil_line(around: Surroundings, fault: str, scene: Scene) -> None:
@@ -182,7 +208,9 @@ def _fill_disk(around: Surroundings, scene: Scene) -> None:
 def faults(around: Surroundings) -> tuple[Fault, ...]:
     """All of them, in a fixed order."""
     points = [Fault(f"kill at {name}", partial(_at_point, name, "kill"), stages,
-                    level="B-T" if name.startswith("tsa.") else "") for name, (_, _, stages) in _REACHED.items()]
+                    needs={"s3": "s3", "remote": "csc"}.get(name.partition(".")[0], ""),
+                    level="B-T" if name.startswith("tsa.") else "")
+              for name, (_, _, stages) in _REACHED.items()]
     full = [Fault(f"full disk at {name}", partial(_at_point, name, "full"))
             for name in ("store.before_write", "store.half_written")]
     kills = [Fault(f"kill {name}", partial(_kill_at_random, names)) for name, names in (
@@ -196,6 +224,9 @@ def faults(around: Surroundings) -> tuple[Fault, ...]:
             ("restart", partial(_restart_database, around)), ("kill any", kills[-1].strike), ("crowd", _crowd))),
         *(Fault(f"S3: {fault}", partial(_spoil_line, around, fault), (SHEET,), needs="s3")
           for fault in ("503", "late", "cut", "gone")),
+        *(Fault(f"Redis: {fault}", partial(_spoil_broker, around, fault), needs="redis")
+          for fault in ("flushed", "restarted")),
+        Fault("paraf run: kill children", _whole, needs="whole"),
         Fault("disk full", partial(_fill_disk, around), needs="disk")]
     return (*points, *full, *kills, *again, *web, *leaning)
 

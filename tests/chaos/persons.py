@@ -32,6 +32,8 @@ _MOST_RETRIES, _CROWD = 6, 50
 _PAUSE = 0.06
 _JUMP = timedelta(minutes=6)  # longer than leases, authorisations and the age at which recovery begins
 _PATIENCE = 3.0
+REMOTE_PIN = "314159"
+_SWEEP_SECONDS = 12.0  # after which messages that were lost are sent again
 
 
 @dataclass
@@ -53,6 +55,8 @@ class People:
 
     def _act(self) -> bool:
         tried = False
+        for attempt_id in self._unknown():
+            tried |= self._try(partial(self._abandon, attempt_id))
         for batch_id in batches_of(self.deps):
             tried |= self._try(partial(self._batch, batch_id))
         for decree_id in singles_of(self.deps):
@@ -66,6 +70,15 @@ class People:
             self.refusals.append(error.code)
         except (SQLAlchemyError, OSError) as error:  # the page says that it failed
             self.refusals.append(type(error).__name__)
+        return True
+
+    def _unknown(self) -> list[str]:
+        """Acts of which nobody knows whether there is a signature: only their signer can end them."""
+        with self.deps.db.read_session() as session:
+            return list(session.scalars(select(SigningAttempt.public_id).where(SigningAttempt.state == "unknown")))
+
+    def _abandon(self, attempt_id: str) -> bool:
+        signing.abandon(self.deps, self.world.actor(b.SIGNER), attempt_id)
         return True
 
     def _batch(self, batch_id: str) -> bool:
@@ -95,7 +108,7 @@ class People:
             return
         shown = batch_signing.prepare(self.deps, actor, batch_id)
         batch_signing.authorise(self.deps, actor, batch_id, shown.lock_version, shown.list_sha256,
-                                StepUp(DEMO_PASSPHRASE))
+                                StepUp(secret_of(self.deps)))
 
     def _retry(self, batch: Batch) -> bool:
         """Failed rows are tried again some times, as a person would."""
@@ -131,7 +144,13 @@ def sign_alone(world: World, decree_id: str) -> None:
     task_id = view.open_task.task_id
     redating.ensure_dated_today(world.deps, task_id, actor)
     sheet = signing.prepare(world.deps, actor, task_id)
-    signing.sign(world.deps, actor, task_id, sheet.lock_version, sheet.frozen_sha256, StepUp(DEMO_PASSPHRASE))
+    signing.sign(world.deps, actor, task_id, sheet.lock_version, sheet.frozen_sha256,
+                 StepUp(secret_of(world.deps)))
+
+
+def secret_of(deps: Deps) -> str:
+    """What the signer types: for his key here, or at the service that has it."""
+    return REMOTE_PIN if deps.settings.csc_url else DEMO_PASSPHRASE
 
 
 def work_day(deps: Deps, stop: Path, seconds: float, *, by_browser: bool = False) -> list[str]:
@@ -162,6 +181,7 @@ def _click(deps: Deps, begin: threading.Barrier) -> None:
 def settle(deps: Deps, var: Path, begun: timedelta, seconds: float) -> tuple[bool, list[str]]:
     """People follow up until nothing is left to do; where only time helps, time goes by. Whether it came to rest."""
     persons, span = People(deps), begun
+    patience = _PATIENCE if deps.settings.engine == "embedded" else _SWEEP_SECONDS
     deadline, last, changed_at = time.monotonic() + seconds, "", time.monotonic()
     while time.monotonic() < deadline:
         acted, state = persons.act(), _state(deps)
@@ -170,7 +190,7 @@ def settle(deps: Deps, var: Path, begun: timedelta, seconds: float) -> tuple[boo
         if state != last:
             last, changed_at = state, time.monotonic()
             print(round(changed_at, 2), state, len(persons.refusals), flush=True)
-        elif time.monotonic() - changed_at > _PATIENCE:
+        elif time.monotonic() - changed_at > patience:
             span += _JUMP
             shift(var, span)
             print("time goes by", span, flush=True)

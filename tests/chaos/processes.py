@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ import svc.worker
 from svc import logs
 from svc.adapters.keystore import Pki, load_or_create_pki, load_server_key
 from svc.adapters.renderer import TypstRenderer
-from svc.batch_worker import run_batch_worker
-from svc.deps import Deps, build_deps, build_key_holder
+from svc.batch_worker import run_batch_worker, serve_for_a_moment
+from svc.deps import Deps, build_celery, build_deps, build_key_holder
 from svc.kinds import KindCatalogue
 from svc.ports import Clock
 from svc.server import WebServer
@@ -217,9 +217,16 @@ def worker(settings: Settings) -> None:
 
 
 def batch_worker(settings: Settings) -> None:
-    """``paraf batch-worker``."""
+    """``paraf batch-worker``, of either engine."""
     logs.configure(settings)
+    if settings.engine == "celery":
+        build_celery(settings).work(partial(_handler, settings), 1)
+        return
     run_batch_worker(deps_of(settings, "batch"), _until_terminated())
+
+
+def _handler(settings: Settings) -> Callable[[str, str], bool]:
+    return partial(serve_for_a_moment, deps_of(settings, "batch"))
 
 
 def signing_host(settings: Settings) -> None:

@@ -8,17 +8,30 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.chaos.faults import Fault, Surroundings, faults, second_strike
 from tests.chaos.oracle import Finding
-from tests.chaos.processes import know_keys, load_everything
+from tests.chaos.persons import REMOTE_PIN
+from tests.chaos.processes import call, know_keys, load_everything
 from tests.chaos.scene import Scene
-from tests.chaos.servers import BadLine, PostgresServer, bad_line, fill, give_room, small_disk
-from tests.chaos.stock import Stock, build_stock
+from tests.chaos.servers import (
+    BadLine,
+    Broker,
+    PostgresServer,
+    RemoteSigner,
+    bad_line,
+    fill,
+    give_room,
+    remote_signer,
+    small_disk,
+)
+from tests.chaos.stock import Stock, build_stock, move_key
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, free_port, seaweedfs
 
 _DISK_MEGABYTES = 24
+_CREDENTIAL = "chaos"
 _LEVELS = ("B-B",) * 6 + ("B-T",) * 3 + ("B-LTA",)
 
 
@@ -49,9 +62,12 @@ class Lane:
         self._postgres: tuple[PostgresServer, Stock] | None = None
         self._line: BadLine | None = None
         self._disk: Path | None = None
+        self._service: RemoteSigner | None = None
+        self._broker: Broker | None = None
         self.faults = faults(Surroundings(
             self._restart_database, lambda fault, share: self._behind_line().fail(fault, share),
-            lambda left: fill(self._on_disk(), left), lambda: give_room(self._on_disk())))
+            lambda left: fill(self._on_disk(), left), lambda: give_room(self._on_disk()),
+            self._spoil_broker))
 
     def close(self) -> None:
         """End what was started."""
@@ -91,7 +107,15 @@ class Lane:
             more |= {"PARAF_STORE": "s3", "PARAF_S3_ENDPOINT": f"127.0.0.1:{self._behind_line().port}",
                      "PARAF_S3_ACCESS_KEY": ACCESS_KEY, "PARAF_S3_SECRET_KEY": SECRET_KEY, "PARAF_S3_SECURE": "false",
                      "PARAF_S3_RETENTION_DAYS": "0"}
+        elif fault.needs == "redis":
+            more |= {"PARAF_ENGINE": "celery", "PARAF_BROKER_URL": self._with_broker()}
+            self._spoil_broker("flushed")
         stock.copy(stage, folder / "var")
+        if fault.needs == "csc":
+            service = self._at_a_service()
+            more |= {"PARAF_CSC_URL": service.url, "PARAF_CSC_TOKEN": service.token}
+            shutil.copytree(service.trust, folder / "var" / "trust")
+            call(partial(move_key, folder / "var", more, _CREDENTIAL), folder)
         return Scene(folder, rng, more)
 
     def _clear(self, scene: Scene, fault: Fault, *, keep: bool) -> None:
@@ -112,6 +136,26 @@ class Lane:
 
     def _restart_database(self) -> None:
         self._on_postgres()[0].restart_at_once()
+
+    def _with_broker(self) -> str:
+        if self._broker is None:
+            folder = self._folder / "redis"
+            folder.mkdir()
+            self._broker = Broker(folder)
+            self._open.callback(self._broker.stop)
+        return self._broker.url
+
+    def _spoil_broker(self, fault: str) -> None:
+        self._with_broker()
+        assert self._broker is not None
+        self._broker.flush() if fault == "flushed" else self._broker.restart()
+
+    def _at_a_service(self) -> RemoteSigner:
+        if self._service is None:
+            folder = self._folder / "csc"
+            folder.mkdir()
+            self._service = self._open.enter_context(remote_signer(folder, _CREDENTIAL, REMOTE_PIN))
+        return self._service
 
     def _behind_line(self) -> BadLine:
         if self._line is None:

@@ -23,6 +23,7 @@ from tests.chaos.oracle import Finding, Folder, Objects, gather, judge
 from tests.chaos.persons import crowd, settle, work_day
 from tests.chaos.processes import ROLES, Child, call, deps_of, fork, shift
 from tests.chaos.stock import settings_of
+from tests.chaos.whole import WholeService
 
 _TICK = 0.01
 _BATCH_WORKERS = 2
@@ -42,6 +43,7 @@ class Scene:
     running: dict[str, Child] = field(default_factory=dict)
     died: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    whole: WholeService | None = None
 
     @property
     def var(self) -> Path:
@@ -92,6 +94,21 @@ class Scene:
             if revive:
                 self.start(name)
 
+    def begin_whole(self) -> None:
+        """Start ``paraf run`` itself."""
+        self.whole = WholeService(self.settings, self.folder / "run.log")
+        if not self.whole.wait_until_healthy():
+            self.notes.append("paraf run did not come up")
+
+    def kill_in_whole(self) -> None:
+        """Kill one of the children that the supervisor has now."""
+        assert self.whole is not None
+        children = self.whole.children()
+        name = self.rng.choice(sorted(children) or [""])
+        if name:
+            self.whole.kill(children[name])
+            self.died.append(name.partition(" ")[0])
+
     @property
     def is_over(self) -> bool:
         """People have nothing more to do."""
@@ -111,6 +128,8 @@ class Scene:
         for child in self.running.values():
             child.stop() if gently else child.kill()
         self.running.clear()
+        if self.whole is not None:
+            self.whole.end(gently=gently)
         (self.folder / "stop").unlink()
 
     def settle(self, failpoints: Mapping[str, str]) -> bool:

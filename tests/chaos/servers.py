@@ -8,19 +8,28 @@ import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import redis
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from certs.ca import build_crl
 from scripts.on_postgres import find_binaries, free_port, unprivileged, wait_for
+from svc.simulators.csc import CscAccess, CscSimulator, make_credential, simulated_authority
+from svc.simulators.csc_vault import CscVault
 from tests.chaos.processes import Child, fork
+from tests.support.redis import redis_server
+from tests.support.s3 import free_port as free_low_port
 
 _START_SECONDS = 40
 
@@ -90,6 +99,60 @@ class PostgresServer:
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
+
+
+class Broker:
+    """A Redis server that forgets its messages."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_low_port()
+        self._open = ExitStack()
+        self.url = self._open.enter_context(redis_server(folder, self._port))
+
+    def flush(self) -> None:
+        with redis.Redis(host="127.0.0.1", port=self._port, socket_timeout=5) as client:
+            client.flushall()
+
+    def restart(self) -> None:
+        self.stop()
+        self._open.enter_context(redis_server(self._folder, self._port))
+
+    def stop(self) -> None:
+        self._open.close()
+
+
+@dataclass(frozen=True)
+class RemoteSigner:
+    """A signing service after CSC with one credential, in a process of its own; ``trust`` is a folder of anchors."""
+
+    url: str
+    token: str
+    trust: Path
+    child: Child
+
+
+@contextmanager
+def remote_signer(folder: Path, credential_id: str, pin: str) -> Iterator[RemoteSigner]:
+    """Runs until the block ends."""
+    port, access, since = free_port(), CscAccess(), datetime.now(UTC) - timedelta(days=3)
+    trust = folder / "trust"
+    trust.mkdir()
+    authority = simulated_authority(since)
+    (trust / "root.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    (trust / "root.crl").write_bytes(authority.root_crl)
+    (trust / "issuing.crl").write_bytes(build_crl(authority.issuing, (), since, since + timedelta(days=30)))
+    made = make_credential(authority, credential_id, since, pin=pin)
+
+    def serve() -> None:
+        with CscSimulator(CscVault({credential_id: made}, lambda: datetime.now(UTC)), access, "127.0.0.1", port):
+            threading.Event().wait()
+
+    child = fork("csc", serve, folder / "csc.log")
+    wait_for(port)
+    try:
+        yield RemoteSigner(f"http://127.0.0.1:{port}", access.bearer_token, trust, child)
+    finally:
+        child.kill()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from svc.deps import Deps, with_own_signing_host
 from svc.migrate import upgrade
 from svc.models import Batch, Decree, JobRun
 from svc.seed.organisation import DemoOrganisation
+from svc.services import key_registration
 from svc.services.batches import drafting, work
 from svc.settings import Settings
 from svc.worker import run_once
@@ -70,6 +71,14 @@ def build_stock(folder: Path, keys_of: Path | None = None, database: Callable[[s
 
 def _elsewhere(database: Callable[[str, str], str] | None, name: str, template: str) -> dict[str, str]:
     return {} if database is None else {"PARAF_DATABASE_URL": database(name, template)}
+
+
+def move_key(var: Path, more: Mapping[str, str], credential_id: str) -> None:
+    """From now on the signer signs with a key at a remote service."""
+    deps = deps_of(settings_of(var, more), "stock")
+    actor = world_of(deps).actor(b.SIGNER)
+    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id)
+    deps.db.dispose()
 
 
 def _found(var: Path, more: Mapping[str, str] | None = None) -> None:
