@@ -33,7 +33,7 @@ _PAUSE = 0.06
 _JUMP = timedelta(minutes=6)  # longer than leases, authorisations and the age at which recovery begins
 _PATIENCE = 3.0
 REMOTE_PIN = "314159"
-_SWEEP_SECONDS = 12.0  # after which messages that were lost are sent again
+_SLOW_SECONDS = 12.0  # longer than a remote service takes, or the sweep that sends lost messages again
 
 
 @dataclass
@@ -73,9 +73,13 @@ class People:
         return True
 
     def _unknown(self) -> list[str]:
-        """Acts of which nobody knows whether there is a signature: only their signer can end them."""
+        """Acts of which nobody knows whether there is a signature, and that no worker is at: only their signer can end
+        them."""
+        now = self.deps.clock.now()
         with self.deps.db.read_session() as session:
-            return list(session.scalars(select(SigningAttempt.public_id).where(SigningAttempt.state == "unknown")))
+            leased = select(BatchRow.decree_id).where(BatchRow.leased_until > now)
+            return list(session.scalars(select(SigningAttempt.public_id).where(
+                SigningAttempt.state == "unknown", SigningAttempt.decree_id.not_in(leased))))
 
     def _abandon(self, attempt_id: str) -> bool:
         signing.abandon(self.deps, self.world.actor(b.SIGNER), attempt_id)
@@ -181,7 +185,8 @@ def _click(deps: Deps, begin: threading.Barrier) -> None:
 def settle(deps: Deps, var: Path, begun: timedelta, seconds: float) -> tuple[bool, list[str]]:
     """People follow up until nothing is left to do; where only time helps, time goes by. Whether it came to rest."""
     persons, span = People(deps), begun
-    patience = _PATIENCE if deps.settings.engine == "embedded" else _SWEEP_SECONDS
+    is_slow = deps.settings.engine != "embedded" or deps.settings.csc_url
+    patience = _SLOW_SECONDS if is_slow else _PATIENCE
     deadline, last, changed_at = time.monotonic() + seconds, "", time.monotonic()
     while time.monotonic() < deadline:
         acted, state = persons.act(), _state(deps)
