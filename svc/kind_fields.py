@@ -1,8 +1,8 @@
 """Walking a kind's JSON Schema together with its data: messages, further checks, printing, table rows.
 
-Own keywords of our schemas: ``x-check: nip``; ``x-not-before: <sibling>`` on a date; ``x-message`` (what to
-say where ``pattern`` fails); ``x-labels`` of an ``enum`` (value → label, which is also what is printed);
-``x-ui.widget: money`` (printed with words).
+Own keywords of our schemas: ``x-check: nip``; ``x-not-before: <sibling>`` on a date; ``x-unique: <member>`` on a
+list of groups; ``x-message`` (what to say where ``pattern`` fails); ``x-labels`` of an ``enum`` (value → label,
+which is also what is printed); ``x-ui.widget: money`` (printed with words).
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def describe_errors(errors: Iterable[ValidationError]) -> Iterator[FieldError]:
 def check_values(schema: Schema, data: Mapping[str, Any]) -> Iterator[FieldError]:
     """What a schema cannot say: NIPs that can be, dates in order, texts that can be printed as stored."""
     for path, sub, value, siblings in _walk(schema, data, "", {}):
+        if isinstance(value, list) and "x-unique" in sub:
+            yield from _check_unique(path, str(sub["x-unique"]), value)
         if not isinstance(value, str):
             continue
         if value == UNREADABLE:
@@ -121,6 +123,14 @@ def check_values(schema: Schema, data: Mapping[str, Any]) -> Iterator[FieldError
         if isinstance(earlier, str) and value < earlier:
             yield FieldError(path, "Tidak boleh sebelum %(earlier)s.",
                              {"earlier": write_date(date.fromisoformat(earlier))})
+
+
+def _check_unique(path: str, name: str, members: list[Any]) -> Iterator[FieldError]:
+    first: dict[Any, int] = {}
+    for index, member in enumerate(members):
+        earlier = first.setdefault(member.get(name), index) if name in member else index
+        if earlier != index:
+            yield FieldError(f"{path}[{index}].{name}", "Sudah ada pada baris %(row)s.", {"row": earlier + 1})
 
 
 def is_plausible_nip(nip: str) -> bool:

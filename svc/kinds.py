@@ -84,6 +84,8 @@ class Kind:
     example: Mapping[str, Any]
     folder: Path
     chosen: Mapping[str, str] = field(default_factory=dict)  # step of the route → field that names its signer
+    parent_kind: str = ""  # made from signed decrees of that kind, never written by hand; empty: the usual one
+    table: str = ""  # the field with a list that an uploaded sheet can fill; empty: none
 
     def chosen_positions(self, data: Mapping[str, Any]) -> dict[str, str]:
         """Codes of the positions that the drafter chose as signers, by step of the route; none that lacks."""
@@ -132,6 +134,14 @@ class KindCatalogue:
         """In the order in which a person chooses from them."""
         return tuple(self.kinds.values())
 
+    def written(self) -> tuple[Kind, ...]:
+        """Those that people draft; the others are made from a signed decree."""
+        return tuple(kind for kind in self.all() if not kind.parent_kind)
+
+    def made_from(self, kind_id: str) -> tuple[Kind, ...]:
+        """Kinds made from signed decrees of that kind."""
+        return tuple(kind for kind in self.all() if kind.parent_kind == kind_id)
+
     def complete_data(self, kind: Kind, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with texts trimmed and in Unicode form C, and with what follows from the rest filled in
         (for ``kgb``: pay, service and dates). Nothing that was given is changed otherwise."""
@@ -162,8 +172,8 @@ class KindCatalogue:
 
     def data_from_row(self, kind_id: str, row: Mapping[str, str]) -> dict[str, Any]:
         """Data from one row of a table whose headings are paths (``pegawai.nama``, ``peserta[0].nama``);
-        members of a list of texts are parted by ``;``, or each stands on a line. Numbers get their type; what cannot be read stays text for validation to
-        name. :raises KindUnknown: no kind has that id."""
+        members of a list of texts are parted by ``;``, or each stands on a line. Numbers get their type; what cannot
+        be read stays text for validation to name. :raises KindUnknown: no kind has that id."""
         return kind_fields.from_row(self.get(kind_id).schema, row)
 
 
@@ -239,4 +249,6 @@ def _build_kind(folder: Path, raw: Mapping[str, Any], schema: Schema, example: M
         example=example,
         folder=folder,
         chosen=MappingProxyType(dict(raw.get("chosen", {}))),
+        parent_kind=raw.get("parent", ""),
+        table=raw.get("table", ""),
     )

@@ -20,6 +20,7 @@ from svc.services import decree_page, drafting, legal, paper, routing, tracking
 
 bp = Blueprint("decrees", __name__)
 _UNPROCESSABLE = 422
+_TABLE_IN_FORM = 50  # a longer list stays out of the form, and only so much of it is laid out while one types
 
 
 @bp.get("/decrees")
@@ -53,7 +54,7 @@ def search() -> str:
 @requires("decree.draft")
 def choose_kind() -> str:
     """Choose what to draft."""
-    return render_template("decrees/choose.html", kinds=deps().kinds.all())
+    return render_template("decrees/choose.html", kinds=deps().kinds.written())
 
 
 @bp.get("/decrees/new/<kind_id>")
@@ -61,6 +62,8 @@ def choose_kind() -> str:
 def new(kind_id: str) -> str:
     """An empty form for a kind; ``?example=1`` fills it with the kind's example."""
     kind = _kind(kind_id)
+    if kind.parent_kind:
+        raise NotFound  # made from its parent's page
     data = kind.example if request.args.get("example") else {}
     return _form(kind_id, data)
 
@@ -81,7 +84,11 @@ def create(kind_id: str) -> WerkzeugResponse | tuple[str, int]:
 @requires("decree.draft")
 def preview(kind_id: str) -> Response:
     """The PDF of what is typed so far, or for a page that asks for JSON what is missing; nothing is kept."""
-    data = parse_form(_kind(kind_id).schema, request.form.items(multi=True))
+    kind = _kind(kind_id)
+    data = parse_form(kind.schema, request.form.items(multi=True))
+    if kind.table and request.form.get("keep_table"):
+        kept = decree_page.load_decree(deps(), current_actor(), request.form["keep_table"]).data
+        data[kind.table] = kept.get(kind.table, [])[:_TABLE_IN_FORM]
     try:
         return _pdf(drafting.preview(deps(), current_actor(), kind_id, data), "konsep.pdf", cache=False)
     except InvalidInput as error:
@@ -95,7 +102,7 @@ def preview(kind_id: str) -> Response:
 @requires("decree.draft")
 def upload_form() -> str:
     """Form for a finished PDF."""
-    return render_template("decrees/upload.html", kinds=deps().kinds.all(), values={}, errors={})
+    return render_template("decrees/upload.html", kinds=deps().kinds.written(), values={}, errors={})
 
 
 @bp.post("/decrees/upload")
@@ -107,7 +114,7 @@ def upload() -> WerkzeugResponse | tuple[str, int]:
         decree_id = drafting.upload_draft(deps(), current_actor(), values["kind"], values["subject"],
                                           _uploaded_bytes())
     except InvalidInput as error:
-        return render_template("decrees/upload.html", kinds=deps().kinds.all(), values=values,
+        return render_template("decrees/upload.html", kinds=deps().kinds.written(), values=values,
                                errors=translated_fields(error)), _UNPROCESSABLE
     flash(_("Berkas diterima sebagai konsep. Periksa, lalu ajukan."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
@@ -177,7 +184,10 @@ def save(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
             return _saved(decree_id)
         except InvalidInput as error:
             return _replacement_form(view, translated_fields(error)), _UNPROCESSABLE
-    data = parse_form(_kind(view.kind).schema, request.form.items(multi=True))
+    kind = _kind(view.kind)
+    data = parse_form(kind.schema, request.form.items(multi=True))
+    if kind.table and request.form.get("keep_table"):
+        data[kind.table] = view.data.get(kind.table, [])
     try:
         drafting.save_draft(deps(), current_actor(), decree_id, data, form_version(), is_partial=_is_unfinished())
         return _saved(decree_id)
@@ -240,14 +250,19 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
     kind = _kind(kind_id)
     errors = translated_fields(error) if error else {}
     schema = drafting.schema_for(deps(), current_actor(), kind_id, decree.public_id if decree else None)
+    rows = data.get(kind.table) if decree and kind.table else None
+    kept = len(rows) if isinstance(rows, list) and len(rows) > _TABLE_IN_FORM else 0
+    if kept:
+        shown = {name: sub for name, sub in schema["properties"].items() if name != kind.table}
+        schema = {**schema, "properties": shown}
     fields = build_form(schema, data, errors, say=_)
     return render_template("decrees/form.html", kind=kind, fields=fields, errors=errors, decree=decree,
-                           labels=labels_of(fields))
+                           labels=labels_of(fields), kept=kept, most=_TABLE_IN_FORM)
 
 
 def _replacement_form(view: decree_page.DecreeView, errors: dict[str, str]) -> str:
     """The form that puts another PDF in the place of an uploaded one."""
-    return render_template("decrees/upload.html", kinds=deps().kinds.all(), decree=view, errors=errors,
+    return render_template("decrees/upload.html", kinds=deps().kinds.written(), decree=view, errors=errors,
                            values={"kind": view.kind, "subject": view.subject})
 
 

@@ -30,6 +30,7 @@ from svc.models import (
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.files import read_file
+from svc.services.kinship import Kin, load_kin
 from svc.services.pinned_routes import read_pinned
 from svc.services.signature_blocks import NamedSigner, shown_signers
 from svc.services.versions import current_version
@@ -159,6 +160,7 @@ class DecreeView:
     last_return: TimelineItem | None
     signers: tuple[NamedSigner, ...]  # the blocks of the frozen document
     batch: BatchLink | None
+    kin: Kin  # parent, excerpts and copies
 
     @property
     def signatures_given(self) -> int:
@@ -251,9 +253,11 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         versions=tuple(VersionItem(v.version_no, name, v.updated_at, v.content_sha256, v.pdf_sha256)
                        for v, name in reversed(versions)),
         history=_history(session, decree.id), signatures=_signatures(session, decree.id),
-        actions=_actions(decree, actor, open_task, is_signed=any(one.signed_at for one in signers)),
+        actions=_actions(decree, actor, open_task, is_signed=any(one.signed_at for one in signers),
+                         is_written=decree.parent_id is None),
         last_return=_last_return(timeline, tasks), signers=signers,
-        batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None)
+        batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None,
+        kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0))
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:
@@ -336,8 +340,9 @@ def _task_item(deps: Deps, task: Task, title: str, person: str | None, *, is_min
         norm_minutes=task.norm_minutes, note=task.note or "")
 
 
-def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: bool) -> Actions:
-    """``is_signed``: a signature stands on it, so that nothing but the next one or a refusal is left."""
+def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: bool, is_written: bool) -> Actions:
+    """``is_signed``: a signature stands on it, so that nothing but the next one or a refusal is left.
+    ``is_written``: by its drafter, not made from another decree."""
     is_drafter = decree.drafter_id == actor.person_id
     is_draft = decree.status == "draft"
     mine = task is not None and task.is_mine
@@ -346,10 +351,10 @@ def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: 
         mine = is_drafter = False  # it goes its route with its batch
     in_flow = decree.status in {"in_review", "ready_to_sign"} and decree.batch_id is None
     return Actions(
-        edit=is_drafter and is_draft, submit=is_drafter and is_draft,
+        edit=is_drafter and is_draft and is_written, submit=is_drafter and is_draft,
         withdraw=is_drafter and in_flow and not is_signed,
         discard=is_drafter and is_draft,
-        duplicate=is_allowed("decree.draft", actor.roles) and decree.source == "template",
+        duplicate=is_allowed("decree.draft", actor.roles) and decree.source == "template" and is_written,
         approve=mine and kind == "paraf", sign=mine and kind == "sign" and decree.status == "ready_to_sign",
         distribute=mine and kind == "distribute", give_back=mine and in_flow and not is_signed,
         reject=mine and in_flow,

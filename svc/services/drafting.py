@@ -22,6 +22,7 @@ from svc.services.audit_log import record_decree
 from svc.services.draft_content import Content, content_of_data, content_of_pdf
 from svc.services.files import store_pdf
 from svc.services.flow import doer_of, ensure_seen, load_flow, lock_decree, run_command, to_workflow
+from svc.services.parents import ensure_written, security_of
 from svc.services.plain_text import clean_line, clean_text
 from svc.services.signing_parties import form_schema
 from svc.services.versions import open_version
@@ -37,8 +38,19 @@ def create_draft(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]
     :raises svc.kinds.InvalidDecreeData: every faulty field. :raises Forbidden: no position that drafts
     """
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    ensure_written(kind)
     content = content_of_data(deps, kind, data, drafter, is_partial=is_partial)
     return _create(deps, actor, kind, drafter, content, "template", "decree_drafted")
+
+
+def create_from_parent(deps: Deps, actor: Actor, kind: Kind, data: Mapping[str, Any], parent_id: int) -> str:
+    """A draft tied to the decree that it is made from, at least as secret; returns its public id.
+
+    :raises svc.kinds.InvalidDecreeData: the parent's data does not fit the kind. :raises Forbidden: as above
+    """
+    drafter = drafting_position(actor)
+    content = content_of_data(deps, kind, data, drafter)
+    return _create(deps, actor, kind, drafter, content, "template", "decree_drafted", parent_id)
 
 
 def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: bytes) -> str:
@@ -50,6 +62,7 @@ def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: byte
     if not subject:
         raise InvalidInput(fields={"subject": "Perihal wajib diisi."})
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    ensure_written(kind)
     if kind.chosen:
         raise InvalidInput(fields={
             "kind": "Naskah jenis ini disusun dengan formulir, karena penanda tangannya dipilih di situ."})
@@ -64,6 +77,7 @@ def save_draft(deps: Deps, actor: Actor, decree_id: str, data: Mapping[str, Any]
     :raises svc.kinds.InvalidDecreeData: :raises StaleTask: :raises Conflict: it is no draft any more
     """
     kind, drafter = _kind_and_drafter(deps, actor, decree_id)
+    ensure_written(kind)
     content = content_of_data(deps, kind, data, drafter, is_partial=is_partial)
     _replace(deps, actor, decree_id, seen_version, content, "template")
 
@@ -94,6 +108,7 @@ def duplicate(deps: Deps, actor: Actor, decree_id: str) -> str:
             select(DecreeVersion.data).where(DecreeVersion.decree_id == decree.id)
             .order_by(DecreeVersion.version_no.desc()).limit(1)).one()
         kind = find_kind(deps, decree.kind)
+    ensure_written(kind)
     drafter = drafting_position(actor)
     content = content_of_data(deps, kind, data, drafter, is_partial=True)
     return _create(deps, actor, kind, drafter, content, "template", "decree_duplicated")
@@ -144,14 +159,15 @@ def drafting_position(actor: Actor) -> HeldPosition:
 
 
 def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content: Content, source: str,
-            event_type: str) -> str:
+            event_type: str, parent_id: int | None = None) -> str:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         decree = Decree(
             public_id=new_public_id(), kind=kind.id, subject=content.subject, search_text=content.search_text,
             unit_id=drafter.unit_id, agency_id=drafter.agency_id, drafter_id=actor.person_id,
             drafter_position_id=drafter.position_id, source=source, route_id=route_for(kind, content.data),
-            verify_code=new_public_id(), security=kind.security, assignments=[], created_at=now, updated_at=now)
+            verify_code=new_public_id(), security=security_of(session, kind, parent_id), parent_id=parent_id,
+            assignments=[], created_at=now, updated_at=now)
         session.add(decree)
         session.flush()
         _store_content(session, deps, decree, content, now)

@@ -193,7 +193,7 @@ def void_number(session: Session, decree: Decree, reason: str, actor: AuditActor
 
 def list_books(deps: Deps, actor: Actor) -> tuple[Book, ...]:
     """The registers of the actor's agencies (all for those who see all), newest year first."""
-    titles = {kind.register: kind.title for kind in deps.kinds.all()}
+    titles = {kind.register: kind.title for kind in reversed(deps.kinds.all())}  # the first of those that share one
     with deps.db.read_session() as session:
         statement = (
             select(Register.id, Register.book, Register.year, Unit.name).join(Unit, Unit.id == Register.unit_id)

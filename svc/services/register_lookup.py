@@ -35,6 +35,7 @@ class Entry:
     legal_status: str
     legal_note: str | None
     signed_sha256: str | None
+    parent_id: int | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ class File:
 
 
 @dataclass(frozen=True)
+class Above:
+    """The decree of which this is an excerpt or a copy, as far as it is told; not where to find it, since whoever
+    holds an excerpt is not shown everybody else's row."""
+
+    kind: str
+    number: str
+    issued_on: date | None
+    legal_status: str
+    superseded_by: str
+
+
+@dataclass(frozen=True)
 class Found:
     """A decree with the file that counts for the public."""
 
@@ -58,6 +71,7 @@ class Found:
     file: File | None
     paper_signer: str
     is_past_its_end: bool
+    above: Above | None = None
 
     @property
     def legal_status(self) -> str:
@@ -121,7 +135,18 @@ def _complete(session: Session, deps: Deps, row: Sequence[Any]) -> Found:
         signer = str((data or {}).get("penandatangan", ""))
     today = deps.clock.now().astimezone(deps.settings.tzinfo).date()
     is_past = decree.valid_until is not None and decree.valid_until < today
-    return Found(decree, names[0], names[1] or "", None if file[0] is None else File(*file), signer, is_past)
+    return Found(decree, names[0], names[1] or "", None if file[0] is None else File(*file), signer, is_past,
+                 _above(session, decree.parent_id))
+
+
+def _above(session: Session, parent_id: int | None) -> Above | None:
+    if parent_id is None:
+        return None
+    later = aliased(Decree)
+    row = session.execute(
+        select(Decree.kind, Decree.number, Decree.issued_on, Decree.legal_status, later.number)
+        .outerjoin(later, later.id == Decree.superseded_by_id).where(Decree.id == parent_id)).one()
+    return Above(row[0], row[1] or "", row[2], row[3], row[4] or "")
 
 
 def look_up(deps: Deps, digests: Sequence[str]) -> tuple[str, Found | None]:

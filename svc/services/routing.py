@@ -26,6 +26,7 @@ from svc.services.flow import (
     to_workflow,
 )
 from svc.services.orgchart import load_chart, may_judge, may_sign
+from svc.services.parents import ensure_true
 from svc.services.plain_text import clean_text
 from svc.services.rendition import kind_of
 from svc.services.signing_parties import ensure_chosen
@@ -54,7 +55,9 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
     goes out as the next version, changed or not.
 
     :raises StaleTask: :raises NotYourTask: not the drafter. :raises RouteUnusable: a position is missing
-    :raises svc.kinds.InvalidDecreeData: something lacks, or a signer that was chosen can sign no more
+    :raises svc.services.parents.ParentRevoked: it is an excerpt or copy of what is in force no more
+    :raises svc.kinds.InvalidDecreeData: something lacks or is not what the parent says, or a signer that was chosen
+        can sign no more
     """
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
@@ -65,6 +68,7 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
             open_version(session, decree, actor.person_id, deps.clock.now())
         flow = load_flow(session, deps, decree)
         ensure_complete(deps, decree, flow.version)
+        ensure_true(session, deps, decree, flow.version.data)
         pin_route(session, deps, flow.definition)
         decree.route_sha256 = flow.definition.sha256
         kind = kind_of(deps, decree.kind)

@@ -119,8 +119,15 @@ def _decree_facts(deps: Deps, say: Formatter, verdict: PublicVerdict) -> Rows:
         ("Status hukum", f"{status} ({verdict.superseded_by})" if verdict.superseded_by else status),
         *(("Ditandatangani oleh", f"{one.name}\nsebagai {one.position_title}") for one in verdict.signers),
         ("Halaman verifikasi", f"{deps.settings.base_url.rstrip('/')}/v/{verdict.code}"))
+    above = verdict.parent
+    parent: Rows = ()
+    if above is not None:
+        of_parent = _LEGAL.get(above.legal_status, "belum terbit")
+        dated = f", {say.date(above.issued_on)}" if above.issued_on else ""
+        of_parent = f"{of_parent} ({above.superseded_by})" if above.superseded_by else of_parent
+        parent = ("Keputusan induk", f"{_text(above.number)}{dated}"), ("Status keputusan induk", of_parent)
     paper = (("Ditandatangani di atas kertas oleh", _text(verdict.paper_signer)),) if verdict.medium == "paper" else ()
-    return (*rows, *paper)
+    return (*rows, *parent, *paper)
 
 
 def _registered_facts(deps: Deps, say: Formatter, verdict: UploadVerdict) -> Rows:

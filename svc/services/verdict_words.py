@@ -49,6 +49,12 @@ _NOT_IN_FORCE = "Tanda tangan elektroniknya sah dan berkasnya tidak berubah, tet
 _ENDED = N_("Asli, tetapi masa berlakunya sudah berakhir")
 _AMENDED, _AMENDED_BY = N_("Asli, tetapi telah diubah"), N_("Asli, tetapi telah diubah oleh %(by)s")
 
+_PARENT_REVOKED = (
+    N_("Asli, tetapi keputusan induknya telah dicabut"),
+    N_("Asli, tetapi keputusan induknya telah dicabut oleh %(by)s"))
+_PARENT_AMENDED = (
+    N_("Asli, tetapi keputusan induknya telah diubah"), N_("Asli, tetapi keputusan induknya telah diubah oleh %(by)s"))
+
 NOT_ISSUED = N_("Tidak dapat dibuktikan, karena naskah ini sudah ditandatangani tetapi belum terbit")
 NOT_SIGNED = N_("Tidak dapat dibuktikan, karena naskah ini belum ditandatangani")
 NOT_PURSUED = N_("Tidak dapat dibuktikan, karena naskah ini tidak jadi diterbitkan")
@@ -119,7 +125,16 @@ def of_legal_status(status: str, superseded_by: str | None) -> Sentence:
         return Sentence(Tone.BLUE, _ENDED, more=_NOT_IN_FORCE)
     if status not in {"revoked", "amended"}:
         return grey(NOT_ISSUED)
-    plain, named = (_REVOKED, _REVOKED_BY) if status == "revoked" else (_AMENDED, _AMENDED_BY)
+    return _of_change(status, superseded_by, (_REVOKED, _REVOKED_BY), (_AMENDED, _AMENDED_BY))
+
+
+def of_parent_status(status: str, superseded_by: str | None) -> Sentence:
+    """The sentence for a valid excerpt or copy of a decree that was revoked or amended."""
+    return _of_change(status, superseded_by, _PARENT_REVOKED, _PARENT_AMENDED)
+
+
+def _of_change(status: str, superseded_by: str | None, revoked: tuple[str, str], amended: tuple[str, str]) -> Sentence:
+    plain, named = revoked if status == "revoked" else amended
     more = _NOT_IN_FORCE if status == "revoked" else _GENUINE_FILE
     if superseded_by:
         return Sentence(Tone.BLUE, named, {"by": superseded_by}, more)

@@ -30,7 +30,7 @@ from svc.services.examination import judge
 from svc.services.files import read_file
 from svc.services.page_image import first_page
 from svc.services.partly_signed import PartlySigned, find_partly_signed, judge_unfinished
-from svc.services.register_lookup import Found, find, look_up
+from svc.services.register_lookup import Above, Found, find, look_up
 from svc.services.register_proofs import proofs_for
 from svc.services.revisions import revision_digests
 from svc.services.signature_blocks import NamedSigner
@@ -93,6 +93,7 @@ class PublicVerdict:
     findings: tuple[str, ...] = ()
     has_image: bool = False
     has_download: bool = False
+    parent: Above | None = None  # what it is an excerpt or a copy of
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,9 @@ def _read(deps: Deps, found: Found) -> bytes:
 def _sentence(report: Report, found: Found) -> Sentence:
     if not report.passed:
         return words.of_failure(report)
+    above = found.above
+    if above is not None and found.legal_status == "in_force" and above.legal_status in {"revoked", "amended"}:
+        return words.of_parent_status(above.legal_status, above.superseded_by or None)
     return words.of_legal_status(found.legal_status, found.superseded_by or None)
 
 
@@ -296,7 +300,7 @@ def _told(deps: Deps, found: Found, sentence: Sentence, signers: tuple[SignerLin
         indication=report.indication.value if report else "",
         sub_indication=(report.sub_indication or "") if report else "",
         signatures=report.signatures if report else (), timestamps=report.timestamps if report else (),
-        findings=_codes(report), has_image=is_open,
+        findings=_codes(report), has_image=is_open, parent=found.above,
         has_download=is_open and decree.medium == "electronic")
 
 

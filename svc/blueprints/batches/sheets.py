@@ -112,7 +112,7 @@ def _uploaded() -> tuple[str, bytes]:
 
 
 def _new_form(values: Mapping[str, str], errors: Mapping[str, str]) -> str:
-    kinds = [kind for kind in deps().kinds.all() if not kind.chosen]
+    kinds = [kind for kind in deps().kinds.written() if not kind.chosen]
     return render_template("batches/new.html", kinds=kinds, values=values, errors=errors)
 
 

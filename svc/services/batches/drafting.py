@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from svc.services.draft_content import content_of_data
 from svc.services.drafting import drafting_position, find_kind
 from svc.services.mail_address import address_fault
 from svc.services.orgchart import load_chart
+from svc.services.parents import ROW, ensure_written, faults_of, parent_of, taken_rows
 from svc.services.plain_text import clean_line, clean_text
 from svc.services.routing import pin_route
 from svc.sheet_columns import EMAIL
@@ -66,6 +67,8 @@ def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int
     :raises Forbidden: no position that drafts
     """
     kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    if parent_id is None:
+        ensure_written(kind)
     title = clean_line(title, _MAX_TITLE)
     if not title:
         raise InvalidInput(fields={"title": "Nama kelompok wajib diisi."})
@@ -165,13 +168,27 @@ def check_rows(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
     first = {row[0]: row[1] for row in session.execute(
         select(BatchRow.subject_key, func.min(BatchRow.row_no))
         .where(BatchRow.batch_id == batch.id, BatchRow.subject_key.in_(keys)).group_by(BatchRow.subject_key))}
+    check = _parent_check(session, deps, batch, kind)
     for row in found:
         row.data = deps.kinds.complete_data(kind, {**batch.common, **row.data})
         row.problems = _problems(deps, kind, row)
+        row.problems = row.problems or check(row.data)
         earlier = first.get(row.subject_key, row.row_no)
         if earlier < row.row_no:
             row.problems = [*row.problems, ["", f"NIP ini sudah ada pada baris {earlier}."]]
         row.state = "invalid" if row.problems else "ready"
+
+
+def _parent_check(session: Session, deps: Deps, batch: Batch, kind: Kind) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """What tells where a row says something else than the decree that it is made from."""
+    if not kind.parent_kind:
+        return lambda _data: []
+    try:
+        parent = parent_of(session, deps, batch.parent_id, kind)
+    except Conflict as error:
+        refusal = ["", error.text]
+        return lambda _data: [refusal]
+    return lambda data: [[one.path, one.text] for one in faults_of(parent, kind, data)]
 
 
 def preview_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> bytes:
@@ -199,7 +216,8 @@ class DraftedFrom:
 def submit(deps: Deps, actor: Actor, batch_id: str, seen_version: int, *, auto_issue: bool = True) -> int:
     """Pin the route, resolve its positions and have the decrees made; returns how many there will be.
 
-    :raises InvalidInput: rows are faulty, or there are none. :raises RouteUnusable: a position is missing
+    :raises InvalidInput: rows are faulty, or there are none, or they say something else than the decree that they
+        are made from. :raises svc.services.parents.ParentRevoked: :raises RouteUnusable: a position is missing
     :raises StaleBatch: :raises Forbidden: :raises BatchBusy: :raises Conflict: refused
     """
     now = deps.clock.now()
@@ -210,6 +228,8 @@ def submit(deps: Deps, actor: Actor, batch_id: str, seen_version: int, *, auto_i
             raise InvalidInput("Kelompok ini belum memuat baris yang siap diajukan.")
         if set(counts) - {"ready"}:
             raise InvalidInput("Masih ada baris yang bermasalah. Perbaiki atau hapus dahulu, lalu ajukan.")
+        if batch.parent_id is not None:
+            _ensure_excerpts(session, deps, batch)
         definition = _definition(session, deps, batch)
         try:
             assignments = resolve_assignments(definition, batch.drafter_position_id, load_chart(session), {})
@@ -275,6 +295,20 @@ def _problems(deps: Deps, kind: Kind, row: BatchRow) -> list[Any]:
     if row.email and (fault := address_fault(row.email)):
         problems.append([EMAIL, fault])
     return problems
+
+
+def _ensure_excerpts(session: Session, deps: Deps, batch: Batch) -> None:
+    """:raises InvalidInput: a row does not say what the parent says, or another batch has an excerpt for that person"""
+    kind = kind_of_batch(deps, batch)
+    parent = parent_of(session, deps, batch.parent_id, kind, lock=True)
+    taken = taken_rows(session, parent.id, besides=batch.id)
+    for row_no, data in session.execute(select(BatchRow.row_no, BatchRow.data).where(
+            BatchRow.batch_id == batch.id).order_by(BatchRow.row_no)):
+        if faults_of(parent, kind, data):
+            raise InvalidInput("Baris %(row)s tidak sama dengan keputusan induknya.", params={"row": row_no})
+        if data[ROW] in taken:
+            raise InvalidInput("Petikan bagi orang pada baris %(row)s sudah diajukan dalam kelompok lain.",
+                               params={"row": row_no})
 
 
 def _definition(session: Session, deps: Deps, batch: Batch) -> Definition:

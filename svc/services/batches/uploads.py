@@ -81,11 +81,7 @@ def receive(deps: Deps, actor: Actor, batch_id: str, name: str, data: bytes) -> 
     """
     with deps.db.read_session() as session:
         _ensure_editable(actor, find_batch(session, deps, actor, batch_id))
-    if len(data) > SHEET_LIMITS.file_bytes:
-        raise InvalidInput(fields={"file": "Berkas terlalu besar. Bagi menjadi beberapa berkas, lalu unggah."})
-    table = _read(deps, data)
-    if not table.rows:
-        raise InvalidInput(fields={"file": "Berkas ini tidak memuat baris data."})
+    table = read_uploaded(deps, data)
     kept = write_table(table)
     sha256 = hashlib.sha256(kept).hexdigest()
     _keep(deps, batch_id, sha256, kept)
@@ -203,6 +199,16 @@ def _keep(deps: Deps, batch_id: str, sha256: str, data: bytes) -> None:
         raise StorageUnavailable from error
     except ObjectConflict as error:
         raise IntegrityViolation from error
+
+
+def read_uploaded(deps: Deps, data: bytes) -> SheetTable:
+    """A CSV or XLSX file as a table with rows. :raises InvalidInput: it cannot be used, with the reason at ``file``"""
+    if len(data) > SHEET_LIMITS.file_bytes:
+        raise InvalidInput(fields={"file": "Berkas terlalu besar. Bagi menjadi beberapa berkas, lalu unggah."})
+    table = _read(deps, data)
+    if not table.rows:
+        raise InvalidInput(fields={"file": "Berkas ini tidak memuat baris data."})
+    return table
 
 
 def _read(deps: Deps, data: bytes) -> SheetTable:

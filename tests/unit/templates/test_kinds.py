@@ -41,7 +41,8 @@ def kgb(**changes: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_kinds_in_the_order_of_choice() -> None:
     assert [kind.id for kind in KINDS.all()] == [
-        "kgb", "keputusan", "surat-tugas", "surat-izin", "surat-dinas", "perjanjian-kerja-sama",
+        "kgb", "keputusan", "keputusan-kolektif", "petikan-keputusan", "salinan-keputusan", "surat-tugas", "surat-izin",
+        "surat-dinas", "perjanjian-kerja-sama",
     ]  # fmt: skip
     with pytest.raises(KindUnknown):
         KINDS.get("../kgb")

@@ -37,7 +37,7 @@ norm_hours = 4
 def test_every_shipped_route_is_sound_and_pinned_by_its_bytes() -> None:
     routes = load_all()
     assert {"kgb", "keputusan", "keputusan-gubernur", "surat-tugas", "surat-izin", "surat-dinas",
-            "perjanjian-kerja-sama"} == set(routes)
+            "perjanjian-kerja-sama", "petikan-keputusan", "salinan-keputusan"} == set(routes)
     for route_id, definition in routes.items():
         assert load_definition(load_source(route_id)) == definition
         assert definition.norm_minutes > 0
