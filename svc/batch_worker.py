@@ -15,6 +15,7 @@ import time
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.errors import AppError
 from svc.services.batches import work as batch_work
@@ -32,6 +33,7 @@ def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
     step_aside()
     log.info("batch_worker_started")
     while not stop.is_set():
+        mark_alive(deps.settings)
         if not run_one(deps, stop):
             stop.wait(_IDLE_SECONDS)
     log.info("batch_worker_stopped")

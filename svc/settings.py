@@ -48,6 +48,8 @@ class Settings(BaseSettings):
         SecretStr(""), description="Broker of the engine celery: redis://, rediss://, amqp:// or amqps://.")
     batch_parallelism: int = Field(
         8, ge=1, le=256, description="With the engine celery: how many workers may be at one batch at a time.")
+    alive_file: str = Field(
+        "", description="File that a worker touches as long as its loop turns, for whoever watches it; empty: none.")
     trusted_proxies: int = Field(0, ge=0, le=5, description="Reverse proxies whose forwarding headers count.")
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs sessions and forms, ≥ 32 characters; development: made in var_dir.")

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from svc import failpoints
+from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.jobs import OUTBOX, PERIODIC, Periodic
 from svc.models import Holding, JobRun, OutboxMessage, Person, Position
@@ -60,6 +61,7 @@ def run_worker(deps: Deps, stop: threading.Event) -> None:
     """Work until ``stop`` is set. A fault in one job is logged and never ends the loop."""
     log.info("worker_started")
     while not stop.is_set():
+        mark_alive(deps.settings)
         try:
             done = run_once(deps, stop)
         except SQLAlchemyError:

@@ -20,6 +20,7 @@ from celery import Celery, Task, bootsteps, signals
 from celery.worker.request import Request
 from kombu.exceptions import KombuError
 
+from svc.alive import mark_alive
 from svc.ports import EngineDown
 from svc.settings import Settings
 
@@ -43,7 +44,7 @@ class CeleryEngine:
     is_swept = True
 
     def __init__(self, settings: Settings) -> None:
-        self._copies = settings.batch_parallelism
+        self._settings, self._copies = settings, settings.batch_parallelism
         self._app = _make_app(settings)
         self._faults = (KombuError, OSError, *self._app.connection().connection_errors)
         self._silent_until = 0.0
@@ -80,12 +81,19 @@ class CeleryEngine:
 
         self._app.task(self._chunk, name=TASK, shared=False, base=_Task)
         self._app.steps["consumer"].add(_Watch)
+        self._app.conf.paraf_turn = self._turn
         signals.setup_logging.connect(_quieten)
         signals.worker_process_init.connect(begin, weak=False)
         worker = self._app.Worker(pool="prefork", concurrency=processes, without_gossip=True, without_mingle=True,
                                   quiet=True, loglevel="WARNING", hostname=f"batch-worker@{_host()}")
         worker.start()
         return int(worker.exitcode or 0)
+
+    def _turn(self) -> None:
+        """Now and then, in the consumer's loop. :raises ConnectionError: which ends its connection"""
+        mark_alive(self._settings)
+        if _lost.is_set():
+            raise ConnectionError("a message could not be acknowledged")
 
     def _chunk(self, batch_id: str, work: str) -> None:
         if self._handler is None:
@@ -133,7 +141,7 @@ class _Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, parent: Any) -> None:
         _lost.clear()
-        self._timer = parent.timer.call_repeatedly(_WATCH_SECONDS, _end_if_lost)
+        self._timer = parent.timer.call_repeatedly(_WATCH_SECONDS, parent.app.conf.paraf_turn)
 
     def stop(self, parent: Any) -> None:
         if self._timer is not None:
@@ -142,12 +150,6 @@ class _Watch(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 _lost = threading.Event()
-
-
-def _end_if_lost() -> None:
-    """:raises ConnectionError: which the consumer's loop takes as the end of its connection"""
-    if _lost.is_set():
-        raise ConnectionError("a message could not be acknowledged")
 
 
 def _make_app(settings: Settings) -> Any:
