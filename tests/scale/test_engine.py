@@ -121,15 +121,16 @@ class Listener:
 
 
 def test_a_batch_is_issued_and_no_secret_passes_through_the_broker(
-        office: World, cluster: Service, broker: str) -> None:
+        office: World, cluster: Service, broker: str, tmp_path: Path) -> None:
     listener = Listener(broker)
     cluster.start("host", "signing-host")
-    workers = cluster.start("batch", "batch-worker")
+    workers = cluster.start("batch", "batch-worker", PARAF_ALIVE_FILE=str(tmp_path / "alive"))
     wait_until(lambda: holds_keys(office.deps), 60, cluster.logs)
     batch_id = draft(office, 60)
     carry(office, batch_id, cluster)
 
     assert {one.status for one in b.decrees_of(office, batch_id)} == {"issued"}
+    wait_until((tmp_path / "alive").exists, 20, cluster.logs)
     assert workers.stop() == 0
     said = listener.stop()
     assert batch_id in said
