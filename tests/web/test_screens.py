@@ -35,7 +35,8 @@ def example_form(world: World, kind_id: str = "kgb") -> dict[str, str]:
     return dict(form_of(world.example(kind_id)))
 
 
-@pytest.mark.parametrize("kind_id", ["kgb", "keputusan", "keputusan-kolektif", "surat-tugas", "surat-dinas", "perjanjian-kerja-sama"])
+@pytest.mark.parametrize(
+    "kind_id", ["kgb", "keputusan", "keputusan-kolektif", "surat-tugas", "surat-dinas", "perjanjian-kerja-sama"])
 def test_the_example_of_each_kind_can_be_sent_by_its_form(log_in: LogIn, world: World, kind_id: str) -> None:
     clerk = log_in("analis")
     page = clerk.get(f"/decrees/new/{kind_id}?example=1").get_data(as_text=True)
