@@ -43,7 +43,7 @@ def open_service() -> Deps:
 
 def console() -> Console:
     """As wide as the terminal; where there is none, wide enough for a line of a table."""
-    return Console() if sys.stdout.isatty() else Console(width=140)
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=140, highlight=False)
 
 
 @contextmanager
