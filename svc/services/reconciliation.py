@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from certs.signers.port import BackendUnavailable
+from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
@@ -152,6 +153,7 @@ def _settle(deps: Deps, attempt_id: str) -> str:
     try:
         claimed, found = _find_signed(deps, attempt_id)
         if found is not None:
+            failpoints.reach("settle.found")
             return _finish(deps, claimed, found)
     except (StorageUnavailable, StoreUnavailable, ProofPending, BackendUnavailable) as error:
         logger.warning("recovery waits: attempt=%s error=%s", attempt_id, type(error).__name__)
