@@ -25,7 +25,7 @@ def index() -> WerkzeugResponse:
 @bp.get("/health")
 @public
 def health() -> tuple[Response, int]:
-    """Whether database, store, queue, TSA, cage and signing host answer (503: one does not), two seconds ago at most."""
+    """Whether database, store, queue, TSA, cage and signing host answer (503: one does not); 2 s old at most."""
     from svc.health import check_recent
 
     report = check_recent(deps())
