@@ -104,7 +104,8 @@ class TimestampReport:
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict over a file: its worst signature's, and never better than INDETERMINATE without one.
+    """The verdict over a file: its worst signature's or document time stamp's, and never better than INDETERMINATE
+    without a signature.
 
     ``findings`` are what the file's structure leaves unexplained (``certs.structure``).
     """
@@ -118,7 +119,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """True only if every signature is TOTAL-PASSED and there is one."""
+        """True only if every signature and document time stamp is TOTAL-PASSED and there is a signature."""
         return self.indication is Indication.TOTAL_PASSED
 
     @property
@@ -128,7 +129,8 @@ class Report:
 
 
 def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[Proof] = ()) -> Report:
-    """Validate every signature of a file; whatever the bytes are, a report comes back and nothing is raised.
+    """Validate every signature and document time stamp of a file; whatever the bytes are, a report comes back and
+    nothing is raised.
 
     TOTAL-PASSED needs a chain to an anchor, current revocation data for every certificate below it, and a file
     whose last byte is signed (or followed by further signatures alone, which are judged too). What no parser
@@ -198,11 +200,23 @@ async def _judge_all(
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
     reports = judge_pictures(pdf, signatures, reports)
-    overall = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
+    overall = _overall(reports, archive)
     return Report(
         overall.indication, overall.sub_indication, reports, tell_pictures(overall.message, reports),
         tuple(_stamp_report(pdf, one) for one in archive.stamps),
         findings=structure.findings)
+
+
+def _overall(reports: tuple[SignatureReport, ...], archive: Archive) -> Verdict:
+    """The worst of all, time stamps too: what nobody believes may neither close a file nor stand in it unsaid.
+
+    A stamp whose certificate has ended is believed as long as a later one, or a register, has seen it in time.
+    """
+    signatures = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
+    stamps = [Verdict(one.verdict.indication, one.verdict.sub_indication,
+                      f"A document time stamp is not believed: {one.verdict.message}")
+              for one in archive.stamps if not one.verdict.passed]
+    return verdicts.worst([signatures, *stamps])
 
 
 def _report(

@@ -17,6 +17,7 @@ from tests.attacks import (
     pictures,
     second,
     shadow,
+    stamps,
     streamed,
     wrapping,
 )
@@ -30,6 +31,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "shadow": shadow.attacks,
     "second": second.attacks,
     "pictures": pictures.attacks,
+    "stamps": stamps.attacks,
     "other formats": other_formats.attacks,
     "streamed": streamed.attacks,
     "bombs": bombs.attacks,
