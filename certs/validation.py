@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 
-from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -16,7 +16,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from certs import _swift, verdicts
 from certs._aio import run_sync
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
-from certs.knowledge import ensure_readable, gather_knowledge, state_of
+from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
 from certs.pictured import judge_pictures, tell_pictures
 from certs.structure import Finding, StructureFindings, compare_revisions, examine, precheck
@@ -244,7 +244,7 @@ def _report(
         issuer=str(certificate.issuer.human_friendly),
         claimed_at=_aware(signature.self_reported_timestamp),
         timestamp_at=outcome.stamped_at,
-        level=_level(signature),
+        level=_level(signature, archive),
         covers_whole_file=whole,
         certifies=_certifies(signature),
         digest_algorithm=str(signature.md_algorithm),
@@ -289,18 +289,31 @@ def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
         covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=certificate.not_valid_after)
 
 
-def _level(signature: EmbeddedPdfSignature) -> str:
-    """The level that the file's structure shows, in EU DSS's words for plain CMS; empty for other formats."""
+def _level(signature: EmbeddedPdfSignature, archive: Archive) -> str:
+    """The level that the file shows, in EU DSS's words for plain CMS; empty for other formats.
+
+    Archived (LTA) is only what a believed document time stamp covers, and with it revocation data.
+    """
     kind = signature.sig_object.get("/SubFilter")
     if kind not in {SigSeedSubFilter.PADES.value, SigSeedSubFilter.ADOBE_PKCS7_DETACHED.value}:
         return ""
     family = "B" if kind == SigSeedSubFilter.PADES.value else "PKCS7"
     reader = signature.reader
-    if any(stamp.signed_revision > signature.signed_revision for stamp in reader.embedded_timestamp_signatures):
+    if any(_archives(stamp, signature) for stamp in archive.stamps):
         return f"{family}-LTA"
     if next(iter(generic_cms.extract_tst_data_iter(signature.signer_info, signed=False)), None) is None:
         return f"{family}-B"
-    return f"{family}-LT" if "/DSS" in reader.root else f"{family}-T"
+    return f"{family}-LT" if _has_revocation_data(reader) else f"{family}-T"
+
+
+def _archives(stamp: Stamp, signature: EmbeddedPdfSignature) -> bool:
+    return (stamp.verdict.passed and stamp.revision > signature.signed_revision
+            and _has_revocation_data(HistoricalResolver(signature.reader, stamp.revision)))
+
+
+def _has_revocation_data(handler: PdfFileReader | HistoricalResolver) -> bool:
+    store = read_store(handler)
+    return bool(store.crls or store.ocsps)
 
 
 def _certifies(signature: EmbeddedPdfSignature) -> bool:

@@ -14,6 +14,7 @@ from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
 from certs.validation import Proof, Report, validate_pdf
+from tests.attacks.stamps import stamped, strange_authority
 from tests.support.pki import issue_tsa
 from tests.unit.certs.conftest import ORGANISATION, World
 
@@ -78,6 +79,17 @@ def test_what_a_level_is_worth_when_the_revocation_servers_are_gone(
     files = {"B-B": world.sign(world.request(Level.B_B)).pdf, "B-T": signed.pdf, "B-LT": long_term, "B-LTA": archived}
     report = validate_pdf(files[level], world.pki.trust_store(), soon(world) + years * YEAR)
     assert verdict(report) == expected, report.explanation
+
+
+def test_only_a_believed_stamp_over_revocation_data_archives(world: World, signed: SignedDocument) -> None:
+    for authority in (world.tsa, strange_authority(world)):
+        report = validate_pdf(stamped(world, signed.pdf, authority), fresh(world), soon(world))
+        assert report.signatures[0].level == "B-T"
+
+
+def test_a_stranger_s_stamp_lowers_no_level(world: World, archived: bytes) -> None:
+    report = validate_pdf(stamped(world, archived, strange_authority(world)), fresh(world), soon(world))
+    assert (report.passed, report.signatures[0].level) == (False, "B-LTA")
 
 
 def test_renewed_in_time_it_is_provable_ten_years_on_and_longer(
