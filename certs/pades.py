@@ -127,12 +127,16 @@ class SignRequest:
 
 @dataclass(frozen=True)
 class SignedDocument:
-    """A signed PDF, its SHA-256 (lower-case hexadecimal), the level reached and the field's name."""
+    """A signed PDF, its SHA-256 (lower-case hexadecimal), the level reached and the field's name.
+
+    ``reference`` is what the service that made it can be asked with for it once more, or empty.
+    """
 
     pdf: bytes
     sha256: str
     level: Level
     field_name: str
+    reference: str = ""
 
 
 class _ContainerTooSmall(Exception):

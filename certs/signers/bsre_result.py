@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from io import BytesIO
 
 from pyhanko.pdf_utils.misc import PdfError
@@ -16,6 +17,7 @@ from certs.coverage import covers_whole_file
 from certs.pades import Level, SignedDocument
 from certs.signers.port import BackendRefused, OutcomeUnknown
 
+logger = logging.getLogger(__name__)
 _BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError,
            UnacceptableSignerError, SignatureValidationError)
 
@@ -28,6 +30,15 @@ def accept(sent: bytes, got: bytes, reference: str = "") -> SignedDocument:
     :raises OutcomeUnknown: the file ends too early
     :raises BackendRefused: it is not what was sent with exactly one more signature that covers all of it
     """
+    try:
+        return _accept(sent, got, reference)
+    except BackendRefused as error:  # it may be a signature all the same: what the log names can be asked for
+        logger.error("not what was asked for, and not taken: document=%s sha256=%s size=%s code=%s",  # noqa: TRY400
+                     reference or "-", hashlib.sha256(got).hexdigest(), len(got), error.backend_code)
+        raise
+
+
+def _accept(sent: bytes, got: bytes, reference: str) -> SignedDocument:
     if len(got) <= len(sent) or not got.rstrip().endswith(b"%%EOF"):
         if sent.startswith(got) or got.startswith(sent):
             raise OutcomeUnknown("the file that came back is cut off", reference)
@@ -38,7 +49,7 @@ def accept(sent: bytes, got: bytes, reference: str = "") -> SignedDocument:
         level, name = _newest(sent, got)
     except _BROKEN as error:
         raise BackendRefused(f"what came back is unreadable ({type(error).__name__})", "UNREADABLE") from error
-    return SignedDocument(got, hashlib.sha256(got).hexdigest(), level, name)
+    return SignedDocument(got, hashlib.sha256(got).hexdigest(), level, name, reference)
 
 
 def _newest(sent: bytes, got: bytes) -> tuple[Level, str]:

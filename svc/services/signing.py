@@ -9,16 +9,18 @@ before that leaves the decree ready to be signed, and nothing signed, except whe
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from certs.pades import SignedDocument
 from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import AppError, StepUpFailed
+from svc.errors import AppError, IntegrityViolation, StepUpFailed, StorageUnavailable
 from svc.models import Decree
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -27,7 +29,7 @@ from svc.services.flow import ensure_alone, ensure_seen, load_flow, lock_by_task
 from svc.services.key_use import try_succeeded, try_unmade
 from svc.services.reconciliation import RecoveryReport, abandon, open_act, reconcile, recover
 from svc.services.second_step import SecondStep
-from svc.services.signing_errors import BackendDown, ProofPending, SigningUnfinished, Unknown
+from svc.services.signing_errors import BackendDown, NotProven, ProofPending, SigningUnfinished, Unknown
 from svc.services.signing_keys import OpenedSigner, StepUp, open_signer
 from svc.services.signing_sheet import CredentialState, FieldChange, ParafLine, SigningSheet, prepare
 
@@ -37,6 +39,8 @@ __all__ = [
     "sign",
 ]
 
+# How long to wait before trying again to keep what another has signed: it may not be handed out twice.
+_PAUSES = (0.2, 0.6, 1.2)
 logger = logging.getLogger(__name__)
 
 
@@ -92,21 +96,57 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
         _give_back(deps, claimed, error)
         raise
     _settle_try(deps, opened, None)
+    if not opened.gives_pades:  # another's signature, and perhaps handed out only once: kept before it is judged
+        _keep_from_elsewhere(deps, claimed, signed)
+        return _prove_kept(deps, claimed, opened, signed.pdf)
     try:
-        if not opened.gives_pades:  # another's signature, and perhaps handed out only once: kept before it is judged
-            steps.keep(deps, claimed, signed)
-        frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
-        produced = production.prove(deps, claimed, frozen, signed, production.expected_of(deps, opened))
-        if opened.gives_pades:
-            steps.keep(deps, claimed, signed)
-    except ProofPending:
-        if opened.gives_pades:  # nothing is lost: the same key can sign again once it is known
-            steps.release(deps, claimed.attempt_id, ProofPending.code)
-        raise
-    except BaseException as error:
+        produced = _prove(deps, claimed, opened, signed.pdf)
+        steps.keep(deps, claimed, signed.pdf)
+    except BaseException as error:  # nothing is lost: the same key can sign again
         _give_back(deps, claimed, error)
         raise
     return produced
+
+
+def _prove(deps: Deps, claimed: steps.Claim, opened: OpenedSigner, signed: bytes) -> steps.Produced:
+    frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
+    return production.prove(deps, claimed, frozen, signed, production.expected_of(deps, opened))
+
+
+def _keep_from_elsewhere(deps: Deps, claimed: steps.Claim, signed: SignedDocument) -> None:
+    """Keep what another signed. It exists, so where it cannot be kept its act stays open and is never given back.
+
+    :raises Unknown: not kept; whoever made it may have it still
+    """
+    try:
+        for pause in _PAUSES:
+            try:
+                steps.keep(deps, claimed, signed.pdf)
+            except (StorageUnavailable, SQLAlchemyError) as error:
+                logger.warning("signed elsewhere, not kept yet: attempt=%s error=%s", claimed.attempt_id,
+                               type(error).__name__)
+                time.sleep(pause)
+            else:
+                return
+        steps.keep(deps, claimed, signed.pdf)
+    except BaseException as error:
+        logger.error("signed elsewhere, not kept: attempt=%s sha256=%s error=%s", claimed.attempt_id,  # noqa: TRY400
+                     signed.sha256, type(error).__name__)
+        steps.mark_unknown(deps, claimed.attempt_id, signed.reference)
+        if isinstance(error, AppError | SQLAlchemyError):
+            raise Unknown(signed.reference) from error
+        raise
+
+
+def _prove_kept(deps: Deps, claimed: steps.Claim, opened: OpenedSigner, signed: bytes) -> steps.Produced:
+    """Judge what is kept already; only what is found wrong is given back, the rest is for recovery to go on with."""
+    try:
+        return _prove(deps, claimed, opened, signed)
+    except (NotProven, IntegrityViolation) as error:
+        _give_back(deps, claimed, error)
+        raise
+    except (StorageUnavailable, SQLAlchemyError) as error:
+        raise SigningUnfinished from error
 
 
 def _give_back(deps: Deps, claimed: steps.Claim, error: BaseException) -> None:

@@ -49,7 +49,7 @@ class Expected:
     chain: tuple[x509.Certificate, ...] = ()
 
 
-def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> bytes:
+def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> pades.SignedDocument:
     """Have the frozen bytes signed, once, under the claim's authorisation; nothing is stored yet.
 
     :raises StorageUnavailable: :raises IntegrityViolation: the frozen bytes are not to be had
@@ -62,7 +62,7 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> bytes:
     signer = AuthorisedSigner(opened.signer, claimed.authorisation, deps.clock.now,
                               authorisations.ledger(deps, claimed.authorisation))
     try:
-        return signer.sign(frozen, request_of(deps, claimed)).pdf
+        return signer.sign(frozen, request_of(deps, claimed))
     except OutcomeUnknown as error:
         raise Unknown(error.reference) from error
     except ActivationRefused as error:

@@ -78,6 +78,7 @@ class SignedHead:
     sha256: str
     level: Level
     field_name: str
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ def read_documents(question: Sign, blobs: Sequence[memoryview]) -> tuple[ToSign,
 def write_results(results: Sequence[SignedDocument | NotSigned]) -> tuple[Signed, list[bytes | bytearray]]:
     """The answer to :class:`Sign`, with its blobs."""
     outcomes = tuple(
-        Outcome(SignedHead(one.sha256, one.level, one.field_name), None) if isinstance(one, SignedDocument)
-        else Outcome(None, one) for one in results)
+        Outcome(SignedHead(one.sha256, one.level, one.field_name, one.reference), None)
+        if isinstance(one, SignedDocument) else Outcome(None, one) for one in results)
     return Signed(outcomes), [one.pdf for one in results if isinstance(one, SignedDocument)]
 
 
@@ -183,7 +184,8 @@ def read_results(answer: Signed, blobs: Sequence[memoryview]) -> tuple[SignedDoc
     for outcome in answer.outcomes:
         if outcome.signed is not None and rest:
             head = outcome.signed
-            results.append(SignedDocument(bytes(rest.pop(0)), head.sha256, head.level, head.field_name))
+            results.append(SignedDocument(bytes(rest.pop(0)), head.sha256, head.level, head.field_name,
+                                          head.reference))
         elif outcome.failed is not None:
             results.append(outcome.failed)
         else:

@@ -31,6 +31,7 @@ from tests.support.csc import PIN as CSC_PIN
 from tests.support.csc import CscKeys, CscWorld, csc_world, make_keys
 from tests.support.signers import trust_authority
 from tests.support.softhsm import PIN, soft_hsm
+from tests.support.stores import FaultyStore
 from tests.support.world import World
 
 SIGNER = "kepala"
@@ -245,3 +246,21 @@ def test_a_result_of_bsre_that_got_lost_is_fetched_and_recorded(agency: Waiting,
     assert signing.reconcile(agency.world.deps, actor, agency.open_act()) == "finished"
     assert agency.count(Signature) == 1
     assert agency.status in {"signed", "issued"}
+
+
+def test_what_bsre_signed_while_the_store_is_down_is_fetched_and_never_signed_twice(
+    agency: Waiting, gateway: BsreWorld
+) -> None:
+    store = agency.world.deps.store
+    full = replace(agency.world.deps, store=FaultyStore(store, "/signed/"))
+    with pytest.raises(Unknown):
+        replace(agency, world=World(full, agency.world.organisation)).sign(PASSPHRASE)
+    assert agency.status == "signing"
+    with pytest.raises(Conflict):
+        agency.sign(PASSPHRASE)
+    made = gateway.desk.made
+    assert len(made) == 1
+    actor = agency.world.actor(SIGNER)
+    gateway.desk.keeps_results = True
+    assert signing.reconcile(agency.world.deps, actor, agency.open_act()) == "finished"
+    assert (len(gateway.desk.made), agency.count(Signature)) == (1, 1)

@@ -470,7 +470,7 @@ def crash_after(world: World, step: str) -> Interrupted:
     opened = open_signer(deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
     claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened)
     if step != "claim":
-        signed = production.produce(deps, claimed, opened)
+        signed = production.produce(deps, claimed, opened).pdf
         if step == "store":  # the object is there, the row does not say so yet
             key = steps.signed_key(decree_id, hashlib.sha256(signed).hexdigest())
             deps.store.put(key, signed, media_type="application/pdf")
@@ -547,7 +547,7 @@ def test_a_slow_act_whose_claim_was_released_does_not_sign(ready: World) -> None
     deps, signer, sheet = ready.deps, ready.actor(SIGNER), sheet_of(ready, task_id)
     opened = open_signer(deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
     claimed = steps.claim(deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened)
-    signed = production.produce(deps, claimed, opened)
+    signed = production.produce(deps, claimed, opened).pdf
     signing.recover(deps, timedelta(0))
     with pytest.raises(AppError):
         steps.keep(deps, claimed, signed)

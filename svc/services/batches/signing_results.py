@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 REFUSED = frozenset({"activation_refused"})
+_PAUSES = (0.2, 0.6, 1.2)
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Result:
 def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Result]], harvest: Harvest) -> None:
     """Validate signed documents and store those that hold; what others made is stored before it is judged."""
     is_kept_first = claimed.backend in WHOLE_DOCUMENTS
-    if is_kept_first and not _store(deps, [(act, result.signed.pdf) for act, result in made]):
-        harvest.unknown |= {act.attempt_id: "" for act, _ in made}
+    if is_kept_first and not _store_from_elsewhere(deps, [(act, result.signed.pdf) for act, result in made]):
+        harvest.unknown |= {act.attempt_id: result.signed.reference for act, result in made}
         return
     judge = Judge(deps, claimed.credential_id, claimed.expected)
     proven: list[tuple[steps.Claim, steps.Produced]] = []
@@ -189,6 +191,15 @@ def _store(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]]) -> bool:
         logger.warning("batch signing cannot store: count=%s code=%s", len(signed), error.code)
         return False
     return True
+
+
+def _store_from_elsewhere(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]]) -> bool:
+    """The same, trying again for a moment: what others made may be handed out only once."""
+    for pause in _PAUSES:
+        if _store(deps, signed):
+            return True
+        time.sleep(pause)
+    return _store(deps, signed)
 
 
 def _tell_subject(session: Session, row: BatchRow, now: datetime) -> None:
