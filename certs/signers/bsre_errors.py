@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from certs.signers.bsre_model import STATUSES, text_of
@@ -26,6 +26,7 @@ from certs.signers.port import (
 _NUMBER_AT_END = re.compile(r"\b(\d{4})\W*$")
 _MOST_TEXT = 200
 _FAILED = "proses signing gagal"
+_WRONG_PASSPHRASE = re.compile(r"passphrase anda salah\b")
 
 
 class BsreError(StrEnum):
@@ -71,10 +72,12 @@ def read_refusal(status: int, body: bytes, secrets: tuple[str, ...] = ()) -> Ref
 def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), reference: str = "") -> BackendError:
     """The port's error for an answer that is none of success.
 
-    A call that ``signs`` and is answered 5xx in words that are not the service's own may have been answered by
-    something in front of it, while the service went on: :class:`OutcomeUnknown`.
+    A call that ``signs`` and is answered 5xx in words that are not the service's own for "not signed" may have been
+    answered by something in front of it, while the service went on: :class:`OutcomeUnknown`.
     """
     refusal = read_refusal(answer.status, answer.body, secrets)
+    if signs and answer.status >= 500 and not _says_unsigned(refusal):
+        refusal = replace(refusal, kind=BsreError.GATEWAY_DOWN)
     told = f"e-Sign Client Service answered {answer.status}: {refusal.text}".rstrip(": ")
     code = refusal.number or refusal.kind.value
     match refusal.kind:
@@ -88,10 +91,16 @@ def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), refe
             words = re.findall(r"[A-Z_]{3,}", refusal.text)
             return SignerNotReady(told, next((one for one in words if one in STATUSES), "EXPIRED"), code)
         case BsreError.GATEWAY_DOWN:
-            if signs and answer.status >= 500 and _FAILED not in refusal.text.lower():
+            if signs and answer.status >= 500 and not _says_unsigned(refusal):
                 return OutcomeUnknown(told, reference, code)
             return BackendUnavailable(told, code)
     return BackendRefused(told, code)
+
+
+def _says_unsigned(refusal: Refusal) -> bool:
+    """Whether it is one of the service's own numbers or texts that mean that nothing was signed."""
+    text = refusal.text.lower()
+    return refusal.number in _BY_NUMBER or text.startswith(_FAILED) or _WRONG_PASSPHRASE.match(text) is not None
 
 
 def _object(body: bytes) -> Mapping[str, object]:

@@ -26,12 +26,13 @@ class FaultKind(StrEnum):
 @dataclass(frozen=True)
 class Fault:
     """``endpoint`` is a method's name (``signatures/signHash``, ``api/sign/pdf``).
-    ``seconds`` is for delays, ``status`` for answers."""
+    ``seconds`` is for delays, ``status`` and ``text`` for answers."""
 
     kind: FaultKind
     endpoint: str
     seconds: float = 1.0
     status: int = 503
+    text: str = "<html>fault</html>"
 
 
 class FaultPlan:
@@ -69,12 +70,12 @@ class FaultPlan:
             return _hang_up()
         if fault.kind is FaultKind.STATUS_BEFORE:
             request.get_data()  # a connection closed on unread data is reset, and the answer with it
-            return Response("<html>fault</html>", fault.status)
+            return Response(fault.text, fault.status)
         done = work()
         if fault.kind is FaultKind.DROP_AFTER:
             return _hang_up()
         if fault.kind is FaultKind.STATUS_AFTER:
-            return Response("<html>fault</html>", fault.status)
+            return Response(fault.text, fault.status)
         return _truncated(done)
 
 

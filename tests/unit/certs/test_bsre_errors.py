@@ -36,7 +36,14 @@ SEEN = [
     (413, None, BackendRefused, "REFUSED"),
     (429, None, BackendUnavailable, "GATEWAY_DOWN"),
     (500, {"error": f"{_GAGAL}koneksi ke server terputus"}, BackendUnavailable, "GATEWAY_DOWN"),
+    (500, {"error": f"{_GAGAL}com.itextpdf.text.exceptions.InvalidPdfException: no header"}, BackendRefused,
+     "PDF_INVALID"),
     (502, None, OutcomeUnknown, "GATEWAY_DOWN"),
+    (504, {"error": "Error occurred while trying to proxy: gateway.invalid/api/sign/pdf"}, OutcomeUnknown,
+     "GATEWAY_DOWN"),
+    (500, {"message": "Read timed out executing POST http://core/sign/pdf"}, OutcomeUnknown, "GATEWAY_DOWN"),
+    (500, {"message": "I/O error on POST request for /v2/totp: Read timed out"}, OutcomeUnknown, "GATEWAY_DOWN"),
+    (502, {"message": "TOTP invalid upstream answer", "status_code": 502}, OutcomeUnknown, "GATEWAY_DOWN"),
     (504, None, OutcomeUnknown, "GATEWAY_DOWN"),
 ]
 

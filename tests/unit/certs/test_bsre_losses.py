@@ -113,6 +113,20 @@ def test_faults_of_the_service(world: BsreWorld, pdf: bytes, version: str, kind:
 
 
 @pytest.mark.parametrize("version", [V1, V2])
+@pytest.mark.parametrize(("status", "text"), [
+    (504, "Error occurred while trying to proxy: gateway.invalid/api/sign/pdf"),
+    (500, '{"message": "Read timed out executing POST http://core.invalid/sign/pdf"}'),
+    (500, '{"message": "I/O error on POST request for /v2/totp: Read timed out"}'),
+])
+def test_words_of_a_proxy_after_the_work_are_no_refusal(
+        world: BsreWorld, pdf: bytes, version: str, status: int, text: str) -> None:
+    world.simulator.faults.add(Fault(FaultKind.STATUS_AFTER, SIGN[version], status=status, text=text))
+    with pytest.raises(OutcomeUnknown):
+        world.signer(world.client(version)).sign(pdf, world.request())
+    assert len(world.desk.made) == 1
+
+
+@pytest.mark.parametrize("version", [V1, V2])
 def test_an_answer_after_the_deadline_is_unknown(world: BsreWorld, pdf: bytes, version: str) -> None:
     world.simulator.faults.add(Fault(FaultKind.DELAY, SIGN[version], seconds=1.2))
     with pytest.raises(OutcomeUnknown):
