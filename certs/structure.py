@@ -20,6 +20,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from certs.anatomy.changes import compare_revisions
 from certs.anatomy.findings import Finding, Limits, Notebook, Refused, SignaturePlace, StructureFindings
+from certs.anatomy.packed import PackedReader
 from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf
 from certs.anatomy.places import SignatureReader, first_signed_end, split
 from certs.anatomy.revisions import Revision, read_revisions, visible
@@ -85,8 +86,8 @@ def examine(
     xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees,
     hybrid_xref, revision_without_xref, missing_eof, bytes_after_end, garbage_between_revisions,
     garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap, malformed_object,
-    duplicate_keys, stream_length_wrong, parser_refuses, parser_complains, byterange_missing, byterange_odd,
-    contents_missing, contents_odd, contents_too_large, contents_not_cms, contents_padding_nonzero,
+    object_stream_odd, duplicate_keys, stream_length_wrong, parser_refuses, parser_complains, byterange_missing,
+    byterange_odd, contents_missing, contents_odd, contents_too_large, contents_not_cms, contents_padding_nonzero,
     signature_keys_twice, signature_odd, signature_shared, signature_loose, unsigned_update; and reader_failed
     where our own reader broke.
 
@@ -114,6 +115,7 @@ def _examine(pdf: bytes, limits: Limits, reader: PdfFileReader | None) -> Struct
     tiles = _tile(pdf, revisions, limits, notes)
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
+    PackedReader(pdf, tiles, limits).check(views, notes)
     fields = compare_with_qpdf(pdf, revisions, views, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes, reader)

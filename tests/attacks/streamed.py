@@ -29,6 +29,7 @@ def attacks(sample: Sample) -> Iterator[Attack]:
         yield attack(f"{how}: cut", pdf[:-6], pdf, "missing_eof")
         yield attack(f"{how}: tail", pdf + b"x", pdf, "bytes_after_end")
         yield from _bent(how, pdf)
+        yield from _listed_wrongly(how, pdf)
 
 
 def _edited(pdf: bytes, change: Callable[[IncrementalPdfFileWriter, Any], None], packed: bool) -> bytes:
@@ -118,3 +119,59 @@ def _bent(how: str, pdf: bytes) -> Iterator[Attack]:
             "xref_malformed", "parser_refuses", "tags_changed", "xref_points_elsewhere", "resources_changed",
             "outlines_changed", "font_changed", "page_changed", "doc_info_changed", "parser_complains", "pages_changed",
         )  # fmt: skip
+
+
+def _listed_wrongly(how: str, pdf: bytes) -> Iterator[Attack]:
+    """An update that adds validation data, whose object stream has a second version of something signed.
+
+    One reader takes the entry's index, another the last of two equal numbers: one sees the signed version, as does who
+    compares the revisions, the other the forged one.
+    """
+    with pikepdf.open(io.BytesIO(pdf), inherit_page_attributes=False) as document:
+        root, info = document.Root, document.trailer.Info
+        store = root.unparse(resolved=True).rstrip()[:-2] + b"/DSS<</Certs[]>>>>"
+        mine = info.unparse(resolved=True)
+        forged = mine.replace(b"Contoh", b"PALSU!")
+        one, two, free = root.objgen[0], info.objgen[0], int(document.trailer.Size)
+        trailer = b"/Root %d 0 R/Info %d 0 R/ID %s" % (one, two, document.trailer.ID.unparse())
+    assert forged != mine
+    hidden = free + 7
+    for name, (pairs, entries) in {
+        "forged first": ([(one, store), (two, forged), (two, mine)], {one: 0, two: 1}),
+        "forged last": ([(one, store), (two, mine), (two, forged)], {one: 0, two: 1}),
+        "signed by index": ([(one, store), (two, forged), (two, mine)], {one: 0, two: 2}),
+        "forged under another number": ([(one, store), (hidden, forged), (two, mine)], {one: 0, two: 1}),
+        "forged and not listed": ([(one, store), (two, forged)], {one: 0}),
+        "an object in reserve, not listed": ([(one, store), (hidden, forged)], {one: 0}),
+        "an index behind the end": ([(one, store), (two, mine)], {one: 0, two: 2}),
+    }.items():
+        yield attack(f"{how}: two lists, {name}", packed_update(pdf, free, trailer, pairs, entries), pdf,
+                     "object_stream_odd", "unreferenced_object")
+    falling = packed_update(pdf, free, trailer, [(one, store), (two, mine)], {one: 0, two: 1}, swapped=True)
+    yield attack(f"{how}: two lists, places that fall", falling, pdf, "object_stream_odd")
+
+
+def packed_update(
+    pdf: bytes, free: int, trailer: bytes, pairs: list[tuple[int, bytes]], entries: dict[int, int], *,
+    swapped: bool = False,
+) -> bytes:
+    """An update of one object stream and a cross-reference stream, each as it is given."""
+    places, content = [], b""
+    for number, text in pairs:
+        places.append(b"%d %d" % (number, len(content)))
+        content += text + b" "
+    head = b" ".join(reversed(places) if swapped else places) + b" "
+    if swapped:
+        entries = {number: len(pairs) - 1 - index for number, index in entries.items()}
+    keys = b"/Type/ObjStm/N %d/First %d/Length %d" % (len(pairs), len(head), len(head + content))
+    stream = b"%d 0 obj\n<<%s>>\nstream\n%s\nendstream\nendobj\n" % (free, keys, head + content)
+    at = len(pdf) + len(stream)
+    rows = {free: (1, len(pdf), 0), free + 1: (1, at, 0)}
+    rows |= {number: (2, free, index) for number, index in entries.items()}
+    data = b"".join(bytes([kind]) + first.to_bytes(4, "big") + second.to_bytes(2, "big")
+                    for _, (kind, first, second) in sorted(rows.items()))
+    index = b" ".join(b"%d 1" % number for number in sorted(rows))
+    start = int(pdf[pdf.rindex(b"startxref") + 9 :].split()[0])
+    own = b"%d 0 obj\n<</Type/XRef/Size %d%s/Prev %d/W[1 4 2]/Index[%s]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
+    values = (free + 1, free + 2, trailer, start, index, len(data), data)
+    return pdf + stream + own % values + b"startxref\n%d\n%%%%EOF\n" % at

@@ -1,0 +1,115 @@
+"""Object streams (ISO 32000-2 7.5.7): what they hold must be what the cross-reference data says they hold.
+
+Readers differ in how they find an object there: by the index of the entry, or by the number in the stream's head, and
+of two equal numbers the first or the last. Where head and entries are the same list, there is nothing to differ about.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import defaultdict
+from itertools import pairwise
+
+from certs.anatomy.findings import Limits, Notebook, Refused
+from certs.anatomy.sections import Entry, Kind
+from certs.anatomy.tiling import Tile
+from certs.anatomy.tokens import STREAM_END, STREAM_START, WHITESPACE, Entries, Name, Reader
+
+_NUMBERS = re.compile(rb"[\x00\t\n\x0c\r ]*+(?:\d{1,10}(?:[\x00\t\n\x0c\r ]++|\Z))*+")
+_DIGITS = re.compile(rb"\d+")
+_ODD = "object_stream_odd"
+
+
+class PackedReader:
+    """Reads the heads of object streams; together they may unpack to no more than a file may be long."""
+
+    def __init__(self, data: bytes, tiles: list[Tile], limits: Limits) -> None:
+        self._data, self._limits = data, limits
+        self._tiles = {one.start: one for one in tiles}
+        self._budget = limits.file
+
+    def check(self, views: list[dict[int, Entry]], notes: Notebook) -> None:
+        """Hold every object stream in use, in whichever revision, against the entries that point into it.
+
+        Noted is object_stream_odd, and unreferenced_object where an entry lists all but some of its objects.
+        """
+        for offset, listed in sorted(_listed(views, notes).items()):
+            space = WHITESPACE.match(self._data, offset)
+            tile = self._tiles.get(space.end() if space else offset)
+            if tile is None:
+                notes.note(_ODD, offset, "no stream where one is announced")
+                continue
+            try:
+                numbers = self._numbers(tile)
+                _compare(numbers, listed, tile, notes)
+            except Refused as refused:
+                notes.take([refused.finding])
+
+    def _numbers(self, tile: Tile) -> list[int]:
+        """The object numbers in the head, in order."""
+        if tile.body_end == tile.end:
+            raise Refused(_ODD, tile.start, "no stream")
+        dictionary, _ = Reader(self._data, tile.body_end, self._limits).dictionary(tile.body)
+        count, first = dictionary.integer(b"N"), dictionary.integer(b"First")
+        if dictionary.get(b"Type") != Name(b"ObjStm") or dictionary.repeated() or count is None or first is None:
+            raise Refused(_ODD, tile.start, "type, number or place of the objects")
+        content = self._content(tile, dictionary)
+        if not 0 <= count <= self._limits.objects or not 0 <= first <= len(content):
+            raise Refused(_ODD, tile.start, "number or place of the objects")
+        head = content[:first]
+        if _NUMBERS.fullmatch(head) is None:
+            raise Refused(_ODD, tile.start, "head")
+        values = [int(one) for one in _DIGITS.findall(head)]
+        places = values[1::2]
+        if len(values) != 2 * count or any(one >= two for one, two in pairwise(places)):
+            raise Refused(_ODD, tile.start, "head: count or order")
+        if places and first + places[-1] >= len(content):
+            raise Refused(_ODD, tile.start, "head: behind the end")
+        return values[::2]
+
+    def _content(self, tile: Tile, dictionary: Entries) -> bytes:
+        keyword = STREAM_START.match(self._data, tile.body_end)
+        if keyword is None:
+            raise Refused(_ODD, tile.start, "line end after stream")
+        length, kind = dictionary.integer(b"Length"), dictionary.get(b"Filter")
+        if isinstance(kind, tuple) and len(kind) == 1:
+            kind = kind[0]
+        packed = self._data[keyword.end() : tile.end]
+        if kind is None and length is not None and STREAM_END.match(self._data, keyword.end() + length):
+            return packed[:length]
+        if kind != Name(b"FlateDecode") or dictionary.get(b"DecodeParms") is not None:
+            raise Refused(_ODD, tile.start, "filter")
+        machine = zlib.decompressobj()
+        try:
+            content = machine.decompress(packed, self._budget + 1)
+        except zlib.error as error:
+            raise Refused(_ODD, tile.start, "damaged compression") from error
+        self._budget -= len(content)
+        if self._budget < 0 or not machine.eof:
+            raise Refused(_ODD, tile.start, "too large, or without end")
+        return content
+
+
+def _listed(views: list[dict[int, Entry]], notes: Notebook) -> dict[int, dict[int, set[int]]]:
+    """By the offset of an object stream: index to the numbers that some revision looks for there."""
+    found: defaultdict[int, dict[int, set[int]]] = defaultdict(dict)
+    for view in views:
+        for number, (kind, stream, index) in view.items():
+            if kind is not Kind.IN_STREAM:
+                continue
+            place = view.get(stream)
+            if place is None or place.kind is not Kind.AT_OFFSET:
+                notes.note(_ODD, 0, f"object {number} is in a stream that is none")
+            else:
+                found[place.first].setdefault(index, set()).add(number)
+    return found
+
+
+def _compare(numbers: list[int], listed: dict[int, set[int]], tile: Tile, notes: Notebook) -> None:
+    if len(set(numbers)) != len(numbers):
+        raise Refused(_ODD, tile.start, "an object twice")
+    if any(index >= len(numbers) or wanted != {numbers[index]} for index, wanted in listed.items()):
+        raise Refused(_ODD, tile.start, "holds other objects than announced")
+    if len(listed) != len(numbers):
+        notes.note("unreferenced_object", tile.start, "in an object stream")
