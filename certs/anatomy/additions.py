@@ -10,7 +10,7 @@ from typing import Any
 import pikepdf
 from asn1crypto import crl, ocsp, x509
 
-from certs.anatomy.pictures import MOST_OF_A_PAGE, Picture, has_area, read_picture
+from certs.anatomy.pictures import MOST_OF_A_PAGE, Picture, has_area, is_drawn_by_viewers, read_picture
 from certs.anatomy.roles import Key, children, is_dictionary
 
 _FIELD_KEYS = frozenset(
@@ -19,6 +19,7 @@ _FIELD_KEYS = frozenset(
         "/AS", "/MK", "/Border", "/BS", "/DA", "/Q", "/Lock", "/SV", "/Kids", "/Parent",
     }
 )  # fmt: skip
+_OF_FIELDS = frozenset({"/T", "/FT", "/V", "/Kids"})  # what a widget does not have beside its field
 _VALUE_KEYS = frozenset(
     {
         "/Type", "/Filter", "/SubFilter", "/Contents", "/ByteRange", "/Cert", "/Reference",
@@ -93,7 +94,7 @@ class Additions:
         self.value(one, locked)
 
     def _kid(self, kid: Any) -> None:
-        if not is_dictionary(kid) or "/T" in kid or any(key not in _FIELD_KEYS for key in kid.keys()):  # noqa: SIM118
+        if not is_dictionary(kid) or any(key in _OF_FIELDS or key not in _FIELD_KEYS for key in kid.keys()):  # noqa: SIM118
             self.note("field_odd", kid)
             return
         self.explain(kid)
@@ -115,6 +116,8 @@ class Additions:
             self.pictures.append(picture)
             for code, value, detail in faults:
                 self.note(code, value, detail)
+        elif is_drawn_by_viewers(widget):
+            self.pictures.append(Picture(widget))
         rectangle = widget.get("/Rect", None)
         if "/AP" not in widget and "/MK" not in widget:
             return

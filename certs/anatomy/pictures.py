@@ -30,6 +30,7 @@ _PLAIN_FLAGS = 4 | 64 | 128 | 512  # print, read only, locked, locked contents
 _SWAPPED = frozenset({"/F", "/Alternates", "/PS"})
 _MOST = 20_000
 _SMALL = 64
+_DEEPEST = 16
 _TOUCHING = 1.0  # points by which neighbours may overlap
 
 Fault: TypeAlias = tuple[str, Any, str]
@@ -149,12 +150,13 @@ def _earlier(document: Any) -> dict[int, list[_Box]]:
 def has_picture(widget: Any) -> bool:
     """Whether a widget is one of a signature that was made, has an area, and shows something."""
     held = _field_of(widget)
-    if str(held.get("/FT", "")) != "/Sig" or "/V" not in held or not has_area(widget):
+    kinds = {str(one.get("/FT", "")) for one in (widget, held, held.get("/Parent", None)) if is_dictionary(one)}
+    if "/Sig" not in kinds or "/V" not in held or not has_area(widget):
         return False
     appearance = widget.get("/AP", None)
     normal = appearance.get("/N", None) if is_dictionary(appearance) else None
     if not isinstance(normal, pikepdf.Stream):
-        return False
+        return is_drawn_by_viewers(widget)
     raw = normal.read_raw_bytes()
     if "/Filter" not in normal:
         return bool(raw.strip())
@@ -162,9 +164,19 @@ def has_picture(widget: Any) -> bool:
 
 
 def _field_of(widget: Any) -> Any:
-    """The field that a widget belongs to, mostly itself."""
-    parent = widget.get("/Parent", None)
-    return widget if "/FT" in widget or not is_dictionary(parent) else parent
+    """The field that holds a widget's value, mostly itself; what else a widget says of itself does not matter."""
+    held = widget
+    for _ in range(_DEEPEST):
+        parent = held.get("/Parent", None)
+        if "/V" in held or not is_dictionary(parent):
+            break
+        held = parent
+    return held
+
+
+def is_drawn_by_viewers(widget: Any) -> bool:
+    """Whether a widget without an appearance tells a viewer what to draw: a border, a colour, a caption."""
+    return "/AP" not in widget and any(key in widget for key in ("/MK", "/BS")) and has_area(widget)
 
 
 def has_area(widget: Any) -> bool:

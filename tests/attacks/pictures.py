@@ -42,6 +42,12 @@ def attacks(sample: Sample) -> Iterator[Attack]:
     world, plain = sample.world, sample.plain
     shown = pictured(world, sample.page, world.signer)
     yield attack("a stranger's", pictured(world, plain, _stranger(world)), plain)
+    for name, change in UNSEEN.items():
+        yield attack(f"a stranger's, {name}", pictured(world, plain, _stranger(world), change), plain)
+    kids = pictured(world, plain, world.signer, _kids_of_their_own)
+    yield attack("in a widget with a field's type", kids, plain, "field_odd")
+    yield attack("over one in a widget with a field's type",
+                 pictured(world, kids, world.signer, box=LOW, field="Kedua"), kids, "widget_covers_signature")
     yield attack("of a broken signature", broken(pictured(world, plain, world.signer)), plain)
     yield attack("of a stranger's time stamp", pictured(world, plain, None), plain, "widget_odd")
     for name, (change, code) in TAMPERED.items():
@@ -189,6 +195,23 @@ def _kids(writer: IncrementalPdfFileWriter, widget: Any, boxes: list[Box], *, ow
     annotations[:] = [one for one in annotations if one.get_object() is not widget] + kids
 
 
+def _kids_of_their_own(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject) -> None:
+    _kids(writer, widget, [LOW])
+    for one in widget["/Kids"]:
+        one.get_object()[NAME("/FT")] = NAME("/Sig")
+
+
+def _only(key: str) -> Tamper:
+    """No appearance, but something that viewers draw from."""
+    def change(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject) -> None:
+        own = widget["/AP"].raw_get("/N")
+        del widget["/AP"], writer.objects[(own.generation, own.idnum)]
+        drawn = {"/MK": {"/CA": TextStringObject("Diangkat")}, "/BS": {"/W": NumberObject(20)}}[key]
+        widget[NAME(key)] = DictionaryObject({NAME(name): value for name, value in drawn.items()})
+
+    return change
+
+
 def _own(writer: IncrementalPdfFileWriter) -> Any:
     """The new field's reference."""
     listed = writer.root["/AcroForm"]["/Fields"]
@@ -215,6 +238,11 @@ def _take_over(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject
     del writer.objects[(own.generation, own.idnum)]
 
 
+UNSEEN: dict[str, Tamper] = {
+    "in a widget with a field's type": _kids_of_their_own,
+    "as a caption alone": _only("/MK"),
+    "as a border alone": _only("/BS"),
+}
 TAMPERED: dict[str, tuple[Tamper, str]] = {
     "with a script in it": (_script, "widget_odd"),
     "another one under the mouse": (_rollover, "widget_odd"),
