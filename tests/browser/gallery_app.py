@@ -294,6 +294,8 @@ def decree() -> str:
         status="in_review",
         number="",
         public_id="abc",
+        kin=Box(parent=None, is_parent=False),
+        batch=None,
         pdf_sha256="3f" * 32,
         issued_on=None,
         drafter_name="Contoh Kedua",

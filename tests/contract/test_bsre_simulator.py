@@ -203,12 +203,14 @@ def test_a_code_from_the_mail_signs_so_many_files_for_a_while(api: Api, world: B
 
 
 def test_arrays_with_one_property_or_one_each(api: Api, pdf: bytes) -> None:
+    pages = [page(f"Nomor {number}") for number in range(3)]
+
     def sign(count: int, properties: int) -> Answer:
         return api.v2("sign/pdf", nik=NIK, passphrase=PASSPHRASE, signatureProperties=INVISIBLE * properties,
-                      file=[b64(page(f"Nomor {number}")) for number in range(count)])
+                      file=[b64(page) for page in pages[:count]])
 
     made = unb64(sign(3, 1))
-    assert [one.startswith(page(f"Nomor {number}")) for number, one in enumerate(made)] == [True] * 3
+    assert [one.startswith(page) for one, page in zip(made, pages, strict=True)] == [True] * 3
     assert len(unb64(sign(2, 2))) == 2
     assert sign(3, 2).status == 400
 
