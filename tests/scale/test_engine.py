@@ -21,7 +21,7 @@ import redis
 from svc.adapters.embedded_engine import EmbeddedEngine
 from svc.deps import Deps
 from svc.seed.walk import DEMO_PASSPHRASE
-from svc.services.batches import drafting, review, signing
+from svc.services.batches import drafting, review, signing, work
 from svc.services.batches.forgotten import nudge_forgotten
 from svc.services.signing_keys import StepUp
 from svc.settings import Settings, SettingsError
@@ -147,14 +147,15 @@ def secrets_of(deps: Deps) -> list[str]:
 
 
 def test_a_small_batch_does_not_wait_for_a_big_one(office: World, cluster: Service) -> None:
-    big, small = draft(office, 1500, "besar"), draft(office, 40, "kecil")
-    cluster.start("batch", "batch-worker", PARAF_BATCH_WORKERS="1")
-    for batch_id in (big, small):
-        wait_for_work(office, batch_id, cluster)
-    for batch_id in (big, small):
+    big, small = draft(office, 8000, "besar"), draft(office, 40, "kecil")
+    for batch_id in (big, small):  # both wait before anybody works, the big one first
+        work.drain(office.deps, batch_id)
         drafting.submit(office.deps, office.actor(b.CLERK), batch_id, b.batch_row(office, batch_id).lock_version)
-    wait_for_work(office, small, cluster)
-    assert any(row.pending for row in b.rows_of(office, big))
+    cluster.start("batch", "batch-worker", PARAF_BATCH_WORKERS="1")
+    for batch_id in (small, big):
+        wait_for_work(office, batch_id, cluster)
+    last_made = {batch_id: max(one.created_at for one in b.decrees_of(office, batch_id)) for batch_id in (big, small)}
+    assert last_made[small] < last_made[big]
 
 
 def test_a_broker_that_is_away_costs_time_and_no_batch(office: World, cluster: Service, broker: str) -> None:
@@ -192,7 +193,7 @@ def test_batches_that_workers_are_at_are_not_swept(deps: Deps, world: World, clo
     clock.advance(seconds=11)
     assert nudge_forgotten(swept) == 1
     assert told == [batch_id]
-    b.work.drain(deps, batch_id)
+    work.drain(deps, batch_id)
     clock.advance(seconds=11)
     assert nudge_forgotten(swept) == 0
 
