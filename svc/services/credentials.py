@@ -218,7 +218,7 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
         problem=problem, problem_text=text, problem_params=params,
-        backend=row.backend, place=" / ".join(str(part) for part in row.backend_config.values()))
+        backend=row.backend, place=_place_of(row))
 
 
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
@@ -247,6 +247,12 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
 def _subject_number(owner: Person) -> str:
     """Tells two people of one name apart without publishing a NIP in every signed file."""
     return hashlib.sha256(f"signer {owner.public_id}".encode()).hexdigest()[:16]
+
+
+def _place_of(row: Credential) -> str:
+    """Token and label, or the remote credential: in this order, which the database does not keep."""
+    names = [name for name in ("token", "label", "credential_id") if name in row.backend_config]
+    return " / ".join(str(row.backend_config[name]) for name in names)
 
 
 def replace_earlier(session: Session, owner: Person) -> None:
