@@ -13,9 +13,12 @@ from sqlalchemy import select
 
 from certs.trust import TrustStore
 from svc.models import Decree, StoredFile
+from svc.seed.walk import Cast
 from svc.services import preservation, trust
 from svc.services.files import read_file
+from svc.services.parents import COPY
 from tests.attacks.craft import overlay, rewritten, update
+from tests.support import collective
 from tests.support.clock import FrozenClock
 from tests.support.world import World
 
@@ -23,7 +26,16 @@ Spoiler = Callable[[bytes], bytes]
 
 
 class _AgencyWorld(World):
-    """The demo's people, none of whom plays the governor: a head of agency decides."""
+    """The demo's people, none of whom plays the governor: a head of agency decides. Excerpts and copies are made of a
+    collective decree as people make them."""
+
+    def walk(self, stop_at: str, kind_id: str = "kgb", cast: Cast | None = None) -> str:
+        if not self.deps.kinds.get(kind_id).parent_kind:
+            return super().walk(stop_at, kind_id, cast)
+        parent_id = collective.parent(self, people=1)
+        if kind_id == COPY:
+            return collective.signed_copy(self, parent_id)
+        return collective.issued(self, parent_id)[0].public_id
 
     def example(self, kind_id: str = "kgb") -> dict[str, Any]:
         data = super().example(kind_id)

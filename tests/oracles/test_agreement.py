@@ -23,7 +23,7 @@ from tests.support.world import World
 # the time-out: a first build loads 30 MB
 pytestmark = [pytest.mark.oracle, pytest.mark.poppler, needs_pdfsig, pytest.mark.timeout(1000)]
 
-KINDS = sorted(one.id for one in KindCatalogue.load().written())
+KINDS = sorted(one.id for one in KindCatalogue.load().all())
 LEVELS = {"B-B": ("B-B",), "B-T": ("B-T",), "B-LT": ("B-T", "B-LT"), "B-LTA": ("B-T", "B-LTA")}
 DSS_WORDS = {"B-B": "PAdES-BASELINE-B", "B-T": "PAdES-BASELINE-T", "B-LT": "PAdES-BASELINE-LT",
              "B-LTA": "PAdES-BASELINE-LTA"}

@@ -12,7 +12,6 @@ from certs.validation import validate_pdf
 from svc.errors import Forbidden, InvalidInput, NotFound
 from svc.kinds import InvalidDecreeData
 from svc.models import Batch, BatchRow, Decree, DecreeVersion, RegisterEntry
-from svc.seed.walk import KGB_CAST, Cast, walk_decree
 from svc.services import audit, decree_page, drafting, legal, routing, trust, verification
 from svc.services.batches import collective, review, work
 from svc.services.batches import drafting as batch_drafting
@@ -20,54 +19,12 @@ from svc.services.batches.drafting import NewRow
 from svc.services.parents import COPY, EXCERPT, NotExcerptable, ParentRevoked
 from tests.support import batches as b
 from tests.support.acts import text_of
+from tests.support.collective import decree, issued, made, parent, signed_copy, submit
 from tests.support.world import World
-
-KIND = "keputusan-kolektif"
-GOVERNOR = Cast("analis", {**KGB_CAST.by_position, "SEKDA": "sekda", "GUB": "gubernur"})
 
 
 def squeezed(pdf: bytes) -> str:
     return "".join(text_of(pdf).split())
-
-
-def parent(world: World, stop_at: str = "issued", people: int = 3) -> str:
-    """The example for so many people, decided by the Governor."""
-    data = deepcopy(world.example(KIND))
-    first = data["lampiran"][0]
-    data["lampiran"] = [{**first, "nama": f"Contoh Pegawai {number}", "nip": f"1900010119810310{number:02d}"}
-                        for number in range(1, people + 1)]
-    world.give_certificates("gubernur")
-    return walk_decree(world.deps, KIND, data, GOVERNOR, stop_at)
-
-
-def decree(world: World, public_id: str) -> Decree:
-    with world.deps.db.read_session() as session:
-        return session.scalars(select(Decree).where(Decree.public_id == public_id)).one()
-
-
-def made(world: World, parent_id: str) -> str:
-    batch_id = collective.make_excerpts(world.deps, world.actor(b.CLERK), parent_id).batch_id
-    work.drain(world.deps, batch_id)
-    return batch_id
-
-
-def submitted(world: World, parent_id: str) -> str:
-    batch_id = made(world, parent_id)
-    submit(world, batch_id)
-    return batch_id
-
-
-def submit(world: World, batch_id: str) -> None:
-    batch_drafting.submit(world.deps, world.actor(b.CLERK), batch_id, b.batch_row(world, batch_id).lock_version)
-    work.drain(world.deps, batch_id)
-
-
-def issued(world: World, parent_id: str) -> list[Decree]:
-    batch_id = submitted(world, parent_id)
-    b.approve(world, batch_id, "kabid")
-    b.authorise(world, batch_id)
-    work.drain(world.deps, batch_id)
-    return b.decrees_of(world, batch_id)
 
 
 def test_everybody_in_the_list_gets_a_signed_excerpt_tied_to_the_decree(world: World) -> None:
@@ -197,14 +154,9 @@ def test_nobody_writes_an_excerpt_by_hand(world: World) -> None:
 def test_a_copy_says_the_whole_and_is_signed_by_the_authorised_officer(world: World) -> None:
     parent_id = parent(world)
     clerk, above = world.actor(b.CLERK), decree(world, parent_id)
-    copy_id = collective.make_copy(world.deps, clerk, parent_id)
+    copy_id = signed_copy(world, parent_id)
     with pytest.raises(collective.CopyExists):
         collective.make_copy(world.deps, clerk, parent_id)
-    view = world.view(copy_id)
-    routing.submit(world.deps, clerk, copy_id, view.lock_version)
-    for username in ("kabid", "sekretaris"):
-        world.approve(copy_id, username)
-    world.sign(copy_id)
     text = squeezed(decree_page.load_pdf(world.deps, clerk, copy_id).data)
     for part in (above.number, "SALINAN", "Salinansesuaidenganaslinya", "ARGACONTOHMANDALA", "ttd.", "MEMUTUSKAN",
                  *(f"ContohPegawai{number}" for number in (1, 2, 3))):

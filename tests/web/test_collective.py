@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from svc.services.parents import COPY, EXCERPT
-from tests.services.test_collective import KIND, decree, issued, parent
+from tests.support.collective import KIND, decree, issued, parent
 from tests.support.world import World
 from tests.web.conftest import Visitor
 from tests.web.test_screens import example_form

@@ -31,7 +31,7 @@ KINDS = KindCatalogue.load()
 KGB = KINDS.get("kgb")
 LIMITS = SheetLimits()
 NIP = "190001011980031001"
-ALL = pytest.mark.parametrize("kind", KINDS.written(), ids=lambda kind: kind.id)
+ALL = pytest.mark.parametrize("kind", KINDS.all(), ids=lambda kind: kind.id)
 
 
 def table(headings: tuple[str, ...], *rows: tuple[str, ...]) -> SheetTable:
@@ -49,7 +49,9 @@ def first_members(data: Mapping[str, Any]) -> dict[str, Any]:
     """The example as far as one row of the template holds it: one member of each list of groups."""
     short = copy.deepcopy(dict(data))
     for key, value in short.items():
-        if isinstance(value, list) and isinstance(value[0], dict):
+        if isinstance(value, dict):
+            short[key] = first_members(value)
+        elif isinstance(value, list) and isinstance(value[0], dict):
             short[key] = value[:1]
     return short
 
