@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pikepdf
-from asn1crypto import crl, ocsp, x509
+from asn1crypto import cms, crl, ocsp, tsp, x509
 
 from certs.anatomy.pictures import MOST_OF_A_PAGE, Picture, has_area, is_drawn_by_viewers, read_picture
 from certs.anatomy.roles import Key, children, is_dictionary
@@ -32,6 +33,8 @@ _DSS_LISTS = {"/Certs": "certificate", "/CRLs": "list", "/OCSPs": "response"}
 _VRI_LISTS = {"/Cert": "certificate", "/CRL": "list", "/OCSP": "response"}
 _STREAM_KEYS = frozenset({"/Length", "/Filter", "/DecodeParms"})
 _FINGERPRINT = re.compile(r"/[0-9A-Fa-f]{40}")
+_DATE = re.compile(r"D:\d{4}(\d\d){0,5}(Z|[+-]\d\d'(\d\d'?)?)?")
+_MOST_UNPACKED = 32 * 1024 * 1024
 _A4 = 595.0 * 842.0
 _MOST = 20_000
 
@@ -183,7 +186,9 @@ class Additions:
         for key, value in children(details):
             if key in _VRI_LISTS:
                 self._evidence(value, _VRI_LISTS[key])
-            elif key not in {"/Type", "/TU", "/TS"} or isinstance(value, pikepdf.Stream):
+            elif key == "/TS":
+                self._check_evidence(value, "token")
+            elif not _is_detail(key, value):
                 self.note("dss_payload", details, key)
 
     def _evidence(self, items: Any, kind: str) -> None:
@@ -202,9 +207,38 @@ class Additions:
             return
         self.explain(item)
         try:
-            _READERS[kind](item.read_bytes())
-        except (ValueError, TypeError, KeyError):
+            _READERS[kind](_unpacked(item))
+        except (ValueError, TypeError, KeyError, zlib.error):
             self.note("dss_payload", item, f"no {kind}")
+
+
+def _is_detail(key: str, value: Any) -> bool:
+    """What a VRI entry may say of itself besides its lists: what it is, and when it was made."""
+    if key == "/Type":
+        return isinstance(value, pikepdf.Name) and str(value) == "/VRI"
+    return key == "/TU" and isinstance(value, pikepdf.String) and _DATE.fullmatch(str(value)) is not None
+
+
+def _token_info(der: bytes) -> tsp.TSTInfo:
+    """What a time-stamp token says. :raises ValueError: it is none"""
+    said = cms.ContentInfo.load(der, strict=True)["content"]["encap_content_info"]["content"].parsed
+    if not isinstance(said, tsp.TSTInfo):
+        raise ValueError("no time-stamp token")  # noqa: TRY004 - of the file, not of a caller
+    return said
+
+
+def _unpacked(stream: pikepdf.Stream) -> bytes:
+    """The stream's content. :raises ValueError: it is packed in an uncommon way, or bytes stand behind its end"""
+    filters = stream.get("/Filter", None)
+    if filters is None:
+        return stream.read_raw_bytes()
+    if filters not in (pikepdf.Name.FlateDecode, pikepdf.Array([pikepdf.Name.FlateDecode])):
+        raise ValueError("an uncommon filter")
+    unpacking = zlib.decompressobj()
+    unpacking.decompress(stream.read_raw_bytes(), _MOST_UNPACKED)
+    if not unpacking.eof or unpacking.unused_data.strip(b"\r\n"):
+        raise ValueError("the stream does not end where its bytes do")
+    return stream.read_bytes()
 
 
 # Strict loading refuses bytes behind the value; a look at one field refuses what is no such value.
@@ -212,6 +246,7 @@ _READERS: dict[str, Callable[[bytes], object]] = {
     "certificate": lambda der: x509.Certificate.load(der, strict=True)["tbs_certificate"]["serial_number"].native,
     "list": lambda der: crl.CertificateList.load(der, strict=True)["tbs_cert_list"]["this_update"].native,
     "response": lambda der: ocsp.OCSPResponse.load(der, strict=True)["response_status"].native,
+    "token": lambda der: _token_info(der)["gen_time"].native,
 }
 
 

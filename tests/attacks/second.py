@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -86,7 +87,19 @@ def _validation_data(sample: Sample) -> Iterator[Attack]:
         "bytes behind the certificate": lambda document: _store(document, certificate + b"payload"),
         "key in the stream": lambda document: _store(document, certificate, inside={"/JS": String("x")}),
         "a form as VRI": lambda document: _store(document, certificate, VRI=Dictionary(Form=Dictionary(X=1))),
-        "payload in VRI": lambda document: _store(document, certificate, VRI=_vri(document)),
+        "payload in VRI": lambda document: _store(document, certificate, VRI=_vri(TS=document.make_stream(b"payload"))),
+        "a script for a time stamp": lambda document: _store(document, certificate, VRI=_vri(
+            TS=Dictionary(S=Name.JavaScript, JS=String("app.alert(1)")))),
+        "a certificate for a time stamp": lambda document: _store(document, certificate, VRI=_vri(
+            TS=document.make_stream(certificate))),
+        "text for a date": lambda document: _store(document, certificate, VRI=_vri(TU=String("payload"))),
+        "a name for a type": lambda document: _store(document, certificate, VRI=_vri(Type=Name.Payload)),
+        "bytes behind the packed certificate": lambda document: _store(
+            document, zlib.compress(certificate) + b"payload", {"/Filter": Name.FlateDecode}),
+        "a certificate cut off": lambda document: _store(
+            document, zlib.compress(certificate)[:-4], {"/Filter": Name.FlateDecode}),
+        "a certificate in hexadecimal digits": lambda document: _store(
+            document, certificate.hex().encode() + b">payload", {"/Filter": Name.ASCIIHexDecode}),
         "list instead of a store": lambda document: setattr(document.Root, "DSS", Array([])),
         "list of names": lambda document: setattr(document.Root, "DSS", Dictionary(Certs=Array([Name.X]))),
     }
@@ -102,6 +115,5 @@ def _store(document: Any, der: bytes, inside: dict[str, Any] | None = None, **mo
     )
 
 
-def _vri(document: Any) -> Any:
-    payload = document.make_stream(b"payload")
-    return Dictionary({"/" + "AB" * 20: Dictionary(Cert=Array([]), TS=payload)})
+def _vri(**more: Any) -> Any:
+    return Dictionary({"/" + "AB" * 20: Dictionary({"/Cert": Array([]), **{f"/{key}": more[key] for key in more}})})

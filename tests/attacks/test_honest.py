@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from pyhanko.sign import fields
 
 from certs.augment import augment
 from certs.pades import Level
+from certs.statement import stamp
 from certs.structure import Limits, compare_revisions, examine
 from certs.validation import Indication, validate_pdf
 from tests.attacks.conftest import request
@@ -90,6 +92,22 @@ def test_validation_data_alone_is_told_as_unsigned_and_as_nothing_else(sample: S
     result = examine(pdf)
     assert result.codes == {"unsigned_update"}
     assert compare_revisions(pdf, result.signatures[0].covered_end) == ()
+
+
+def test_what_others_write_beside_validation_data(sample: Sample) -> None:
+    """When an entry was made, by date or by token, packed or not (ISO 32000-2, table 262)."""
+    world = sample.world
+    token = stamp(b"of whatever", world.tsa, world.later)
+
+    def add(document: pikepdf.Pdf) -> None:
+        details = pikepdf.Dictionary(
+            Type=pikepdf.Name.VRI, Cert=pikepdf.Array([]), TU=pikepdf.String("D:20261124090000+08'00'"),
+            TS=document.make_stream(zlib.compress(token) + b"\r\n", Filter=pikepdf.Name.FlateDecode))
+        entries = pikepdf.Dictionary({"/" + "AB" * 20: details})
+        document.Root.DSS = pikepdf.Dictionary(Type=pikepdf.Name.DSS, VRI=entries)
+
+    pdf = edited(sample.certified, add)
+    assert compare_revisions(pdf, examine(pdf).signatures[0].covered_end) == ()
 
 
 MAKERS: dict[str, Callable[[bytes], bytes]] = {
