@@ -12,7 +12,7 @@ from certs.anatomy.findings import Finding, Limits, Notebook, Refused
 from certs.anatomy.parsers import QPDF_ERRORS, open_qpdf
 from certs.anatomy.pictures import check_pictures
 from certs.anatomy.revisions import read_revisions
-from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, roles
+from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, references, roles
 
 _TRAILER_FREE = frozenset(
     {
@@ -78,6 +78,7 @@ class _Comparison:
         if touched > _MOST_TOUCHED:
             return [Finding("too_many_changes", 0)]
         self._changed = {key for key in self._moved if not self._same(key)}
+        self._kept = (self._old_table.keys() & self._new_table.keys()) - self._changed
         self._locked = _is_locked(self._older)
         self._trailer()
         self._catalogue()
@@ -88,6 +89,7 @@ class _Comparison:
             self._additions.note(code, value, detail)
         for code, key, detail in self._additions.odd:
             self._note(code, key, detail)
+        self._additions.explained -= self._awaited()
         self._leftovers()
         if not (self._notes.entries or self._additions.signed or self._additions.stored):
             self._note("empty_update", (0, 0), "neither signature nor validation data")
@@ -234,6 +236,11 @@ class _Comparison:
                 stream = self._newer.get_object(key)
                 if all(name in _OBJECT_STREAM_KEYS for name in stream.keys()):  # noqa: SIM118
                     self._additions.explained.add(key)
+
+    def _awaited(self) -> set[Key]:
+        """Added objects that something unchanged refers to: what led nowhere when it was signed leads to them now,
+        whatever else they are. The newer file is asked, since a reader may tell a reference in vain as null."""
+        return {key for one in self._kept for key in references(self._newer.get_object(one), self._additions.added)}
 
     def _leftovers(self) -> None:
         added = self._additions.added - self._additions.explained

@@ -12,12 +12,13 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name, pdf_string
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-from tests.attacks.craft import Attack, Sample, attack, overlay
+from tests.attacks.craft import Attack, Sample, attack, body, overlay, update
 
 
 def attacks(sample: Sample) -> Iterator[Attack]:
     from tests.attacks.conftest import request
 
+    yield from _awaited(sample)
     for how in ("generate", "linearised"):
         output = io.BytesIO()
         with pikepdf.open(io.BytesIO(sample.page)) as document:
@@ -151,9 +152,33 @@ def _listed_wrongly(how: str, pdf: bytes) -> Iterator[Attack]:
     yield attack(f"{how}: two lists, places that fall", falling, pdf, "object_stream_odd")
 
 
+def _awaited(sample: Sample) -> Iterator[Attack]:
+    """An object stream that is page content too, under a number to which the signed page refers in vain."""
+    from tests.attacks.conftest import request
+
+    with pikepdf.open(io.BytesIO(sample.page), inherit_page_attributes=False) as document:
+        size, text = int(document.trailer.Size), body(document.pages[0].obj)
+        content, page = document.pages[0].obj.Contents.objgen[0], document.pages[0].obj.objgen[0]
+    for name, loose in (("free", size + 1), ("beyond all", size + 400)):
+        waiting = text.replace(b"/Contents %d 0 R" % content, b"/Contents [%d 0 R %d 0 R]" % (content, loose))
+        assert waiting != text
+        # A further object, so that the lower number lies within the signed size.
+        pdf = sample.world.sign(request(sample.world, certify=True),
+                                update(sample.page, {page: waiting, size + 2: b"<<>>"})).pdf
+        with pikepdf.open(io.BytesIO(pdf), inherit_page_attributes=False) as document:
+            root = document.Root
+            store = root.unparse(resolved=True).rstrip()[:-2] + b"/DSS<</Certs[]>>>>"
+            trailer = b"/Root %d 0 R/Info %d 0 R/ID %s" % (
+                root.objgen[0], document.trailer.Info.objgen[0], document.trailer.ID.unparse())
+            last = max(int(document.trailer.Size), loose)
+        changed = packed_update(pdf, loose, trailer, [(root.objgen[0], store)], {root.objgen[0]: 0}, own=last + 1)
+        yield attack(f"an object stream under a number that is {name}", changed, pdf, "object_added",
+                     "page_content_changed")
+
+
 def packed_update(
     pdf: bytes, free: int, trailer: bytes, pairs: list[tuple[int, bytes]], entries: dict[int, int], *,
-    swapped: bool = False,
+    swapped: bool = False, own: int = 0,
 ) -> bytes:
     """An update of one object stream and a cross-reference stream, each as it is given."""
     places, content = [], b""
@@ -166,12 +191,14 @@ def packed_update(
     keys = b"/Type/ObjStm/N %d/First %d/Length %d" % (len(pairs), len(head), len(head + content))
     stream = b"%d 0 obj\n<<%s>>\nstream\n%s\nendstream\nendobj\n" % (free, keys, head + content)
     at = len(pdf) + len(stream)
-    rows = {free: (1, len(pdf), 0), free + 1: (1, at, 0)}
+    own = own or free + 1
+    rows = {free: (1, len(pdf), 0), own: (1, at, 0)}
     rows |= {number: (2, free, index) for number, index in entries.items()}
     data = b"".join(bytes([kind]) + first.to_bytes(4, "big") + second.to_bytes(2, "big")
                     for _, (kind, first, second) in sorted(rows.items()))
     index = b" ".join(b"%d 1" % number for number in sorted(rows))
     start = int(pdf[pdf.rindex(b"startxref") + 9 :].split()[0])
-    own = b"%d 0 obj\n<</Type/XRef/Size %d%s/Prev %d/W[1 4 2]/Index[%s]/Length %d>>\nstream\n%s\nendstream\nendobj\n"
-    values = (free + 1, free + 2, trailer, start, index, len(data), data)
-    return pdf + stream + own % values + b"startxref\n%d\n%%%%EOF\n" % at
+    section = (b"%d 0 obj\n<</Type/XRef/Size %d%s/Prev %d/W[1 4 2]/Index[%s]/Length %d>>\n"
+               b"stream\n%s\nendstream\nendobj\n")
+    values = (own, own + 1, trailer, start, index, len(data), data)
+    return pdf + stream + section % values + b"startxref\n%d\n%%%%EOF\n" % at
