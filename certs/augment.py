@@ -9,7 +9,7 @@ for as long as somebody does so.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -25,6 +25,7 @@ from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from certs import errors
 from certs._aio import run_sync
@@ -36,6 +37,7 @@ from certs.revocation import Material, gather
 from certs.signer import ServiceTimeStamper
 from certs.trust import TrustStore
 from certs.tsa import TimeStampService
+from certs.validation import Indication, TimestampReport
 
 _TOKEN_BYTES = 8192
 _FIELD = "StempelWaktu"
@@ -84,26 +86,34 @@ def augment(
             result = output.getvalue()
         else:
             result = _append_time_stamp(writer, tsa, now)
-        return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), provable_until(result))
+        # Of an archive time stamp the last one is ours, made this moment; a security store adds none.
+        end = _end_of(PdfFileReader(BytesIO(result), strict=True), lambda _stamp: level.rank > Level.B_LT.rank)
+        return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), end)
     except TimestampRequestError as error:
         raise errors.TimestampUnavailable("the time-stamp authority gave no token") from error
     except _BROKEN as error:
         raise errors.DocumentUnsignable(f"the document cannot be read: {type(error).__name__}") from error
 
 
-def provable_until(pdf: bytes) -> datetime:
-    """When the certificate of the file's last time stamp ends (UTC): by then it needs a further one.
+def provable_until(pdf: bytes, stamps: Iterable[TimestampReport]) -> datetime:
+    """When the certificate of the last time stamp that is believed ends (UTC): by then it needs a further one.
 
+    :param stamps: what validation says of this very file's document time stamps. Without one that passed, the first
+        of the signatures' own that ends counts
     :raises DocumentUnsignable: it has no time stamp
     """
-    reader = PdfFileReader(BytesIO(pdf), strict=True)
-    tokens = [one.signed_data for one in reader.embedded_timestamp_signatures]
-    if not tokens:
-        tokens = [token for one in reader.embedded_regular_signatures for token in _tokens(one.signer_info)]
-    ends = [_leaf(token).not_valid_after_utc for token in tokens]
-    if not ends:
+    believed = {one.field_name for one in stamps if one.indication is Indication.TOTAL_PASSED}
+    return _end_of(PdfFileReader(BytesIO(pdf), strict=True), lambda stamp: stamp.field_name in believed)
+
+
+def _end_of(reader: PdfFileReader, is_believed: Callable[[EmbeddedPdfSignature], bool]) -> datetime:
+    stamps = [one.signed_data for one in reader.embedded_timestamp_signatures if is_believed(one)]
+    if stamps:
+        return _leaf(stamps[-1]).not_valid_after_utc
+    own = [token for one in reader.embedded_regular_signatures for token in _tokens(one.signer_info)]
+    if not own:
         raise errors.DocumentUnsignable("the document has no time stamp")
-    return ends[-1] if reader.embedded_timestamp_signatures else min(ends)
+    return min(_leaf(token).not_valid_after_utc for token in own)
 
 
 def _named(level: Level, is_pades: bool) -> Level:

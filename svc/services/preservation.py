@@ -18,6 +18,7 @@ from certs.augment import Augmented, augment, provable_until
 from certs.errors import CertsError, DocumentUnsignable, TimestampUnavailable
 from certs.pades import Level
 from certs.revocation import RevocationDataMissing
+from certs.trust import TrustStore
 from certs.validation import Proof, Report, validate_pdf
 from svc.deps import Deps
 from svc.errors import AppError
@@ -165,7 +166,22 @@ def _needs_more(deps: Deps, work: _Work, pdf: bytes) -> bool:
         return False  # without a time stamp nothing can be added; or the settings want no more
     if level.rank < wanted.rank:
         return True
-    return level.rank == Level.B_LTA.rank and provable_until(pdf) - _margin(deps) <= deps.clock.now()
+    return level.rank == Level.B_LTA.rank and _provable_until(deps, work, pdf) - _margin(deps) <= deps.clock.now()
+
+
+def _provable_until(deps: Deps, work: _Work, pdf: bytes) -> datetime:
+    """Below an archive time stamp only the signatures' own count, and nothing needs to be judged for that."""
+    if Level(work.file.level).rank < Level.B_LTA.rank:
+        return provable_until(pdf, ())
+    report = _check(deps, work, pdf, trust_store(deps, work.signed_at))
+    return provable_until(pdf, report.timestamps)
+
+
+def _check(deps: Deps, work: _Work, pdf: bytes, trust: TrustStore) -> Report:
+    """What others made is looked into in the cage."""
+    if work.decree_id is not None:
+        return validate_pdf(pdf, trust, deps.clock.now())
+    return judge(deps, pdf, trust, _proofs(deps, work))
 
 
 def _margin(deps: Deps) -> timedelta:
@@ -175,12 +191,7 @@ def _margin(deps: Deps) -> timedelta:
 def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
     now = deps.clock.now()
     trust = trust_store(deps, work.signed_at)
-    proofs = _proofs(deps, work)
-
-    def check(data: bytes) -> Report:  # what others made is looked into in the cage
-        return validate_pdf(data, trust, now) if work.decree_id is not None else judge(deps, data, trust, proofs)
-
-    before = check(pdf)
+    before = _check(deps, work, pdf, trust)
     try:
         raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
     except RevocationDataMissing:
@@ -188,7 +199,7 @@ def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
             raise
         trust = trust_store(deps, work.signed_at)
         raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
-    after = check(raised.pdf)
+    after = _check(deps, work, raised.pdf, trust)
     if not _is_as_good(before, after):
         raise _NotProven(f"{after.indication} {after.sub_indication or ''}".strip())
     return raised
@@ -246,7 +257,7 @@ def _adopt(session: Session, work: _Work, raised: Augmented, key: str, now: date
 
 def _hold(deps: Deps, work: _Work, pdf: bytes) -> str:
     level = Level(work.file.level)
-    end = provable_until(pdf) if level.rank > 0 else None
+    end = _provable_until(deps, work, pdf) if level.rank > 0 else None
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         row = _locked(session, work)

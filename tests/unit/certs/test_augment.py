@@ -87,6 +87,15 @@ def test_only_a_believed_stamp_over_revocation_data_archives(world: World, signe
         assert report.signatures[0].level == "B-T"
 
 
+def ends(world: World, pdf: bytes) -> datetime:
+    return provable_until(pdf, validate_pdf(pdf, fresh(world), soon(world)).timestamps)
+
+
+def test_a_stranger_s_stamp_keeps_nothing_provable(world: World, archived: bytes) -> None:
+    strange = stamped(world, archived, strange_authority(world))
+    assert ends(world, strange) == ends(world, archived)
+
+
 def test_a_stranger_s_stamp_lowers_no_level(world: World, archived: bytes) -> None:
     report = validate_pdf(stamped(world, archived, strange_authority(world)), fresh(world), soon(world))
     assert (report.passed, report.signatures[0].level) == (False, "B-LTA")
@@ -96,13 +105,14 @@ def test_renewed_in_time_it_is_provable_ten_years_on_and_longer(
     world: World, archived: bytes, later_pki: DevelopmentPki
 ) -> None:
     renewal = world.now + 4 * YEAR
-    assert renewal < provable_until(archived) < world.now + 5 * YEAR
+    assert renewal < ends(world, archived) < world.now + 5 * YEAR
     second = world.now + 4 * YEAR + timedelta(days=200)
     first = augment(archived, Level.B_LTA, world.tsa, world.pki.trust_store(), renewal).pdf
     tsa = TimeStampAuthority(later_pki.tsa.certificate, later_pki.tsa.key, (later_pki.root.certificate,))
     both = TrustStore((world.pki.root.certificate, later_pki.root.certificate),
                       crls=(world.pki.root_crl, later_pki.root_crl))
-    assert second < provable_until(first)
+    told = validate_pdf(first, world.pki.trust_store(), renewal + timedelta(hours=1)).timestamps
+    assert second < provable_until(first, told)
     bridged = bridge(world, first, second)
     last = augment(bridged, Level.B_LTA, tsa, both, world.now + 9 * YEAR).pdf
     report = validate_pdf(last, both, world.now + 10 * YEAR)
