@@ -44,8 +44,8 @@ def attacks(sample: Sample) -> Iterator[Attack]:
 
 
 def strange_authority(world: World) -> TimeStampAuthority:
-    """A time-stamp authority that nobody trusts."""
-    pki = create_development_pki("Otoritas Lain", world.now - timedelta(days=1))
+    """A time-stamp authority that nobody trusts; its certificate ends before ours."""
+    pki = create_development_pki("Otoritas Lain", world.now - timedelta(days=30))
     return TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
 
 
