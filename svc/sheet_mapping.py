@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, Final
@@ -66,14 +65,13 @@ def suggest_mapping(kind: Kind, headings: Sequence[str]) -> dict[str, str]:
     return {heading: found[heading] for heading in headings if heading in found}
 
 
-def row_data(kind: Kind, mapping: Mapping[str, str], table: SheetTable, row: SheetRow,
-             common: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a row: what all rows have in common, and over it what the row's own cells say; empty cells say
-    nothing. Not completed and not validated; an unreadable cell stays so, and no validation lets it pass."""
+def row_data(kind: Kind, mapping: Mapping[str, str], table: SheetTable, row: SheetRow) -> dict[str, Any]:
+    """The data of a row as its cells say it; empty cells say nothing. Not completed and not validated; an unreadable
+    cell stays so, and no validation lets it pass."""
     cells = {path: typed_text(column, row.cells[place])
              for place, path, column in _plan(columns_of(kind), table.headings, tuple(mapping.items()))
              if row.cells[place]}
-    return _merged(deepcopy(dict(common)), kind_fields.from_row(kind.schema, cells))
+    return kind_fields.from_row(kind.schema, cells)
 
 
 def row_email(mapping: Mapping[str, str], table: SheetTable, row: SheetRow) -> str:
@@ -88,12 +86,10 @@ def row_faults(mapping: Mapping[str, str], table: SheetTable, row: SheetRow) -> 
                  if table.headings[one.column] in mapping)
 
 
-def missing_columns(kind: Kind, mapping: Mapping[str, str], common: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Required fields that neither a heading nor the common data gives."""
+def missing_columns(kind: Kind, mapping: Mapping[str, str]) -> tuple[Column, ...]:
+    """Required fields that no heading gives."""
     mapped = {_INDEX.sub("[0]", path) for path in mapping.values()}
-    return tuple(column for column in columns_of(kind) if column.required and column.path not in mapped
-                 and not any(True for _ in kind_fields.values_at(common, column.path))
-                 and not any(True for _ in kind_fields.values_at(common, f"{column.path}[]")))
+    return tuple(column for column in columns_of(kind) if column.required and column.path not in mapped)
 
 
 def subject_key(kind: Kind, data: Mapping[str, Any]) -> str:
@@ -152,10 +148,3 @@ def _plan(columns: tuple[Column, ...], headings: tuple[str, ...],
     found = [(place, path, by_path[_INDEX.sub("[0]", path)]) for place, path in enumerate(map(paths.get, headings))
              if path and _INDEX.sub("[0]", path) in by_path]
     return tuple(sorted(found, key=lambda one: [int(index[1:-1]) for index in _INDEX.findall(one[1])]))
-
-
-def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    for key, value in over.items():
-        mine = base.get(key)
-        base[key] = _merged(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
-    return base

@@ -15,7 +15,7 @@ class Batch(HasPublicId, Base):
     """Rows of a sheet that become decrees, are initialled as one, and are signed by one act.
 
     ``status`` is what people wait for. ``work`` is what the workers are doing to its rows, chunk by chunk; who
-    ordered it, in which capacity and when stands beside it, and is what every decree's own record then says. Rows
+    ordered it and in which capacity stands beside it, and is what every decree's own record then says. Rows
     with ``pending`` are what is left of it. ``stop_code`` says why signing stopped and waits for the signer.
     """
 
@@ -43,7 +43,6 @@ class Batch(HasPublicId, Base):
     lock_version: Mapped[int] = mapped_column(default=1)
     source_name: Mapped[str] = mapped_column(String(200), default="")
     mapping: Mapped[dict[str, Any]] = mapped_column(default=dict)  # heading of the sheet → path of the field
-    common: Mapped[dict[str, Any]] = mapped_column(default=dict)  # data that all rows share; a row's own wins
     route_id: Mapped[str] = mapped_column(String(40), default="")
     route_sha256: Mapped[str | None] = mapped_column(Sha256)
     assignments: Mapped[list[Any]] = mapped_column(default=list)  # [[step_index, position_id], …]
@@ -104,7 +103,6 @@ class BatchRow(HasId, Base):
     lease: Mapped[str | None] = mapped_column(PublicId)
     leased_until: Mapped[datetime | None]
     decree_id: Mapped[int | None] = mapped_column(ForeignKey("decree.id"))
-    attempts: Mapped[int] = mapped_column(default=0)
     failed_work: Mapped[str | None] = mapped_column(String(12))
     error_code: Mapped[str | None] = mapped_column(String(60))
     excluded_reason: Mapped[str | None] = mapped_column(String(2000))

@@ -96,7 +96,7 @@ def fill_table(deps: Deps, actor: Actor, decree_id: str, seen_version: int, data
 def _rows(member: Kind, mapping: Mapping[str, str], further: Mapping[str, str], table: SheetTable
           ) -> list[dict[str, Any]]:
     places = {path: table.headings.index(heading) for path, heading in further.items()}
-    return [{**row_data(member, mapping, table, row, {}),
+    return [{**row_data(member, mapping, table, row),
              **{path: row.cells[place] for path, place in places.items() if row.cells[place]}} for row in table.rows]
 
 

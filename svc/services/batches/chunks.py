@@ -52,7 +52,6 @@ def fail_row(row: BatchRow, work: str, error: AppError | str) -> None:
     finish_rows([row])
     row.state, row.failed_work = "failed", work
     row.error_code = (error if isinstance(error, str) else error.code)[:60]
-    row.attempts += 1
 
 
 def check(deps: Deps, batch_id: int) -> int:

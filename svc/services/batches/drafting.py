@@ -79,7 +79,7 @@ def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int
         batch = Batch(
             public_id=new_public_id(), kind=kind.id, title=title, unit_id=drafter.unit_id,
             agency_id=drafter.agency_id, drafter_id=actor.person_id, drafter_position_id=drafter.position_id,
-            parent_id=parent_id, assignments=[], mapping={}, common={}, last_chunk_at=now, created_at=now,
+            parent_id=parent_id, assignments=[], mapping={}, last_chunk_at=now, created_at=now,
             updated_at=now)
         session.add(batch)
         session.flush()
@@ -170,7 +170,7 @@ def check_rows(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
         .where(BatchRow.batch_id == batch.id, BatchRow.subject_key.in_(keys)).group_by(BatchRow.subject_key))}
     check = _parent_check(session, deps, batch, kind)
     for row in found:
-        row.data = deps.kinds.complete_data(kind, {**batch.common, **row.data})
+        row.data = deps.kinds.complete_data(kind, row.data)
         row.problems = _problems(deps, kind, row)
         row.problems = row.problems or check(row.data)
         earlier = first.get(row.subject_key, row.row_no)
@@ -199,7 +199,7 @@ def preview_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> bytes:
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
         row = _row(session, batch, row_no)
-        kind, data = kind_of_batch(deps, batch), {**batch.common, **row.data}
+        kind, data = kind_of_batch(deps, batch), row.data
         origin = DraftedFrom(batch.drafter_position_id, batch.unit_id, batch.agency_id)
     return content_of_data(deps, kind, data, origin).pdf or b""
 
@@ -274,12 +274,12 @@ def _row(session: Session, batch: Batch, row_no: int) -> BatchRow:
 
 
 def _row_values(batch: Batch, kind: Kind, number: int, row: NewRow) -> dict[str, Any]:
-    data = {**batch.common, **row.data}
+    data = row.data
     return {
         "batch_id": batch.id, "row_no": number, "line_no": row.line_no, "data": dict(row.data),
         "problems": [list(one) for one in row.faults],
         "subject_key": subject_key(kind, data)[:60], "label": label_of(kind, data)[:300],
-        "email": row.email.strip()[:254], "state": "unchecked", "pending": False, "attempts": 0}
+        "email": row.email.strip()[:254], "state": "unchecked", "pending": False}
 
 
 def _problems(deps: Deps, kind: Kind, row: BatchRow) -> list[Any]:

@@ -239,7 +239,7 @@ def load_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> RowPage:
         if found is None:
             raise NotFound
         row: BatchRow = found[0]
-        return RowPage(_view(session, deps, actor, batch), _row_item(*found[:4]), {**batch.common, **row.data},
+        return RowPage(_view(session, deps, actor, batch), _row_item(*found[:4]), row.data,
                        row.email, found[4] or 0, found[5] or 0)
 
 
@@ -251,7 +251,7 @@ def load_faulty_data(deps: Deps, actor: Actor, batch_id: str,
         rows = session.scalars(
             select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state == "invalid")
             .order_by(BatchRow.row_no).limit(most))
-        return tuple((_row_item(row, None, None, None), {**batch.common, **row.data}, row.email) for row in rows)
+        return tuple((_row_item(row, None, None, None), row.data, row.email) for row in rows)
 
 
 def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:

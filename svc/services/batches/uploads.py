@@ -105,7 +105,7 @@ def load_sheet(deps: Deps, actor: Actor, batch_id: str, sha256: str,
         ensure_drafter(actor, batch)
         source = _source_of(session, batch, sha256)
         kind, counts, before = kind_of_batch(deps, batch), counts_of(session, batch.id), batch.mapping
-        title, version, common = batch.title, batch.lock_version, dict(batch.common)
+        title, version = batch.title, batch.lock_version
     table = _table(deps, batch_id, sha256)
     mapping = chosen if chosen is not None else _mapping(kind, table, before)
     columns = _columns(kind, mapping)
@@ -115,7 +115,7 @@ def load_sheet(deps: Deps, actor: Actor, batch_id: str, sha256: str,
         for place, text in enumerate(table.headings))
     return SheetView(
         batch_id, title, kind.id, version, sha256, source, len(table.rows), headings, columns,
-        missing_columns(kind, mapping, common), counts.get("ready", 0),
+        missing_columns(kind, mapping), counts.get("ready", 0),
         counts.get("invalid", 0) + counts.get("unchecked", 0),
         any(plain(text) == plain(PROBLEM_HEADING) for text in table.headings))
 
@@ -132,13 +132,13 @@ def take(deps: Deps, actor: Actor, batch_id: str, sha256: str, seen_version: int
         batch = lock_batch(session, deps, actor, batch_id, seen_version)
         _ensure_editable(actor, batch)
         source = _source_of(session, batch, sha256)
-        kind, common = kind_of_batch(deps, batch), dict(batch.common)
+        kind = kind_of_batch(deps, batch)
         table = _table(deps, batch_id, sha256)
         known = {column.path for column in _columns(kind, _mapping(kind, table, batch.mapping))}
         plan = {text: path for text, path in mapping.items() if text in table.headings and path in known}
         batch.mapping = plan
-    _ensure_whole(kind, plan, common)
-    rows = [NewRow(row.line_no, row_data(kind, plan, table, row, common), row_email(plan, table, row),
+    _ensure_whole(kind, plan)
+    rows = [NewRow(row.line_no, row_data(kind, plan, table, row), row_email(plan, table, row),
                    tuple((fault.path, fault.message) for fault in row_faults(plan, table, row)))
             for row in table.rows[:MOST_ROWS + 1]]
     drafting.put_rows(deps, actor, batch_id, seen_version, rows, source_name=source, mapping=plan,
@@ -151,14 +151,14 @@ def _ensure_editable(actor: Actor, batch: Batch) -> None:
     ensure_idle(batch, "draft")
 
 
-def _ensure_whole(kind: Kind, plan: Mapping[str, str], common: Mapping[str, object]) -> None:
+def _ensure_whole(kind: Kind, plan: Mapping[str, str]) -> None:
     paths = list(plan.values())
     titles = {column.path: column.title for column in _columns(kind, plan)}
     twice = sorted({titles[path] for path in paths if paths.count(path) > 1})
     if twice:
         raise InvalidInput("Isian ini dipilih untuk lebih dari satu kolom: %(names)s.", params={
             "names": ", ".join(twice)})
-    missing = missing_columns(kind, plan, common)
+    missing = missing_columns(kind, plan)
     if missing:
         raise InvalidInput("Isian wajib ini belum mendapat kolom: %(names)s.", params={
             "names": ", ".join(column.title for column in missing)})

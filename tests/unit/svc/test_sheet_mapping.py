@@ -42,7 +42,7 @@ def only(kind: Kind, **cells: str) -> dict[str, Any]:
     """Data of one row whose headings are paths, with ``__`` for a dot."""
     headings = tuple(one.replace("__", ".") for one in cells)
     one = table(headings, tuple(cells.values()))
-    return row_data(kind, {heading: heading for heading in headings}, one, one.rows[0], {})
+    return row_data(kind, {heading: heading for heading in headings}, one, one.rows[0])
 
 
 def first_members(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def test_the_template_holds_no_row_and_all_its_headings_are_understood(kind: Kin
         assert sheet.rows == ()
         mapping = suggest_mapping(kind, sheet.headings)
         assert list(mapping.values()) == [column.path for column in columns_of(kind)] + [EMAIL]
-        assert missing_columns(kind, mapping, {}) == ()
+        assert missing_columns(kind, mapping) == ()
 
 
 @ALL
@@ -83,7 +83,7 @@ def test_a_template_that_was_filled_in_gives_the_data(kind: Kind, form: str) -> 
     cells = [column.example for column in columns_of(kind)] + ["orang@contoh.example"]
     sheet = read_sheet(filled_csv(kind, cells) if form == "csv" else filled_xlsx(kind, cells), LIMITS)
     mapping = suggest_mapping(kind, sheet.headings)
-    data = row_data(kind, mapping, sheet, sheet.rows[0], {})
+    data = row_data(kind, mapping, sheet, sheet.rows[0])
     assert data == wanted
     KINDS.validate_data(kind, KINDS.complete_data(kind, data))
     assert row_email(mapping, sheet, sheet.rows[0]) == "orang@contoh.example"
@@ -113,7 +113,7 @@ def test_rows_to_be_mended_come_back_as_they_went(kind: Kind) -> None:
     assert sheet.headings[0] == "Masalah"
     assert "Masalah" not in mapping
     assert sheet.rows[0].cells[0] == "NIP tidak sah.\nWajib diisi."
-    assert [row_data(kind, mapping, sheet, row, {}) for row in sheet.rows] == [row.data for row in rows]
+    assert [row_data(kind, mapping, sheet, row) for row in sheet.rows] == [row.data for row in rows]
     assert [row_email(mapping, sheet, row) for row in sheet.rows] == ["a@contoh.example", ""]
 
 
@@ -128,7 +128,7 @@ def test_nothing_that_we_write_is_a_formula(text: str) -> None:
     assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
     sheet = read_sheet(made, LIMITS)
     mapping = suggest_mapping(KGB, sheet.headings)
-    assert row_data(KGB, mapping, sheet, sheet.rows[0], {})["catatan_penundaan"] == text
+    assert row_data(KGB, mapping, sheet, sheet.rows[0])["catatan_penundaan"] == text
 
 
 def test_the_template_helps_to_fill_it_in() -> None:
@@ -210,24 +210,27 @@ def test_members_of_a_list_come_in_their_order_and_without_gaps() -> None:
     assert data["pegawai"] == [{"nama": "A", "nip": "1"}, {"nama": "C"}]
 
 
-def test_the_row_goes_before_what_is_common_and_an_empty_cell_says_nothing() -> None:
-    common = {"tujuan": "Kepala Badan", "pegawai": {"unit_kerja": "BKD", "jabatan": "Analis"}, "tembusan": ["a"]}
+def test_an_empty_cell_and_an_unmapped_column_say_nothing() -> None:
     one = table(("Nama", "Jabatan", "Tembusan", "Lain"), ("Sari", "Guru", "", "x"), ("Bagas", "", "b; c", ""))
     mapping = {"Nama": "pegawai.nama", "Jabatan": "pegawai.jabatan", "Tembusan": "tembusan"}
-    before = copy.deepcopy(common)
-    assert [row_data(KGB, mapping, one, row, common) for row in one.rows] == [
-        {"tujuan": "Kepala Badan", "pegawai": {"unit_kerja": "BKD", "jabatan": "Guru", "nama": "Sari"},
-         "tembusan": ["a"]},
-        {"tujuan": "Kepala Badan", "pegawai": {"unit_kerja": "BKD", "jabatan": "Analis", "nama": "Bagas"},
-         "tembusan": ["b", "c"]}]
-    assert common == before
-    assert {one.path for one in missing_columns(KGB, mapping, common)} >= {"tujuan_di", "pegawai.nip"}
-    assert "pegawai.jabatan" not in {one.path for one in missing_columns(KGB, mapping, common)}
+    assert [row_data(KGB, mapping, one, row) for row in one.rows] == [
+        {"pegawai": {"jabatan": "Guru", "nama": "Sari"}}, {"pegawai": {"nama": "Bagas"}, "tembusan": ["b", "c"]}]
+    missing = {one.path for one in missing_columns(KGB, mapping)}
+    assert missing >= {"tujuan_di", "pegawai.nip"}
+    assert missing.isdisjoint(mapping.values())
+
+
+def over(base: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row's fields, and the base's where the row says nothing."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in row.items():
+        merged[key] = over(merged.get(key, {}), value) if isinstance(value, dict) else value
+    return merged
 
 
 @pytest.mark.parametrize("path", [column.path for column in columns_of(KGB)])
 def test_no_decree_comes_of_a_cell_that_could_not_be_read(path: str) -> None:
-    data = row_data(KGB, {"x": path}, *_unreadable(), KGB.example)
+    data = over(KGB.example, row_data(KGB, {"x": path}, *_unreadable()))
     with pytest.raises(InvalidDecreeData) as invalid:
         KINDS.validate_data(KGB, KINDS.complete_data(KGB, data))
     texts = {error.path.split("[")[0]: error.text for error in invalid.value.errors}
@@ -259,7 +262,7 @@ def test_who_a_row_is_about() -> None:
 
 def test_headings_that_are_no_fields_are_never_data() -> None:
     one = table(("x", "y"), ("1", "2"))
-    assert row_data(KGB, {"x": "__class__.x", "y": "pegawai"}, one, one.rows[0], {}) == {}
+    assert row_data(KGB, {"x": "__class__.x", "y": "pegawai"}, one, one.rows[0]) == {}
 
 
 def test_rows_of_older_tables_are_read_as_before() -> None:
