@@ -6,14 +6,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from svc.blueprints.ceremony import as_json
+from svc.blueprints.ceremony import begin_for
 from svc.error_pages import translate, translated_fields
 from svc.errors import (
     AppError,
     Conflict,
     CredentialLocked,
     CredentialUnusable,
-    DocumentChanged,
     InvalidInput,
     SigningFailed,
     StepUpFailed,
@@ -22,7 +21,7 @@ from svc.errors import (
 )
 from svc.limits import limited
 from svc.security import current_actor, deps, form_version, requires
-from svc.services import passkeys, signing, signing_codes
+from svc.services import signing, signing_codes
 from svc.services.reconciliation import MINIMUM_AGE
 
 bp = Blueprint("signing", __name__)
@@ -57,10 +56,7 @@ def sign(task_id: str) -> Response | tuple[str, int]:
 @limited("30 per minute")
 def passkey_options(task_id: str) -> Response:
     """Options for touching a passkey for the document that the sheet shows, as JSON for the page's script."""
-    shown = signing.prepare(deps(), current_actor(), task_id)
-    if request.args.get("sha256", "") != shown.frozen_sha256:
-        raise DocumentChanged
-    return as_json(passkeys.begin_signing(deps(), current_actor(), shown.frozen_sha256))
+    return begin_for(signing.prepare(deps(), current_actor(), task_id).frozen_sha256)
 
 
 @bp.post("/tasks/<task_id>/code")

@@ -106,7 +106,7 @@ def issue(kind_id: str, file: Path, username: str, password_file: Path | None, c
 
 
 def _kind(kind_id: str) -> Kind:
-    kinds = {kind.id: kind for kind in KindCatalogue.load().all() if not kind.chosen}
+    kinds = {kind.id: kind for kind in KindCatalogue.load().written() if not kind.chosen}
     if kind_id not in kinds:
         raise click.BadParameter(f"no kind {kind_id!r} is issued from a sheet; there are: {', '.join(sorted(kinds))}",
                                  param_hint="KIND")

@@ -8,14 +8,13 @@ from werkzeug.wrappers import Response
 
 from svc.blueprints.batches.root import bp, mark_of
 from svc.blueprints.batches.words import failure_words
-from svc.blueprints.ceremony import as_json
+from svc.blueprints.ceremony import begin_for
 from svc.blueprints.signing import step_up
 from svc.error_pages import translate, translated_fields
 from svc.errors import (
     AppError,
     CredentialLocked,
     CredentialUnusable,
-    DocumentChanged,
     InvalidInput,
     SigningFailed,
     StepUpFailed,
@@ -24,7 +23,7 @@ from svc.errors import (
 )
 from svc.limits import limited
 from svc.security import current_actor, deps, form_version, requires
-from svc.services import passkeys, signing_codes
+from svc.services import signing_codes
 from svc.services.batches import page, signing
 from svc.services.batches.model import BatchBusy
 
@@ -60,10 +59,7 @@ def authorise(batch_id: str) -> Response | tuple[str | Response, int]:
 @limited("30 per minute")
 def passkey_options(batch_id: str) -> Response:
     """Options for touching a passkey for the list that the sheet shows, as JSON for the page's script."""
-    shown = signing.prepare(deps(), current_actor(), batch_id)
-    if request.args.get("sha256", "") != shown.list_sha256:
-        raise DocumentChanged
-    return as_json(passkeys.begin_signing(deps(), current_actor(), shown.list_sha256))
+    return begin_for(signing.prepare(deps(), current_actor(), batch_id).list_sha256)
 
 
 @bp.post("/batches/<batch_id>/code")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
@@ -40,6 +39,7 @@ from svc.services.authorisations import covered_hashes
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
 from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
+from svc.services.batches.signing_results import Claimed, Harvest
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
 from svc.services.flow import Flow
@@ -53,29 +53,6 @@ ROWS, LEASE = 32, timedelta(minutes=2)
 REMOTE_ROWS, REMOTE_LEASE = 8, timedelta(minutes=20)
 _OPEN = ("claimed", "produced", "unknown")
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """Documents that are ours to sign now."""
-
-    batch_id: int
-    authorisation_id: str
-    credential_id: int
-    backend: str
-    expected: production.Expected
-    acts: tuple[steps.Claim, ...]
-
-
-@dataclass
-class Harvest:
-    """What became of the claimed documents, by attempt."""
-
-    proven: dict[str, steps.Produced] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    unknown: dict[str, str] = field(default_factory=dict)
-    untried: list[str] = field(default_factory=list)  # given back: they wait for the signer's next act
-    stop_code: str = ""
 
 
 def sign(deps: Deps, batch_id: int) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from svc.errors import AppError, StorageUnavailable
 from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
 from svc.ports import ToSign
 from svc.services import key_use
+from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches.chunks import fail_row, finish_rows
 from svc.services.batches.judging import Judge
@@ -32,12 +32,32 @@ from svc.services.signing_errors import ProofPending
 from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
 from workflows import model as m
 
-if TYPE_CHECKING:
-    from svc.services.batches.signing_chunk import Claimed, Harvest
-
 logger = logging.getLogger(__name__)
 REFUSED = frozenset({"activation_refused"})
 _PAUSES = (0.2, 0.6, 1.2)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """Documents that are ours to sign now."""
+
+    batch_id: int
+    authorisation_id: str
+    credential_id: int
+    backend: str
+    expected: production.Expected
+    acts: tuple[steps.Claim, ...]
+
+
+@dataclass
+class Harvest:
+    """What became of the claimed documents, by attempt."""
+
+    proven: dict[str, steps.Produced] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+    untried: list[str] = field(default_factory=list)  # given back: they wait for the signer's next act
+    stop_code: str = ""
 
 
 @dataclass(frozen=True)
