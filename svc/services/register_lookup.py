@@ -114,7 +114,7 @@ def _by_code_statement() -> Select[*tuple[Any, ...]]:
 def _by_digests_statement() -> Select[*tuple[Any, ...]]:
     """Whose files have one of the digests, signed or scanned, now or before archive time stamps were added."""
     ours = aliased(StoredFile)
-    return (_statement().add_columns(ours.sha256)
+    return (_statement().add_columns(ours.size, ours.sha256)
             .join(ours, and_(ours.decree_id == Decree.id, ours.purpose.in_(("signed", "scan"))))
             .where(ours.sha256.in_(bindparam("digests", expanding=True))))
 
@@ -149,13 +149,14 @@ def _above(session: Session, parent_id: int | None) -> Above | None:
     return Above(row[0], row[1] or "", row[2], row[3], row[4] or "")
 
 
-def look_up(deps: Deps, digests: Sequence[str]) -> tuple[str, Found | None]:
-    """Whether the register has the very file with these revisions (the whole last), or one that it begins with."""
+def look_up(deps: Deps, digests: Sequence[str]) -> tuple[str, Found | None, int]:
+    """Whether the register has the very file with these revisions (the whole last), or one that it begins with; and
+    how many of its bytes are the register's."""
     with deps.db.read_session() as session:
         known = {row[-1]: row for row in session.execute(_by_digests_statement(), {"digests": list(digests)})}
         match = next((digest for digest in reversed(digests) if digest in known), None)
-        found = _complete(session, deps, known[match][:-1]) if match is not None else None
+        found = _complete(session, deps, known[match][:-2]) if match is not None else None
     if found is None or found.file is None:
-        return "unknown", None
+        return "unknown", None, 0
     # An earlier state of the file, before archive time stamps were added, is as much ours as the present one.
-    return ("identical" if match == digests[-1] else "extends"), found
+    return ("identical" if match == digests[-1] else "extends"), found, int(known[match or ""][-2])

@@ -73,7 +73,8 @@ def for_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ())
     verdict = verification.of_upload(deps, pdf, anchors)
     say = _formatter(deps)
     facts = (*_file_facts(say, verdict.sha256, verdict.size, verdict.indication, verdict.sub_indication),
-             ("Terhadap register", _REGISTRY[verdict.registry]), *_registered_facts(deps, say, verdict),
+             ("Terhadap register", _REGISTRY[verdict.registry]), *_original_facts(say, verdict),
+             *_registered_facts(deps, say, verdict),
              *_common_facts(say, verdict.checked_at, verdict.findings),
              *(("Dipercaya untuk pemeriksaan ini saja", _text(one.subject.rfc4514_string())) for one in anchors))
     return _make(deps, verdict.sentence, facts, _sections(say, verdict.signatures, verdict.timestamps),
@@ -130,6 +131,13 @@ def _decree_facts(deps: Deps, say: Formatter, verdict: PublicVerdict) -> Rows:
     return (*rows, *parent, *paper)
 
 
+def _original_facts(say: Formatter, verdict: UploadVerdict) -> Rows:
+    if verdict.registry != "extends":
+        return ()
+    added = say.number(verdict.size - verdict.original_size)
+    return (("Bagian yang asli", f"{say.number(verdict.original_size)} B pertama; {added} B ditambahkan sesudahnya"),)
+
+
 def _registered_facts(deps: Deps, say: Formatter, verdict: UploadVerdict) -> Rows:
     registered = verdict.registered
     return _decree_facts(deps, say, registered) if registered is not None and registered.is_told else ()
@@ -165,7 +173,8 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         ("Waktu menurut penandatangan", say.exact(one.claimed_at) if one.claimed_at else "-"),
         ("Subjek sertifikat", _text(one.signer_dn)), ("Penerbit sertifikat", _text(one.issuer)),
         ("Nomor seri", one.serial),
-        ("Sertifikat saat menandatangani", _CERTIFICATE.get(one.certificate_then, "tidak diketahui")),
+        *((("Sertifikat saat menandatangani" if one.proven_by == "timestamp" else "Sertifikat saat terbukti ada",
+            _CERTIFICATE.get(one.certificate_then, "tidak diketahui")),) if one.proven_by else ()),
         ("Sertifikat sekarang", now), ("Tingkat", level),
         ("Cakupan", "seluruh berkas" if one.covers_whole_file else
          f"{say.number(one.covered_bytes)} B pertama; sesudahnya "

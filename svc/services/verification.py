@@ -110,6 +110,7 @@ class UploadVerdict:
     signatures: tuple[SignatureReport, ...]
     registered: PublicVerdict | None
     checked_at: datetime
+    original_size: int = 0  # how many of its bytes, from the first, are the register's
     timestamps: tuple[TimestampReport, ...] = ()
     findings: tuple[str, ...] = ()
 
@@ -180,7 +181,7 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})
     digests, more = tuple(revision_digests(pdf)), tuple(anchors)
-    registry, found = look_up(deps, digests)
+    registry, found, original_size = look_up(deps, digests)
     sha256 = digests[-1]
     partly = find_partly_signed(deps, sha256) if found is None else None
     proofs = proofs_for(deps, digests)
@@ -193,7 +194,8 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
         _upload_sentence(registry, report, found, registered),
         registry="partial" if partly else registry, sha256=sha256, size=len(pdf), indication=report.indication.value,
         sub_indication=report.sub_indication or "", signatures=report.signatures, registered=registered,
-        checked_at=deps.clock.now(), timestamps=report.timestamps, findings=_codes(report))
+        checked_at=deps.clock.now(), original_size=original_size, timestamps=report.timestamps,
+        findings=_codes(report))
 
 
 def verify_files(deps: Deps, paths: Iterable[Path], anchors: Iterable[x509.Certificate] = ()
@@ -340,7 +342,7 @@ def _verify_file(deps: Deps, path: Path, trust: TrustStore) -> FileVerdict:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
     digests = tuple(revision_digests(pdf))
-    registry, found = look_up(deps, digests)
+    registry, found, _ = look_up(deps, digests)
     report = judge(deps, pdf, trust, proofs_for(deps, digests))
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,

@@ -185,6 +185,8 @@ def test_a_file_with_additions_is_told_from_the_original(issued: tuple[World, st
     verdict = verification.of_upload(world.deps, pdf_of(world, decree_id) + addition)
     assert (verdict.registry, verdict.sentence.tone) == ("extends", Tone.AMBER)
     assert verdict.sentence.text == "Asli dengan tambahan: unduh yang asli"
+    original = len(pdf_of(world, decree_id))
+    assert (verdict.original_size, verdict.size) == (original, original + len(addition))
     assert verdict.indication != "TOTAL-PASSED"
 
 

@@ -69,7 +69,9 @@ def test_an_uploaded_file_is_judged(visitor: Visitor, issued: tuple[World, str])
     page = upload(visitor, pdf)
     assert "Asli dan berlaku" in page
     assert "sama persis dengan yang tercatat" in page
-    assert "Asli dengan tambahan: unduh yang asli" in upload(visitor, pdf + b"\n%x\n")
+    text = upload(visitor, pdf + b"\n%x\n")
+    assert "Asli dengan tambahan: unduh yang asli" in text
+    assert f"{len(pdf):,} B pertama; 4 B ditambahkan sesudahnya".replace(",", ".") in text
     assert "Tidak dapat dibuktikan, karena berkas ini tidak dapat dibaca" in upload(visitor, b"teks")
 
 
