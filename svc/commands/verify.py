@@ -10,8 +10,6 @@ from pathlib import Path
 
 import click
 from cryptography import x509
-from rich.console import Console
-from rich.table import Table
 
 from svc.deps import Deps, build_deps
 from svc.errors import AppError
@@ -38,6 +36,19 @@ def _read_anchors(path: Path) -> list[x509.Certificate]:
         raise click.BadParameter(f"{path} holds no certificate in PEM", param_hint="--trust") from error
 
 
+def _print(verdict: verification.FileVerdict) -> None:
+    """One file in a few lines, none of which is cut: names are long, and terminals narrow."""
+    outcome = " / ".join(part for part in (verdict.indication, verdict.sub_indication) if part)
+    click.echo(f"{Path(verdict.file).name}: {outcome}")
+    told = ("registry: " + verdict.registry, *((f"number: {verdict.number}",) if verdict.number else ()),
+            *((f"legal status: {verdict.legal_status}",) if verdict.legal_status else ()))
+    click.echo(f"  {', '.join(told)}")
+    signers = ", ".join(signature.signer_name for signature in verdict.signatures)
+    if signers:
+        click.echo(f"  signed by: {signers}")
+    click.echo(f"  {verdict.explanation}")
+
+
 def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certificate]) -> None:
     try:
         report.write_bytes(verdict_report.for_upload(deps, file.read_bytes(), trusted).pdf)
@@ -49,7 +60,7 @@ def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certi
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
 @click.option("--trust", "anchors", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="Trust this root (PEM) too, for this call only; may be given again.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf",
@@ -72,12 +83,6 @@ def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...],
     if as_json:
         click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=_plain))
     else:
-        table = Table()
-        for heading in ("file", "registry", "indication", "sub-indication", "legal status", "signers"):
-            table.add_column(heading, overflow="fold", no_wrap=heading == "file")
         for verdict in verdicts:
-            signers = ", ".join(signature.signer_name for signature in verdict.signatures) or "–"
-            table.add_row(Path(verdict.file).name, verdict.registry, verdict.indication,
-                          verdict.sub_indication or "–", verdict.legal_status or "–", signers)
-        Console().print(table)
+            _print(verdict)
     sys.exit(0 if all(verdict.indication == _PASSED for verdict in verdicts) else 1)

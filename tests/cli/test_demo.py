@@ -55,6 +55,17 @@ def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_p
     assert (verdicts[1]["registry"], verdicts[1]["indication"] == "TOTAL-PASSED") == ("unknown", False)
 
 
+def test_each_file_is_told_in_words_that_are_not_cut(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    var, out = demo
+    good = next(out.glob("*.pdf"))
+    done = paraf(var, "verify", str(good), str(tmp_path / "nowhere.pdf"))
+    assert done.returncode == 1
+    first, second = done.stdout.index(f"{good.name}: TOTAL-PASSED\n"), done.stdout.index("nowhere.pdf: INDETERMINATE")
+    assert first < second
+    assert "  registry: identical, number: " in done.stdout
+    assert "No such file" in done.stdout[second:]
+
+
 def test_the_outcome_is_written_as_a_signed_report(demo: tuple[Path, Path], tmp_path: Path) -> None:
     var, out = demo
     first, second, *_ = sorted(str(path) for path in out.glob("*.pdf"))
