@@ -134,7 +134,7 @@ def ways(deps: Deps, trust: TrustStore) -> dict[str, Way]:
 
 def in_register(deps: Deps, pdf: bytes) -> bool:
     """Whether the register's own copy has exactly these bytes."""
-    registry, found = look_up(deps, tuple(revision_digests(pdf)))
+    registry, found, _ = look_up(deps, tuple(revision_digests(pdf)))
     if registry != "identical" or found is None or found.file is None:
         return False
     return read_file(deps, found.file.object_key, found.file.sha256) == pdf
