@@ -6,7 +6,7 @@ ARTEFACTS ?= artefacts
 ROUNDS ?= 500
 SEED ?= 1
 LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-              --no-emit-index-url --no-emit-find-links --quiet
+              --no-emit-index-url --no-emit-find-links --no-strip-extras --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types imports unit postgres chaos demo lock vendor i18n clean
