@@ -21,6 +21,7 @@ from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_
 from certs.pictured import judge_pictures, tell_pictures
 from certs.structure import Finding, StructureFindings, compare_revisions, examine, precheck
 from certs.trust import TrustStore
+from certs.unreadable import ENCRYPTED, EXPLANATIONS, tell_other, tell_truncated
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
 
 __all__ = [
@@ -134,8 +135,9 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[
 
     TOTAL-PASSED needs a chain to an anchor, current revocation data for every certificate below it, and a file
     whose last byte is signed (or followed by further signatures alone, which are judged too). What no parser
-    reads (garbage, truncated, encrypted, larger than ``MAX_BYTES``) is INDETERMINATE/FORMAT_FAILURE. Nothing is
-    fetched from the network: what is not in the file or in ``trust`` is missing.
+    reads (garbage, truncated, encrypted, larger than ``MAX_BYTES``) is INDETERMINATE/FORMAT_FAILURE, with a finding of
+    :mod:`certs.unreadable` where the cause can be told. Nothing is fetched from the network: what is not in the file
+    or in ``trust`` is missing.
 
     :param now: the moment of validation; moved ahead it tells what will be provable then
     :param proofs: what a register that the caller trusts says to have seen, and when
@@ -147,18 +149,21 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[
     ensure_readable(trust)
     if len(pdf) > MAX_BYTES:
         return _unreadable(f"The file is larger than {MAX_BYTES // (1024 * 1024)} MiB.")
-    if b"%PDF-" not in pdf[:1024]:
-        return _unreadable("The file is not a PDF.")
+    other = tell_other(pdf)
+    if other is not None:
+        return _unreadable_as(other)
     refused = precheck(pdf)
     if refused:
         return _unreadable(f"The file is not looked into: {_codes(refused)}.", refused)
     try:
-        return _validate(pdf, trust, now, tuple(proofs))
+        report = _validate(pdf, trust, now, tuple(proofs))
     # The one place where everything is caught: parsers meet hostile bytes here, fail in ways that nobody can
     # list, and a file that breaks them must get a verdict, not an error page.
     except Exception as error:  # noqa: BLE001
         logger.info("validation: unreadable file (%s)", type(error).__name__)
-        return _unreadable(f"The file or a signature in it cannot be read ({type(error).__name__}).")
+        report = _unreadable(f"The file or a signature in it cannot be read ({type(error).__name__}).")
+    cut = None if report.signatures else tell_truncated(pdf)
+    return report if cut is None else _unreadable_as(cut)
 
 
 def is_extension(original: bytes, signed: bytes) -> bool:
@@ -168,6 +173,10 @@ def is_extension(original: bytes, signed: bytes) -> bool:
 
 def _unreadable(explanation: str, findings: tuple[Finding, ...] = ()) -> Report:
     return Report(Indication.INDETERMINATE, verdicts.FORMAT_FAILURE, (), explanation, findings=findings)
+
+
+def _unreadable_as(finding: Finding) -> Report:
+    return _unreadable(EXPLANATIONS[finding.code], (finding,))
 
 
 def _codes(findings: Iterable[Finding]) -> str:
@@ -181,7 +190,7 @@ def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof,
         # objects than another. They are judged here, but must be covered to the last byte.
         reader = PdfFileReader(BytesIO(pdf), strict=False)
     if reader.encrypted:
-        return _unreadable("The file is encrypted.")
+        return _unreadable_as(Finding(ENCRYPTED, 0))
     if len(reader.embedded_signatures) > MAX_SIGNATURES:
         return _unreadable(f"The file has more than {MAX_SIGNATURES} signatures.")
     return run_sync(_judge_all(pdf, reader, trust, proofs, now))

@@ -101,7 +101,9 @@ def file_report() -> Response | tuple[str, int]:
 
 def _uploaded() -> bytes:
     file = request.files.get("file")
-    return file.stream.read() if file and file.filename else b""
+    if not file or not file.filename:
+        raise InvalidInput(fields={"file": "Pilih berkas PDF terlebih dahulu."})
+    return file.stream.read()
 
 
 def _send_report(report: SignedReport) -> Response:

@@ -22,6 +22,7 @@ from svc.formatting import Formatter
 from svc.kinds import KindUnknown
 from svc.rendering import RenderFailed, ReportRequest, ReportSection
 from svc.services import verification
+from svc.services.finding_words import in_words
 from svc.services.plain_text import clean_line
 from svc.services.verdict_words import Sentence
 from svc.services.verification import PublicVerdict, UploadVerdict
@@ -149,7 +150,8 @@ def _file_facts(say: Formatter, sha256: str, size: int, indication: str, sub_ind
 
 
 def _common_facts(say: Formatter, at: datetime, findings: tuple[str, ...]) -> Rows:
-    return (("Waktu pemeriksaan", say.exact(at)), ("Kejanggalan susunan berkas", ", ".join(findings) or "tidak ada"))
+    odd = "\n".join(f"{one.text} ({', '.join(one.codes)})" for one in in_words(findings))
+    return (("Waktu pemeriksaan", say.exact(at)), ("Kejanggalan susunan berkas", odd or "tidak ada"))
 
 
 def _sections(say: Formatter, signatures: Iterable[SignatureReport], stamps: Iterable[TimestampReport]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from certs import unreadable
 from certs.validation import Indication, Report
 
 
@@ -95,6 +96,27 @@ _BECAUSE: Mapping[str, str] = {
     "SIG_CONSTRAINTS_FAILURE":
         N_("Tidak dapat dibuktikan, karena berkas memuat bagian yang tidak dicakup tanda tangannya"),
 }
+# Why a file is no PDF that can be judged, by the code of its finding, with what to do about it.
+_UNREADABLE: Mapping[str, tuple[str, str]] = {
+    unreadable.PICTURE: (
+        N_("Tidak dapat dibuktikan, karena berkas ini gambar, bukan PDF"),
+        "Foto dan pindaian tidak memuat tanda tangan elektronik. Pindai kode QR di lembarnya, atau unggah PDF-nya."),
+    unreadable.WORD: (
+        N_("Tidak dapat dibuktikan, karena berkas ini dari pengolah kata (Word), bukan PDF"),
+        "Naskah yang ditandatangani selalu berupa PDF. Mintalah PDF yang asli; jangan ubah berkas ini menjadi PDF."),
+    unreadable.TEXT: (
+        N_("Tidak dapat dibuktikan, karena berkas ini teks biasa, bukan PDF"),
+        "Naskah yang ditandatangani selalu berupa PDF. Mintalah PDF yang asli."),
+    unreadable.OTHER: (
+        N_("Tidak dapat dibuktikan, karena berkas ini bukan PDF"),
+        "Naskah yang ditandatangani selalu berupa PDF. Mintalah PDF yang asli."),
+    unreadable.TRUNCATED: (
+        N_("Tidak dapat dibuktikan, karena berkas PDF ini terpotong atau rusak di ujungnya"),
+        "Biasanya karena unduhan atau salinannya terputus. Unduh atau mintalah sekali lagi."),
+    unreadable.ENCRYPTED: (
+        N_("Tidak dapat dibuktikan, karena PDF ini dilindungi sandi"),
+        "Mintalah PDF asli yang tanpa sandi; membuka sandinya sendiri mengubah berkas dan merusak tanda tangannya."),
+}
 _BECAUSE_OTHER = N_("Tidak dapat dibuktikan, karena tanda tangannya tidak lolos pemeriksaan")
 # What proves that the signed bytes are others, not merely that a certificate is unfit.
 _PROVES_CHANGE = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
@@ -108,6 +130,9 @@ def of_failure(report: Report) -> Sentence:
     """The sentence for signatures that did not all pass."""
     if report.indication is Indication.TOTAL_FAILED and report.sub_indication in _PROVES_CHANGE:
         return CHANGED
+    for finding in report.findings if report.sub_indication == "FORMAT_FAILURE" else ():
+        if finding.code in _UNREADABLE:
+            return grey(*_UNREADABLE[finding.code])
     return grey(_BECAUSE.get(report.sub_indication or "", _BECAUSE_OTHER))
 
 

@@ -28,6 +28,7 @@ from svc.models import (
 from svc.services import verdict_words as words
 from svc.services.examination import judge
 from svc.services.files import read_file
+from svc.services.finding_words import FindingWords, in_words
 from svc.services.page_image import first_page
 from svc.services.partly_signed import PartlySigned, find_partly_signed, judge_unfinished
 from svc.services.register_lookup import Above, Found, find, look_up
@@ -95,6 +96,11 @@ class PublicVerdict:
     has_download: bool = False
     parent: Above | None = None  # what it is an excerpt or a copy of
 
+    @property
+    def oddities(self) -> tuple[FindingWords, ...]:
+        """The findings in words."""
+        return in_words(self.findings)
+
 
 @dataclass(frozen=True)
 class UploadVerdict:
@@ -113,6 +119,11 @@ class UploadVerdict:
     original_size: int = 0  # how many of its bytes, from the first, are the register's
     timestamps: tuple[TimestampReport, ...] = ()
     findings: tuple[str, ...] = ()
+
+    @property
+    def oddities(self) -> tuple[FindingWords, ...]:
+        """The findings in words."""
+        return in_words(self.findings)
 
 
 @dataclass(frozen=True)
@@ -176,7 +187,7 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
     :raises InvalidInput: empty or too large
     """
     if not pdf:
-        raise InvalidInput(fields={"file": "Pilih berkas PDF terlebih dahulu."})
+        raise InvalidInput(fields={"file": "Berkas ini kosong (0 byte). Unduh atau mintalah sekali lagi."})
     if len(pdf) > deps.settings.max_upload_bytes + _ROOM_FOR_SIGNATURE:
         raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
                            fields={"file": "Berkas ini terlalu besar."})

@@ -85,7 +85,7 @@ def test_it_is_tagged_pdf_a(issued: tuple[World, str]) -> None:
 
 @pytest.mark.parametrize(("addition", "said"), [
     (b"", ("Asli dan berlaku", "sama persis dengan yang tercatat")),
-    (b"% lebih\n", ("Asli dengan tambahan", "INDETERMINATE", "bytes_after_end"))])
+    (b"% lebih\n", ("Asli dengan tambahan", "INDETERMINATE", "ada data di belakang akhir berkas", "bytes_after_end"))])
 def test_the_report_on_an_upload(issued: tuple[World, str], addition: bytes, said: tuple[str, ...]) -> None:
     world, decree_id = issued
     pdf = pdf_of(world, decree_id) + addition

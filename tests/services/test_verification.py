@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+import pikepdf
 import pytest
 from sqlalchemy import select, update
 
@@ -202,11 +205,64 @@ def test_a_changed_file_is_called_changed(issued: tuple[World, str]) -> None:
 
 
 @pytest.mark.parametrize(("pdf", "why"), [
-    (b"bukan pdf", "tidak dapat dibaca"), (finished_pdf(), "tidak memuat tanda tangan")])
+    (b"%PDF-1.7\nrusak\n%%EOF\n", "tidak dapat dibaca"), (finished_pdf(), "tidak memuat tanda tangan")])
 def test_what_proves_nothing_is_grey_and_says_why(world: World, pdf: bytes, why: str) -> None:
     verdict = verification.of_upload(world.deps, pdf)
     assert (verdict.sentence.tone, verdict.registry) == (Tone.GREY, "unknown")
     assert why in verdict.sentence.text
+
+
+def _locked(user: str) -> bytes:
+    output = io.BytesIO()
+    with pikepdf.open(io.BytesIO(finished_pdf())) as document:
+        document.save(output, encryption=pikepdf.Encryption(user=user, owner="pemilik"))
+    return output.getvalue()
+
+
+def _word() -> bytes:
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as package:
+        package.writestr("[Content_Types].xml", "<Types/>")
+        package.writestr("word/document.xml", "<w:document/>")
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(("pdf", "code", "why", "english"), [
+    (_locked("rahasia"), "encrypted", "dilindungi sandi", "protected with a password"),
+    (_locked(""), "encrypted", "dilindungi sandi", "protected with a password"),
+    (b"\x89PNG\r\n\x1a\n" + bytes(900), "file_is_picture", "gambar, bukan PDF", "picture"),
+    (b"\xff\xd8\xff\xe0" + bytes(900), "file_is_picture", "gambar, bukan PDF", "picture"),
+    ("Surat Keputusan – isi\n".encode() * 9000, "file_is_text", "teks biasa", "plain text"),
+    (_word(), "file_is_word", "pengolah kata", "word processor"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900), "file_is_word", "pengolah kata", "word processor"),
+    (bytes(900), "file_is_no_pdf", "bukan PDF", "not a PDF"),
+    (finished_pdf()[:-10], "file_truncated", "terpotong", "truncated"),
+    (finished_pdf()[:300], "file_truncated", "terpotong", "truncated")])
+def test_what_is_no_whole_pdf_is_called_what_it_is(
+    world: World, tmp_path: Path, pdf: bytes, code: str, why: str, english: str
+) -> None:
+    verdict = verification.of_upload(world.deps, pdf)
+    assert (verdict.sub_indication, verdict.findings) == ("FORMAT_FAILURE", (code,))
+    assert why in verdict.sentence.text
+    (tmp_path / "berkas.pdf").write_bytes(pdf)
+    (told,) = verification.verify_files(world.deps, [tmp_path / "berkas.pdf"])
+    assert told.findings == (code,)
+    assert english in told.explanation
+
+
+def test_an_empty_file_is_called_empty(world: World, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        verification.of_upload(world.deps, b"")
+    assert "kosong" in refused.value.fields["file"]
+    (tmp_path / "kosong.pdf").write_bytes(b"")
+    (told,) = verification.verify_files(world.deps, [tmp_path / "kosong.pdf"])
+    assert (told.findings, told.explanation) == (("file_empty",), "The file is empty (0 bytes).")
+
+
+def test_a_signed_decree_that_lost_its_end_is_called_truncated(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    verdict = verification.of_upload(world.deps, pdf_of(world, decree_id)[:-3000])
+    assert (verdict.findings, verdict.registry) == (("file_truncated",), "unknown")
 
 
 def test_a_valid_signature_that_is_not_in_the_register_is_not_called_ours(issued: tuple[World, str]) -> None:

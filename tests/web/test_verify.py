@@ -72,7 +72,8 @@ def test_an_uploaded_file_is_judged(visitor: Visitor, issued: tuple[World, str])
     text = upload(visitor, pdf + b"\n%x\n")
     assert "Asli dengan tambahan: unduh yang asli" in text
     assert f"{len(pdf):,} B pertama; 4 B ditambahkan sesudahnya".replace(",", ".") in text
-    assert "Tidak dapat dibuktikan, karena berkas ini tidak dapat dibaca" in upload(visitor, b"teks")
+    assert "ada data di belakang akhir berkas" in text
+    assert "Tidak dapat dibuktikan, karena berkas ini teks biasa, bukan PDF" in upload(visitor, b"teks")
 
 
 def test_a_hostile_file_name_is_only_text(visitor: Visitor, world: World) -> None:
@@ -84,6 +85,19 @@ def test_no_file_is_told_at_the_field(visitor: Visitor, world: World) -> None:
     answer = visitor.post("/verify", {}, content_type="multipart/form-data")
     assert answer.status_code == 422
     assert "Pilih berkas PDF terlebih dahulu." in answer.get_data(as_text=True)
+
+
+def test_an_empty_file_is_told_at_the_field(visitor: Visitor, world: World) -> None:
+    answer = visitor.post("/verify", {"file": (io.BytesIO(b""), "sk.pdf")}, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Berkas ini kosong (0 byte)." in answer.get_data(as_text=True)
+
+
+def test_oddities_are_told_in_english_too(visitor: Visitor, world: World) -> None:
+    visitor.get("/locale/en")
+    page = upload(visitor, b"teks")
+    assert "Cannot be proven, because this file is plain text, not a PDF" in page
+    assert "this file is plain text, not a PDF</li>" in page
 
 
 def test_the_page_speaks_english_too(visitor: Visitor, issued: tuple[World, str]) -> None:
