@@ -24,6 +24,7 @@ POINTS = frozenset({
     "tsa.before_call", "tsa.after_call",
     "remote.before_call", "remote.after_call",
     "numbers.taken",
+    "key.reserved",
     "freeze.leased", "freeze.stored",
     "signing.claimed", "signing.produced", "signing.kept", "signing.before_finalise",
     "chunk.claimed", "chunk.before_host", "chunk.after_host", "chunk.proven", "chunk.recorded",

@@ -18,12 +18,12 @@ from svc.models.ops import (
 from svc.models.people import Holding, Person, Position, Unit
 from svc.models.preservation import ArchivedDocument, Preservation, RevocationData, TrustAnchor
 from svc.models.signers import DecreeSigner
-from svc.models.signing import Credential, Signature, SigningAttempt
+from svc.models.signing import Credential, PassphraseTry, Signature, SigningAttempt
 
 __all__ = [
     "ApiToken", "ArchivedDocument", "AuditCheckpoint", "AuditEvent", "AuditStream", "AuthorisedDocument", "Base",
     "Batch", "BatchRow", "Credential", "CycleFact", "DayFact", "Decree", "DecreeSigner", "DecreeVersion", "Holding",
-    "JobRun", "Notice", "OutboxMessage", "Paraf", "Passkey", "Person", "Position", "Preservation", "Register",
-    "RegisterEntry", "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt",
+    "JobRun", "Notice", "OutboxMessage", "Paraf", "Passkey", "PassphraseTry", "Person", "Position", "Preservation",
+    "Register", "RegisterEntry", "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt",
     "SigningAuthorisation", "StoredFile", "Task", "TrustAnchor", "Unit",
 ]

@@ -16,7 +16,8 @@ class Batch(HasPublicId, Base):
 
     ``status`` is what people wait for. ``work`` is what the workers are doing to its rows, chunk by chunk; who
     ordered it and in which capacity stands beside it, and is what every decree's own record then says. Rows
-    with ``pending`` are what is left of it. ``stop_code`` says why signing stopped and waits for the signer.
+    with ``pending`` are what is left of it. ``stop_code`` says why signing stopped and waits for the signer, since
+    ``stopped_at``; ``idle_seconds`` are those of the present work in which it was paused, ended pauses alone.
     """
 
     __tablename__ = "batch"
@@ -65,6 +66,8 @@ class Batch(HasPublicId, Base):
     work_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     stop_code: Mapped[str] = mapped_column(String(60), default="")
+    stopped_at: Mapped[datetime | None]
+    idle_seconds: Mapped[float] = mapped_column(default=0.0)
     last_chunk_at: Mapped[datetime]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

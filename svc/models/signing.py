@@ -49,6 +49,16 @@ class Credential(HasPublicId, Base):
     created_at: Mapped[datetime]
 
 
+class PassphraseTry(HasPublicId, Base):
+    """A check of a stored key's passphrase that is in flight; gone once it is answered (``svc.services.key_use``)."""
+
+    __tablename__ = "passphrase_try"
+    __table_args__ = (Index(None, "credential_id", "tried_at"),)
+
+    credential_id: Mapped[int] = mapped_column(ForeignKey("credential.id"))
+    tried_at: Mapped[datetime]
+
+
 class SigningAttempt(HasPublicId, Base):
     """One act of signing. Written before the key is touched, so that a crash leaves a trace."""
 

@@ -1,7 +1,17 @@
-"""Opening a signer's key: the passphrase is counted before it is tried, delayed when wrong, locked at the limit.
+"""Opening a signer's key: a try is reserved before the passphrase is tried, delayed when wrong, locked at the limit.
 
-Counting first is what makes it safe against many requests at once: each takes its try from the row while it
-holds the row's lock, so no more than ``passphrase_attempts`` can ever be in flight or have failed.
+Reserving first is what makes it safe against many requests at once: each writes its ``PassphraseTry`` while it holds
+the credential's lock, so no more than ``passphrase_attempts`` can ever be in flight or have failed. The answer settles
+it under the same lock: wrong, it becomes one of ``failures``; right, it goes and clears them.
+
+A process that dies with a check in flight answers nobody, so nothing was guessed, and its signer must not pay for it:
+a reservation that nobody settled within ``LONGEST_CHECK`` makes room for another try. That opens no way to guess more
+often. Whoever takes its place deletes it, and a check that finds its reservation gone gives no answer at all: right or
+wrong, the key is not handed out, nothing is counted, and the same error comes back. Slowness, on purpose or not, so
+gains nothing; whether a reservation stands is decided by the row, not by comparing clocks of two machines.
+
+A key elsewhere is judged by its token or service, which counts by itself what reached it. There a try whose process
+died may have been made: it is counted at once and stays counted until the backend is known to have accepted.
 """
 
 from __future__ import annotations
@@ -12,11 +22,12 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from cryptography import x509
-from sqlalchemy import select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from certs import vault
 from certs.errors import VaultError, WeakPassphrase, WrongPassphrase
+from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import (
@@ -25,10 +36,12 @@ from svc.errors import (
     Forbidden,
     InvalidInput,
     NotFound,
+    ServiceUnavailable,
     StepUpFailed,
     TooManyAttempts,
 )
-from svc.models import Credential, Person
+from svc.ids import new_public_id
+from svc.models import Credential, PassphraseTry, Person
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.outbox import notify
 from svc.services.second_step import SecondStep, is_accepted
@@ -36,6 +49,7 @@ from svc.services.second_step import SecondStep, is_accepted
 STREAM = "administration"
 _LONGEST = 1024
 _LONGEST_DELAY = 60
+LONGEST_CHECK = timedelta(seconds=60)  # many times what a check takes on a busy machine
 NO_KEY = "Anda belum memiliki sertifikat. Terbitkan atau impor di halaman Sertifikat saya."
 UNREADABLE = "Kunci sertifikat Anda tidak dapat dibaca oleh server ini. Hubungi administrator."
 
@@ -44,6 +58,13 @@ class WrongTotp(StepUpFailed):
     code = "wrong_totp"
     message: ClassVar[str] = (
         "Kode verifikasi salah atau sudah dipakai, atau kunci sandi (passkey) tidak cocok. Sisa percobaan: %(left)s.")
+
+
+class CheckTooSlow(ServiceUnavailable):
+    """The check took so long that its try was given to another; its answer is thrown away unread."""
+
+    code = "check_too_slow"
+    message = "Pemeriksaan kata sandi TTE terlalu lama dan dihentikan. Tidak ada yang ditandatangani; coba lagi."
 
 
 @dataclass(frozen=True)
@@ -58,8 +79,9 @@ class OpenedKey:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A try that was counted, with what is needed to make it."""
+    """A try that was reserved, with what is needed to make it."""
 
+    try_id: str
     credential: Credential
     owner_id: str
 
@@ -93,8 +115,9 @@ def open_key(deps: Deps, actor: Actor, passphrase: str, second: SecondStep, docu
     """Open the actor's key with his passphrase, and his second factor where one is demanded.
 
     :raises StepUpFailed: wrong; the text tells how many tries are left and how long to wait
-    :raises TooManyAttempts: tried again before the delay was over; not counted
+    :raises TooManyAttempts: tried before the delay was over, or while all tries left are in flight; not counted
     :raises CredentialLocked: wrong too often
+    :raises CheckTooSlow: no answer came in time; not counted
     :raises CredentialUnusable: no credential, or its envelope does not open here
     :raises InvalidInput: passphrase or code is missing
     """
@@ -104,11 +127,13 @@ def open_key(deps: Deps, actor: Actor, passphrase: str, second: SecondStep, docu
         credential = current_credential(session, actor.person_id, for_update=True)
         if credential is None:
             raise CredentialUnusable(NO_KEY)
-        tried = _count(session, deps, credential)
+        tried = _reserve(session, deps, credential)
+    failpoints.reach("key.reserved")
     key = _unseal(deps, tried, passphrase)
     if not is_accepted(deps, actor, tried.credential, second, document_sha256):
-        raise _failed(deps, tried.credential.id, WrongTotp)
-    _succeeded(deps, tried.credential.id)
+        raise _wrong(deps, tried, WrongTotp)
+    with deps.db.unit_of_work() as session:
+        _clear(_settled(session, tried))
     return OpenedKey(tried.credential.id, certificate_of(tried.credential), chain_of(tried.credential), key)
 
 
@@ -131,12 +156,14 @@ def begin_try(deps: Deps, actor: Actor, passphrase: str) -> Try:
 
 def try_succeeded(deps: Deps, tried: Try) -> None:
     """The backend accepted what was typed."""
-    _succeeded(deps, tried.credential_id)
+    with deps.db.unit_of_work() as session:
+        _clear(_locked(session, tried.credential_id))
 
 
 def try_failed(deps: Deps, tried: Try) -> StepUpFailed | CredentialLocked:
     """The backend refused what was typed: the error to raise, with what is left."""
-    return _failed(deps, tried.credential_id, StepUpFailed)
+    with deps.db.unit_of_work() as session:
+        return _failed(session, deps, _locked(session, tried.credential_id), StepUpFailed)
 
 
 def try_unmade(deps: Deps, tried: Try) -> None:
@@ -150,7 +177,8 @@ def change_passphrase(deps: Deps, actor: Actor, credential_id: str, old: str, ne
     """Seal the actor's own key under another passphrase; the old one is counted like any try.
 
     :raises InvalidInput: too short, or the two do not agree
-    :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: as for :func:`open_key`
+    :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: :raises CheckTooSlow: as for
+        :func:`open_key`
     """
     ensure_new_passphrase(new, repeated)
     with deps.db.unit_of_work() as session:
@@ -160,11 +188,11 @@ def change_passphrase(deps: Deps, actor: Actor, credential_id: str, old: str, ne
             raise NotFound
         if credential.owner_id != actor.person_id:
             raise Forbidden
-        tried = _count(session, deps, credential)
+        tried = _reserve(session, deps, credential)
     key = _unseal(deps, tried, old)
     envelope = vault.seal_key(key, new, deps.server_key, tried.owner_id, credential_id)
     with deps.db.unit_of_work() as session:
-        row = _locked(session, tried.credential.id)
+        row = _settled(session, tried)
         row.key_envelope = envelope
         row.failures, row.next_try_at, row.status = 0, None, "active" if row.status == "locked" else row.status
         record_stream(session, STREAM, "passphrase_changed", AuditActor.of(actor), deps.clock.now(),
@@ -183,14 +211,23 @@ def ensure_new_passphrase(passphrase: str, repeated: str) -> None:
         raise InvalidInput(fields={"repeated": "Kedua kata sandi TTE tidak sama."})
 
 
-def _count(session: Session, deps: Deps, credential: Credential) -> _Tried:
-    """Take one try; the caller holds the row's lock and commits before the passphrase is looked at."""
+def _reserve(session: Session, deps: Deps, credential: Credential) -> _Tried:
+    """Reserve one try; the caller holds the row's lock and commits before the passphrase is looked at."""
     _ensure_may_try(deps, credential)
     if credential.status != "active" or credential.key_envelope is None:
         raise CredentialUnusable(UNREADABLE)
-    credential.failures += 1
+    now = deps.clock.now()
+    session.execute(delete(PassphraseTry).where(  # also those of a clock that was set back since
+        PassphraseTry.credential_id == credential.id,
+        or_(PassphraseTry.tried_at <= now - LONGEST_CHECK, PassphraseTry.tried_at > now + LONGEST_CHECK)))
+    in_flight = session.scalars(select(PassphraseTry.tried_at).where(
+        PassphraseTry.credential_id == credential.id).order_by(PassphraseTry.tried_at)).all()
+    if credential.failures + len(in_flight) >= deps.settings.passphrase_attempts:
+        raise _too_early(in_flight[0] + LONGEST_CHECK, now)
+    reserved = PassphraseTry(public_id=new_public_id(), credential_id=credential.id, tried_at=now)
+    session.add(reserved)
     owner = session.get_one(Person, credential.owner_id)
-    return _Tried(credential, owner.public_id)
+    return _Tried(reserved.public_id, credential, owner.public_id)
 
 
 def _ensure_may_try(deps: Deps, credential: Credential) -> None:
@@ -198,9 +235,12 @@ def _ensure_may_try(deps: Deps, credential: Credential) -> None:
     if credential.status == "locked" or credential.failures >= deps.settings.passphrase_attempts:
         raise CredentialLocked
     if credential.next_try_at is not None and credential.next_try_at > now:
-        seconds = math.ceil((credential.next_try_at - now).total_seconds())
-        raise TooManyAttempts("Tunggu %(seconds)s detik sebelum mencoba kata sandi TTE lagi.",
-                              params={"seconds": seconds})
+        raise _too_early(credential.next_try_at, now)
+
+
+def _too_early(until: datetime, now: datetime) -> TooManyAttempts:
+    return TooManyAttempts("Tunggu %(seconds)s detik sebelum mencoba kata sandi TTE lagi.",
+                           params={"seconds": math.ceil((until - now).total_seconds())})
 
 
 def _unseal(deps: Deps, tried: _Tried, passphrase: str) -> vault.PrivateKey:
@@ -209,27 +249,42 @@ def _unseal(deps: Deps, tried: _Tried, passphrase: str) -> vault.PrivateKey:
         return vault.open_key(
             credential.key_envelope or b"", passphrase, deps.server_key, tried.owner_id, credential.public_id)
     except WrongPassphrase as error:
-        raise _failed(deps, credential.id, StepUpFailed) from error
+        raise _wrong(deps, tried, StepUpFailed) from error
     except VaultError as error:  # ours, not the signer's: his try is given back
         with deps.db.unit_of_work() as session:
-            row = _locked(session, credential.id)
-            row.failures = max(0, row.failures - 1)
+            _settled(session, tried)
         raise CredentialUnusable(UNREADABLE) from error
 
 
-def _failed(deps: Deps, credential_id: int, kind: type[StepUpFailed]) -> StepUpFailed | CredentialLocked:
-    """Set the delay, lock at the limit, and say what is left."""
-    now = deps.clock.now()
+def _settled(session: Session, tried: _Tried) -> Credential:
+    """The credential's row, locked, once the reservation is gone. :raises CheckTooSlow: another took its place"""
+    row = _locked(session, tried.credential.id)
+    gone = session.execute(delete(PassphraseTry).where(PassphraseTry.public_id == tried.try_id))
+    if getattr(gone, "rowcount", 0) != 1:
+        raise CheckTooSlow
+    return row
+
+
+def _wrong(deps: Deps, tried: _Tried, kind: type[StepUpFailed]) -> StepUpFailed | CredentialLocked:
+    """The reserved try was a wrong one. :raises CheckTooSlow: another took its place"""
     with deps.db.unit_of_work() as session:
-        row = _locked(session, credential_id)
-        left = max(0, deps.settings.passphrase_attempts - row.failures)
-        row.next_try_at = _later(row.next_try_at, now + delay_after(row.failures))
-        if left == 0:
-            _lock(session, row, now)
-            return CredentialLocked()
-        seconds = math.ceil((row.next_try_at - now).total_seconds())
+        row = _settled(session, tried)
+        row.failures += 1
+        return _failed(session, deps, row, kind)
+
+
+def _failed(session: Session, deps: Deps, row: Credential,
+            kind: type[StepUpFailed]) -> StepUpFailed | CredentialLocked:
+    """Set the delay after a counted failure, lock at the limit, and say what is left."""
+    now = deps.clock.now()
+    left = max(0, deps.settings.passphrase_attempts - row.failures)
+    row.next_try_at = _later(row.next_try_at, now + delay_after(row.failures))
+    if left == 0:
+        _lock(session, row, now)
+        return CredentialLocked()
     if kind is WrongTotp:
         return WrongTotp(params={"left": left})
+    seconds = math.ceil((row.next_try_at - now).total_seconds())
     return kind("Kata sandi TTE salah. Sisa percobaan: %(left)s. Tunggu %(seconds)s detik sebelum mencoba lagi.",
                 params={"left": left, "seconds": seconds})
 
@@ -253,11 +308,10 @@ def _lock(session: Session, row: Credential, now: datetime) -> None:
            "segera hubungi administrator.", now)
 
 
-def _succeeded(deps: Deps, credential_id: int) -> None:
-    with deps.db.unit_of_work() as session:
-        row = _locked(session, credential_id)
-        if row.status == "active":
-            row.failures, row.next_try_at = 0, None
+def _clear(row: Credential) -> None:
+    """What was typed was right."""
+    if row.status == "active":
+        row.failures, row.next_try_at = 0, None
 
 
 def _locked(session: Session, credential_id: int) -> Credential:

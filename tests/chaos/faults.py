@@ -38,6 +38,7 @@ _REACHED: Mapping[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "chunk.after_host": (("batch#0",), 2, _ANY),
     "chunk.proven": (("batch#0",), 2, _ANY),
     "chunk.recorded": (("batch#0",), 2, _ANY),
+    "key.reserved": (("people",), 2, _LATE),
     "batch.key_handed_over": (("people",), 1, _LATE),
     "batch.before_complete": (("batch#0",), 4, _ANY),
     "host.opened": (("host",), 1, _LATE),

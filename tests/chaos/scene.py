@@ -123,8 +123,6 @@ class Scene:
     def end(self, *, gently: bool) -> None:
         """Stop all, gently or not."""
         (self.folder / "stop").touch()
-        if "crowd" in self.running:  # killed at the passphrase, five at once would cost the signer all his tries
-            self.running["crowd"].wait(60)
         for child in self.running.values():
             child.stop() if gently else child.kill()
         self.running.clear()

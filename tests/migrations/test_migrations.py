@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, inspect, select
 
 from svc.db import Database
 from svc.migrate import config_for, current, downgrade, head, upgrade
-from svc.models import Base, Decree, DecreeSigner, Holding, Person, Task, Unit
+from svc.models import Base, Batch, Credential, Decree, DecreeSigner, Holding, PassphraseTry, Person, Task, Unit
 from svc.seed.organisation import build_demo_organisation
 from tests.support.clock import FrozenClock
 from tests.support.databases import PostgresDatabase
@@ -123,6 +123,32 @@ def test_decrees_frozen_before_blocks_had_rows_get_theirs(url: str) -> None:
             .join(Decree, Decree.id == DecreeSigner.decree_id).order_by(Decree.id))
         assert [tuple(row) for row in rows] == [
             ("a", 1, position, person, "plt", None, None), ("b", 1, position, person, "definitive", now, "1" * 64)]
+    database.dispose()
+
+
+def test_batches_and_certificates_keep_their_rows_when_tries_in_flight_go_and_come(url: str) -> None:
+    upgrade(url)
+    now, database = FrozenClock().now(), Database(url)
+    with database.unit_of_work() as session:
+        made = build_demo_organisation(session, now, lambda _username: "x")
+        unit, position, person = made.unit_ids["BKD"], made.position_ids["BKD.KEPALA"], made.person_ids["BKD.KEPALA"]
+        credential = Credential(owner_id=person, label="TTE", certificate_pem="", serial="1", issuer="", failures=2,
+                                created_at=now)
+        session.add_all((credential, Batch(
+            kind="kgb", title="KGB", unit_id=unit, agency_id=unit, drafter_id=person, drafter_position_id=position,
+            work="sign", stopped_at=now, idle_seconds=1.5, last_chunk_at=now, created_at=now, updated_at=now)))
+        session.flush()
+        session.add(PassphraseTry(credential_id=credential.id, tried_at=now))
+    database.dispose()
+    downgrade(url, "0005")
+    assert "passphrase_try" not in tables(url)
+    upgrade(url)
+    database = Database(url)
+    with database.read_session() as session:
+        assert session.scalars(select(Credential.failures)).all() == [2]
+        row = session.scalars(select(Batch)).one()
+        assert (row.work, row.stopped_at, row.idle_seconds) == ("sign", None, 0.0)
+        assert session.scalars(select(PassphraseTry)).all() == []
     database.dispose()
 
 

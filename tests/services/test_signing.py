@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy import func, select
 
 from certs.validation import is_extension, validate_pdf
+from svc import failpoints
 from svc.errors import (
     AppError,
     Conflict,
@@ -29,7 +31,17 @@ from svc.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from svc.models import AuditEvent, Credential, Decree, RegisterEntry, Signature, SigningAttempt, StoredFile, Task
+from svc.models import (
+    AuditEvent,
+    Credential,
+    Decree,
+    PassphraseTry,
+    RegisterEntry,
+    Signature,
+    SigningAttempt,
+    StoredFile,
+    Task,
+)
 from svc.ports import StoredObject
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials, decree_page, key_use, routing, signing, trust
@@ -37,6 +49,7 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.signing import SigningSheet
 from svc.services.signing_keys import open_signer
+from svc.settings import Settings
 from tests.support.clock import FrozenClock
 from tests.support.signers import foreign_pkcs12, give_certificates, trust_authority
 from tests.support.stores import FaultyStore
@@ -375,6 +388,82 @@ def test_many_wrong_tries_at_once_do_not_exceed_the_limit(ready: World) -> None:
     assert "signed" not in codes
     assert codes.count("step_up_failed") <= ready.deps.settings.passphrase_attempts
     assert row.failures <= ready.deps.settings.passphrase_attempts
+
+
+def failures_of(world: World) -> int:
+    with world.deps.db.read_session() as session:
+        return session.scalars(select(Credential.failures)).one()
+
+
+def died_while_checking(world: World, times: int) -> None:
+    """What a web process that is killed with checks in flight leaves: reservations that nobody settles."""
+    now = world.deps.clock.now()
+    with world.deps.db.unit_of_work() as session:
+        credential = session.scalars(select(Credential)).one()
+        session.add_all(PassphraseTry(credential_id=credential.id, tried_at=now) for _ in range(times))
+
+
+def test_checks_whose_process_died_cost_no_try_once_their_time_is_over(ready: World, clock: FrozenClock) -> None:
+    decree_id, task_id = waiting(ready)
+    sheet = sheet_of(ready, task_id)
+    died_while_checking(ready, ready.deps.settings.passphrase_attempts)
+    with pytest.raises(TooManyAttempts, match="60 detik"):  # they may still be in flight, for all anybody knows
+        sign(ready, sheet)
+    assert sheet_of(ready, task_id).credential.tries_left == ready.deps.settings.passphrase_attempts
+    clock.advance(seconds=60)
+    with pytest.raises(StepUpFailed, match=r"Sisa percobaan: 4"):
+        sign(ready, sheet, "salah-sekali")
+    clock.advance(seconds=2)
+    sign(ready, sheet)
+    assert (status_of(ready, decree_id) in {"signed", "issued"}, failures_of(ready)) == (True, 0)
+
+
+def test_reservations_made_by_a_clock_that_was_set_back_do_not_stay(ready: World, clock: FrozenClock) -> None:
+    _, task_id = waiting(ready)
+    clock.advance(minutes=5)
+    died_while_checking(ready, ready.deps.settings.passphrase_attempts)
+    clock.advance(minutes=-5)
+    sign(ready, sheet_of(ready, task_id))
+
+
+@pytest.mark.parametrize("passphrase", [DEMO_PASSPHRASE, "salah-sekali"])
+def test_a_check_whose_try_was_given_to_another_gives_no_answer(
+    ready: World, clock: FrozenClock, passphrase: str
+) -> None:
+    """However slow a server is made: right and wrong look the same, and nothing is counted or signed."""
+    _, task_id = waiting(ready)
+    sheet = sheet_of(ready, task_id)
+    failpoints.arm(Settings.from_env({"PARAF_FAILPOINT": "key.reserved:1:sleep=2"}, env_file=None))
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            slow = pool.submit(sign, ready, sheet, passphrase)
+            while not tries_in_flight(ready):
+                time.sleep(0.01)
+            clock.advance(seconds=61)
+            with pytest.raises(StepUpFailed):
+                sign(ready, sheet, "tebakan-lain")
+            with pytest.raises(key_use.CheckTooSlow):
+                slow.result()
+    finally:
+        failpoints.arm(Settings.from_env({}, env_file=None))
+    assert (failures_of(ready), signatures(ready), tries_in_flight(ready)) == (1, 0, 0)
+
+
+def tries_in_flight(world: World) -> int:
+    with world.deps.db.read_session() as session:
+        return session.scalar(select(func.count()).select_from(PassphraseTry)) or 0
+
+
+def test_tries_in_flight_and_failures_together_never_exceed_the_limit(ready: World, clock: FrozenClock) -> None:
+    _, task_id = waiting(ready)
+    sheet = sheet_of(ready, task_id)
+    with pytest.raises(StepUpFailed):
+        sign(ready, sheet, "salah-sekali")
+    clock.advance(seconds=5)
+    died_while_checking(ready, ready.deps.settings.passphrase_attempts - 1)
+    with pytest.raises(TooManyAttempts):
+        sign(ready, sheet)
+    assert failures_of(ready) == 1
 
 
 def test_the_passphrase_stands_nowhere(ready: World, caplog: pytest.LogCaptureFixture) -> None:
