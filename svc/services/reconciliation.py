@@ -11,14 +11,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 
 from certs.signers.port import BackendUnavailable
 from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
-from svc.models import Credential, Decree, SigningAttempt, StoredFile, Task
+from svc.models import BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
 from svc.ports import BackendNotConfigured, StoreUnavailable
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -61,15 +61,18 @@ class OpenAct:
 def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
     """Finish or give back what a crash left between claim and record.
 
-    Younger acts than ``minimum_age`` are left to the process that is at them. Safe to run anywhere and at any
-    time: each step asks for the attempt's state under its lock.
+    Younger acts than ``minimum_age`` are left to the process that is at them, and so are those of a batch's rows
+    under a living lease, however old. Safe to run anywhere and at any time: each step asks for the attempt's state
+    under its lock.
     """
-    before = deps.clock.now() - minimum_age
+    now = deps.clock.now()
+    before = now - minimum_age
     with deps.db.read_session() as session:
         rows = session.execute(
             select(SigningAttempt.public_id, Decree.public_id.label("decree_id"))
             .join(Decree, Decree.id == SigningAttempt.decree_id)
-            .where(SigningAttempt.state.in_(_OPEN), SigningAttempt.claimed_at <= before)
+            .where(SigningAttempt.state.in_(_OPEN), SigningAttempt.claimed_at <= before,
+                   ~_is_leased(now))
             .order_by(SigningAttempt.id)).all()
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
@@ -123,9 +126,19 @@ def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
     steps.release(deps, attempt_id, "abandoned")
 
 
+def _is_leased(now: datetime) -> ColumnElement[bool]:
+    """Condition over attempts: a worker has their row of a batch."""
+    return exists(select(BatchRow.id).where(
+        BatchRow.decree_id == SigningAttempt.decree_id, BatchRow.leased_until > now).correlate(SigningAttempt))
+
+
 def _is_under_way(deps: Deps, attempt: SigningAttempt) -> bool:
     """Whether another process may be at it just now: what it makes must not be taken from under it."""
-    return attempt.state == "claimed" and attempt.claimed_at > deps.clock.now() - MINIMUM_AGE
+    now = deps.clock.now()
+    with deps.db.read_session() as session:
+        if session.scalar(select(SigningAttempt.id).where(SigningAttempt.id == attempt.id, _is_leased(now))):
+            return True
+    return attempt.state == "claimed" and attempt.claimed_at > now - MINIMUM_AGE
 
 
 def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:

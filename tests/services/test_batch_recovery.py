@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from svc import failpoints
-from svc.models import BatchRow, Signature, SigningAuthorisation
+from svc.models import BatchRow, Signature, SigningAttempt, SigningAuthorisation
+from svc.services import reconciliation
 from svc.services import signing as single_signing
 from svc.services.batches import signing, signing_chunk, work
 from svc.settings import Settings
@@ -46,6 +48,26 @@ def test_what_recovery_found_signed_needs_no_authorisation_any_more(world: World
     end_in_the_middle(world, batch_id)
     clock.advance(minutes=6)
     assert len(single_signing.recover(world.deps).finished) == 3
+    work.drain(world.deps, batch_id)
+    ensure_all_ended(world, batch_id, 3)
+
+
+def test_recovery_leaves_rows_under_a_living_lease_to_their_worker(world: World, clock: FrozenClock) -> None:
+    """A service beyond a network may take longer for a chunk than recovery waits for a single act."""
+    batch_id = b.ready(world, 3)
+    b.authorise(world, batch_id)
+    end_in_the_middle(world, batch_id)
+    clock.advance(minutes=6)
+    first = b.rows_of(world, batch_id)[0]
+    with world.deps.db.unit_of_work() as session:
+        session.merge(first).leased_until = clock.now() + timedelta(minutes=14)
+        attempt_id = session.scalars(select(SigningAttempt.public_id).where(
+            SigningAttempt.decree_id == first.decree_id)).one()
+    found = single_signing.recover(world.deps)
+    assert (len(found.finished), found.waiting) == (2, ())
+    assert reconciliation.reconcile(world.deps, world.actor(b.SIGNER), attempt_id) == "waiting"
+    clock.advance(minutes=15)
+    assert len(single_signing.recover(world.deps).finished) == 1
     work.drain(world.deps, batch_id)
     ensure_all_ended(world, batch_id, 3)
 
