@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from svc.services.orgchart import holders_of
 from svc.services.outbox import notify
 
 _ISSUED = "Naskah untuk Anda sudah terbit: %(subject)s"
+_LONGEST_WRITE = timedelta(hours=1)  # hundreds of times what the slowest disk takes
+logger = logging.getLogger(__name__)
 Handler = Callable[[Deps, Mapping[str, Any]], None]
 
 
@@ -118,6 +121,14 @@ def remind_overdue(deps: Deps) -> int:
     return told
 
 
+def sweep_store(deps: Deps) -> int:
+    """Remove from the store what writers that died left half done an hour ago or longer; returns how many."""
+    swept = deps.store.sweep(deps.clock.now() - _LONGEST_WRITE)
+    if swept:
+        logger.info("store swept: count=%s", swept)
+    return swept
+
+
 OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": send_decree_mail}
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
@@ -125,6 +136,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic("forgotten_batches", nudge_forgotten, every=timedelta(seconds=5),
              is_wanted=lambda deps: deps.engine.is_swept),
     Periodic("revocation_data", revocation_fetch.refresh, every=timedelta(hours=6)),
+    Periodic("sweep_store", sweep_store, every=timedelta(hours=1)),
     Periodic("facts", facts.recompute_touched, every=timedelta(minutes=1)),
     Periodic("checkpoint_hour", lambda deps: audit.write_checkpoint(deps, "hour"), every=timedelta(hours=1)),
     Periodic("checkpoint_day", lambda deps: audit.write_checkpoint(deps, "day"), at_day_end=True),

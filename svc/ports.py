@@ -77,6 +77,11 @@ class ObjectStore(Protocol):
         """Every object under the prefix, by key."""
         ...
 
+    def sweep(self, before: datetime) -> int:
+        """Remove what writers that died left half done before that time, never an object; returns how many.
+        :raises StoreUnavailable: no answer"""
+        ...
+
     def ping(self) -> None:
         """:raises StoreUnavailable: the store does not answer."""
         ...

@@ -1,4 +1,7 @@
-"""Object store in a folder: write, flush, link into place, flush the folder. Never overwrites."""
+"""Object store in a folder: write, flush, link into place, flush the folder. Never overwrites.
+
+What is being written lies in one folder beside the objects, so that what a crash left there is found at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from svc import failpoints
@@ -17,14 +20,16 @@ from svc.ports import NewObject, ObjectConflict, ObjectMissing, StoredObject, St
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 _FEW, _AT_ONCE = 3, 16
+_UNDER_WAY = ".put"  # no key begins with a dot
 
 
 class LocalStore:
     """Objects as files. ``retain_until`` makes the file read-only; real retention needs an S3 store."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self._root, self._under_way = root, root / _UNDER_WAY
+        for folder in (root, self._under_way):
+            folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
 
     def put(
         self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None
@@ -45,7 +50,7 @@ class LocalStore:
                     continue
                 self._make_folders(path.parent, changed)
                 failpoints.reach("store.before_write")
-                waiting.append((one, path, self._write(path.parent, one)))
+                waiting.append((one, path, self._write(one)))
             _sync_all([temporary for _, _, temporary in waiting])
             for one, path, temporary in waiting:
                 failpoints.reach("store.before_rename")
@@ -75,8 +80,24 @@ class LocalStore:
         folder = self._root / prefix.rpartition("/")[0]  # a store may hold millions of files
         for path in sorted(folder.rglob("*")):
             key = path.relative_to(self._root).as_posix()
-            if path.is_file() and not path.name.startswith(".put-") and key.startswith(prefix):
+            if path.is_file() and self._under_way not in path.parents and key.startswith(prefix):
                 yield self.stat(key)
+
+    def sweep(self, before: datetime) -> int:
+        """A writer that takes longer than that finds its file gone, which is an error like a full disk."""
+        swept = 0
+        try:
+            for path in self._under_way.iterdir():
+                try:
+                    is_old = datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+                except FileNotFoundError:  # its writer came to its end
+                    continue
+                if is_old:
+                    path.unlink(missing_ok=True)
+                    swept += 1
+        except OSError as error:
+            raise StoreUnavailable(str(error.strerror)) from error
+        return swept
 
     def ping(self) -> None:
         if not os.access(self._root, os.W_OK | os.X_OK):
@@ -97,10 +118,9 @@ class LocalStore:
             made.mkdir(mode=_FOLDER_MODE, exist_ok=True)
             changed[made.parent] = None
 
-    @staticmethod
-    def _write(folder: Path, one: NewObject) -> Path:
+    def _write(self, one: NewObject) -> Path:
         """Write to a temporary file, not flushed yet; nothing is left of it when that fails."""
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".put-")
+        handle, name = tempfile.mkstemp(dir=self._under_way)
         try:
             with os.fdopen(handle, "wb") as file:
                 half = len(one.data) // 2

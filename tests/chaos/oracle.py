@@ -47,14 +47,14 @@ class Objects(Protocol):
 
 
 class Folder:
-    """Files of a local store; those under way or left behind by a crash begin with ``.put-`` and are nobody's."""
+    """Files of a local store; those under way or left behind by a crash lie in ``.put`` and are nobody's."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def names(self) -> Sequence[str]:
         return sorted(path.relative_to(self._root).as_posix() for path in self._root.rglob("*")
-                      if path.is_file() and not path.name.startswith(".put-"))
+                      if path.is_file() and path.parent.name != ".put")
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()

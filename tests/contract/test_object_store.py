@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +138,30 @@ def test_a_large_object_is_kept_as_well(store: ObjectStore) -> None:
     key, data = key_of(), os.urandom(12 * 1024 * 1024)
     store.put(key, data, media_type=PDF)
     assert store.get(key) == data
+
+
+def test_sweeping_takes_no_object(store: ObjectStore) -> None:
+    key = key_of()
+    store.put(key, b"whole", media_type=PDF)
+    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
+    assert store.get(key) == b"whole"
+
+
+def test_a_folder_is_swept_of_what_a_crash_left_an_hour_ago(tmp_path: Path) -> None:
+    store, now = LocalStore(tmp_path), datetime.now(UTC)
+    script = ("import sys; from pathlib import Path; from svc import failpoints; from svc.settings import Settings\n"
+              "from svc.adapters.local_store import LocalStore\n"
+              "failpoints.arm(Settings.from_env({'PARAF_FAILPOINT': sys.argv[2]}, env_file=None))\n"
+              f"LocalStore(Path(sys.argv[1])).put('decrees/a.pdf', b'x' * 90_000, media_type={PDF!r})")
+    for point in ("store.half_written", "store.before_rename"):
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path), f"{point}:1:kill"], check=False)
+        assert done.returncode == -signal.SIGKILL
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert (len(left), list(store.list(""))) == (2, [])
+    os.utime(left[0], (now.timestamp() - 3_700,) * 2)
+    assert store.sweep(now - timedelta(hours=1)) == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == left[1:]
+    assert store.put("decrees/a.pdf", b"again", media_type=PDF).size == 5
 
 
 def test_it_answers(store: ObjectStore) -> None:

@@ -35,5 +35,8 @@ class FaultyStore:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         return self.inner.list(prefix)
 
+    def sweep(self, before: datetime) -> int:
+        return self.inner.sweep(before)
+
     def ping(self) -> None:
         self.inner.ping()
