@@ -27,7 +27,7 @@ from tests.chaos.servers import (
     remote_signer,
     small_disk,
 )
-from tests.chaos.stock import Stock, build_stock, move_key
+from tests.chaos.stock import SIZES, Stock, build_stock, move_key, name_of
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, free_port, seaweedfs
 
 _DISK_MEGABYTES = 24
@@ -78,7 +78,8 @@ class Lane:
         began, rng = time.monotonic(), random.Random(f"round {seed}")
         chosen = [one for one in self.faults if not only or one.name in only]
         fault = chosen[seed % len(chosen)]
-        stage = rng.choice(fault.stages)
+        rows = SIZES[0] if fault.needs == "disk" else rng.choice(SIZES)  # the small disk is full by the fault alone
+        stage = name_of(rng.choice(fault.stages), rows)
         scene = self._prepare(seed, fault, stage, rng)
         fault.strike(scene)
         scene.end(gently=rng.random() < 0.3)

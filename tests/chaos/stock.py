@@ -26,13 +26,14 @@ from tests.support.world import World, people
 
 STAGES = ("drafted", "parafed", "ready")
 SHEET = "sheet"  # a batch and no file in the store yet
-ROWS, SINGLES = 8, 2
+# Rows of the batch: one worker's handful, or many chunks (of three rows) for all workers at once.
+SIZES, SINGLES = (8, 23, 60), 2
 _OLD = timedelta(days=3)
 
 
 @dataclass(frozen=True)
 class Stock:
-    """Folders of prepared services, one a stage."""
+    """Folders of prepared services, one a stage and size (:func:`name_of`)."""
 
     folder: Path
 
@@ -47,6 +48,11 @@ def settings_of(var: Path, more: Mapping[str, str] | None = None) -> Settings:
     return Settings.from_env(values, env_file=None)
 
 
+def name_of(stage: str, rows: int) -> str:
+    """What a prepared service of this stage is called, whose batch has so many rows."""
+    return f"{stage}_{rows}"
+
+
 def build_stock(folder: Path, keys_of: Path | None = None, database: Callable[[str, str], str] | None = None) -> Stock:
     """Make the services, each stage from the one before.
 
@@ -54,18 +60,21 @@ def build_stock(folder: Path, keys_of: Path | None = None, database: Callable[[s
     :param database: gives the URL of a new database by its name, a copy of another by its name; none: SQLite
     """
     folder.mkdir(parents=True)
-    before = "founded"
-    (folder / before).mkdir()
+    founded = "founded"
+    (folder / founded).mkdir()
     if keys_of is not None:
-        shutil.copytree(keys_of / "keys", folder / before / "keys", copy_function=shutil.copy2)
-    call(partial(_found, folder / before, _elsewhere(database, before, "")), folder, 120)
-    steps: dict[str, Callable[[World], None]] = {
-        SHEET: _read_sheet, "drafted": _draft, "parafed": _paraf, "ready": _freeze}
-    for stage, advance in steps.items():
-        shutil.copytree(folder / before, folder / stage, copy_function=shutil.copy2)
-        more = _elsewhere(database, stage, before)
-        call(partial(_advance, advance, folder / stage, more), folder, 180)
-        before = stage
+        shutil.copytree(keys_of / "keys", folder / founded / "keys", copy_function=shutil.copy2)
+    call(partial(_found, folder / founded, _elsewhere(database, founded, "")), folder, 120)
+    for rows in SIZES:
+        steps: dict[str, Callable[[World], None]] = {
+            SHEET: partial(_read_sheet, rows), "drafted": _draft, "parafed": _paraf, "ready": _freeze}
+        before = founded
+        for stage, advance in steps.items():
+            name = name_of(stage, rows)
+            shutil.copytree(folder / before, folder / name, copy_function=shutil.copy2)
+            more = _elsewhere(database, name, before)
+            call(partial(_advance, advance, folder / name, more), folder, 180)
+            before = name
     return Stock(folder)
 
 
@@ -122,8 +131,8 @@ def singles_of(deps: Deps) -> list[str]:
             Decree.batch_id.is_(None), Decree.status.not_in(("draft", "issued"))).order_by(Decree.id)))
 
 
-def _read_sheet(world: World) -> None:
-    b.drafted(world, ROWS)
+def _read_sheet(rows: int, world: World) -> None:
+    b.drafted(world, rows)
     world.deps.db.dispose()
 
 
