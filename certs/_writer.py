@@ -3,21 +3,59 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import IO, Any
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from certs import errors
+from certs.anatomy.vain import said_references
 
 
 class PlainWriter(IncrementalPdfFileWriter):
-    """Leaves document information and XMP alone.
+    """Leaves document information and XMP alone, and object numbers that the file speaks of without having them.
 
-    pyHanko would rewrite both with its own name and the machine's clock, which PDF/A validators are touchy
-    about (the two must agree) and which a signature has no business to change.
+    pyHanko would rewrite document information and XMP with its own name and the machine's clock, which PDF/A
+    validators are touchy about (the two must agree) and which a signature has no business to change.
+
+    A reference to an object that is not there is null (ISO 32000-2, 7.3.10). Would a new object take that number,
+    what was signed before would refer to it: no validator could tell that from an attack, and ours does not.
     """
+
+    def __init__(self, stream: IO[bytes], *, strict: bool = True) -> None:
+        super().__init__(stream, strict=strict)
+        self._spoken_of = _numbers_in(stream, self.prev)
+
+    def allocate_placeholder(self) -> generic.IndirectObject:
+        self._pass_over_spoken_of()
+        return super().allocate_placeholder()
+
+    def add_object(self, obj: Any, obj_stream: Any = None, idnum: int | None = None) -> generic.IndirectObject:
+        if idnum is None:
+            self._pass_over_spoken_of()
+        return super().add_object(obj, obj_stream, idnum)
+
+    def _populate_trailer(self, trailer: Any) -> None:
+        if self.stream_xrefs:  # the trailer becomes an object, too
+            self._pass_over_spoken_of()
+        super()._populate_trailer(trailer)  # type: ignore[no-untyped-call]
+
+    def _pass_over_spoken_of(self) -> None:
+        while self._lastobj_id + 1 in self._spoken_of:
+            self._lastobj_id += 1
 
     def _update_meta(self) -> None:
         pass
+
+
+def _numbers_in(stream: IO[bytes], reader: Any) -> frozenset[int]:
+    """The numbers of a file, and of its object streams, that may be references."""
+    stream.seek(0)
+    said = said_references(stream.read())
+    for revision in range(reader.xrefs.total_revisions):
+        for place in reader.xrefs.object_streams_used_in(revision):
+            said |= said_references(reader.get_object(place, revision).data)
+    return frozenset(number for number, _ in said)
 
 
 def open_writer(pdf: bytes) -> PlainWriter:

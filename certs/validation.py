@@ -15,6 +15,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from certs import _swift, verdicts
 from certs._aio import run_sync
+from certs._reader import ForgivingReader
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
@@ -184,11 +185,11 @@ def _codes(findings: Iterable[Finding]) -> str:
 
 
 def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof, ...]) -> Report:
-    reader = PdfFileReader(BytesIO(pdf), strict=True)
+    reader = ForgivingReader(BytesIO(pdf), strict=True)
     if reader.xrefs.hybrid_xrefs_present:
         # Word writes these, and pyHanko's strict mode judges none of them, for one reader may see other
         # objects than another. They are judged here, but must be covered to the last byte.
-        reader = PdfFileReader(BytesIO(pdf), strict=False)
+        reader = ForgivingReader(BytesIO(pdf), strict=False)
     if reader.encrypted:
         return _unreadable_as(Finding(ENCRYPTED, 0))
     if len(reader.embedded_signatures) > MAX_SIGNATURES:
