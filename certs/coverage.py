@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import binascii
+from io import BytesIO
 
 from asn1crypto import parser as asn1_parser
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from certs._reader import ForgivingReader
+
+_BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+class NothingSigned(Exception):
+    """The file has no signature that covers it from its first byte on, or cannot be read."""
 
 
 def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
@@ -57,3 +67,20 @@ def signed_end(signature: EmbeddedPdfSignature) -> int:
     """Where the signed part of the file ends, as the signature's ByteRange has it; 0 if that is odd."""
     numbers = [int(number) for number in signature.byte_range]
     return numbers[2] + numbers[3] if len(numbers) == 4 and min(numbers) >= 0 else 0
+
+
+def signed_part(pdf: bytes) -> bytes:
+    """The file as the last of its signatures covers it: without what was added behind, time stamps over the document
+    included. Whether that signature is worth anything is not judged here.
+
+    :raises NothingSigned:
+    """
+    try:
+        reader = ForgivingReader(BytesIO(pdf), strict=False)
+        ends = [signed_end(one) for one in reader.embedded_regular_signatures if one.byte_range[0] == 0]
+    except _BROKEN as error:
+        raise NothingSigned(type(error).__name__) from error
+    end = max((one for one in ends if one <= len(pdf)), default=0)
+    if end == 0:
+        raise NothingSigned("no signature")
+    return pdf[:end]

@@ -9,6 +9,8 @@ from typing import Any
 import pypdfium2
 from PIL import PngImagePlugin  # noqa: F401 - Pillow would load it from disk at the first picture, in every child
 
+from certs.coverage import NothingSigned, signed_part
+
 WIDTH = 900
 _MAX_HEIGHT = 1600
 _MAX_PIXELS = 16_000_000
@@ -22,8 +24,17 @@ class DrawingFailed(Exception):
     """No such page, or PDFium cannot read the file."""
 
 
-def draw_first_page(pdf: bytes) -> bytes:
-    """The first page as PNG, ``WIDTH`` pixels wide and few colours. :raises DrawingFailed: it cannot be drawn"""
+def draw_first_page(pdf: bytes, *, signed_only: bool) -> bytes:
+    """The first page as PNG, ``WIDTH`` pixels wide and few colours.
+
+    :param signed_only: draw the file as its last signature covers it, without anything that was added behind
+    :raises DrawingFailed: it cannot be drawn, or nothing of it is signed
+    """
+    if signed_only:
+        try:
+            pdf = signed_part(pdf)
+        except NothingSigned as error:
+            raise DrawingFailed(f"nothing signed: {error}") from error
     return _draw(pdf, 0, lambda width, height: min(WIDTH / width, _MAX_HEIGHT / height), _COLOURS)
 
 

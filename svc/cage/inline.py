@@ -23,9 +23,9 @@ class InlineCage:
     def inspect(self, pdf: bytes, max_bytes: int, max_pages: int = MAX_PAGES) -> PdfFacts:
         return inspect_upload(pdf, max_bytes, max_pages)
 
-    def first_page(self, pdf: bytes) -> bytes:
+    def first_page(self, pdf: bytes, *, signed_only: bool = False) -> bytes:
         try:
-            return draw_first_page(pdf)
+            return draw_first_page(pdf, signed_only=signed_only)
         except DrawingFailed as error:
             raise PageUndrawable(str(error)) from error
 

@@ -82,8 +82,8 @@ class WorkerCage:
             raise _REFUSALS.get(answer.code, refusals.UploadBroken)(answer.detail)
         raise CageCrashed
 
-    def first_page(self, pdf: bytes) -> bytes:
-        return self._picture(DrawFirstPage(), pdf)
+    def first_page(self, pdf: bytes, *, signed_only: bool = False) -> bytes:
+        return self._picture(DrawFirstPage(signed_only), pdf)
 
     def render_page(self, pdf: bytes, page: int, dpi: int) -> bytes:
         return self._picture(DrawPage(page, min(max(dpi, MIN_DPI), MAX_DPI)), pdf)

@@ -105,8 +105,12 @@ class Cage(Protocol):
         """As :func:`certs.intake.inspect_upload`. :raises certs.errors.UploadRefused: one of its subclasses"""
         ...
 
-    def first_page(self, pdf: bytes) -> bytes:
-        """The first page as a small PNG, 900 pixels wide. :raises PageUndrawable: it cannot be drawn"""
+    def first_page(self, pdf: bytes, *, signed_only: bool = False) -> bytes:
+        """The first page as a small PNG, 900 pixels wide.
+
+        :param signed_only: of the file as its last signature covers it, whatever was added behind
+        :raises PageUndrawable: it cannot be drawn, or nothing of it is signed
+        """
         ...
 
     def render_page(self, pdf: bytes, page: int, dpi: int) -> bytes:

@@ -26,7 +26,7 @@ class Inspect:
 
 @dataclass(frozen=True)
 class DrawFirstPage:
-    pass
+    signed_only: bool
 
 
 @dataclass(frozen=True)

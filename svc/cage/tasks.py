@@ -39,8 +39,8 @@ def perform(task: Task, pdf: bytes, trust: TrustStore | None) -> tuple[Answer, b
                 return (Fault("no trust") if trust is None else validate_pdf(pdf, trust, now, proofs)), b""
             case Inspect(max_bytes, max_pages):
                 return inspect_upload(pdf, max_bytes, max_pages), b""
-            case DrawFirstPage():
-                return _picture(draw_first_page(pdf))
+            case DrawFirstPage(signed_only):
+                return _picture(draw_first_page(pdf, signed_only=signed_only))
             case DrawPage(page, dpi):
                 return _picture(draw_page(pdf, page, dpi))
             case ReadSheet(limits):

@@ -229,11 +229,13 @@ def signed_file(deps: Deps, code: str) -> tuple[bytes, str]:
 
 
 def first_page_image(deps: Deps, code: str) -> bytes:
-    """The first page of the signed file (or of the scan) as PNG; only of ordinary (B) decrees.
+    """The first page of the signed file as its last signature covers it (or of the scan) as PNG; only of ordinary (B)
+    decrees.
 
     :raises NotFound: not to be had. :raises StorageUnavailable: :raises IntegrityViolation: not readable
     """
-    return first_page(deps, _read(deps, _public_file(deps, code, {"signed", "scan"})))
+    found = _public_file(deps, code, {"signed", "scan"})
+    return first_page(deps, _read(deps, found), is_signed=found.file is not None and found.file.purpose == "signed")
 
 
 # ---- finding

@@ -201,3 +201,8 @@ def overwrite(pdf: bytes, old: bytes, new: bytes) -> bytes:
 def overlay(text: str) -> bytes:
     """Page content that hides what is there and writes something else."""
     return b"q 1 1 1 rg 50 600 500 200 re f 0 g BT /F1 14 Tf 60 700 Td (%s) Tj ET Q" % text.encode()
+
+
+def paint_over(document: pikepdf.Pdf) -> None:
+    """The first page turns red."""
+    document.pages[0].contents_add(pikepdf.Stream(document, b"q 1 0 0 rg 0 0 2000 2000 re f Q"))

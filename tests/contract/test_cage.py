@@ -16,6 +16,7 @@ from certs.validation import Indication, Proof
 from svc.cage.inline import InlineCage
 from svc.cage.pool import WorkerCage
 from svc.cage.port import Cage, CageLimits, PageUndrawable
+from tests.attacks.craft import edited, paint_over
 from tests.unit.certs.conftest import World, make_pdf, world  # noqa: F401 - fixtures
 
 MIB = 1024 * 1024
@@ -113,6 +114,23 @@ def test_a_page_that_is_not_there_is_not_drawn(cage: Cage, world: World, page: i
 def test_what_is_no_pdf_is_not_drawn(cage: Cage) -> None:
     with pytest.raises(PageUndrawable):
         cage.first_page(b"%PDF-1.7 rubbish")
+
+
+def test_of_a_signed_file_only_what_is_signed_is_drawn(cage: Cage, world: World) -> None:  # noqa: F811
+    signed = world.sign().pdf
+    painted = edited(signed, paint_over)
+    original = cage.first_page(signed, signed_only=True)
+    assert cage.first_page(painted, signed_only=True) == original
+    assert cage.first_page(painted + b"\n% lagi", signed_only=True) == original
+    assert cage.first_page(painted) != original  # else the paint would prove nothing
+
+
+@pytest.mark.parametrize("make", [lambda one: one.page, lambda one: b"%PDF-1.7 rubbish"])
+def test_what_nobody_signed_is_not_drawn_as_signed(
+    cage: Cage, world: World, make: Callable[[World], bytes]  # noqa: F811
+) -> None:
+    with pytest.raises(PageUndrawable):
+        cage.first_page(make(world), signed_only=True)
 
 
 def test_it_tells_whether_it_is_closed(cage: Cage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -19,9 +20,11 @@ from svc.errors import InvalidInput, NotFound
 from svc.models import Decree, StoredFile
 from svc.seed.walk import PKS_CAST
 from svc.services import credentials, decree_page, legal, paper, verification
+from svc.services.files import put_pdf
 from svc.services.trust import trust_store
 from svc.services.verdict_words import Tone
 from svc.services.verification import PublicVerdict
+from tests.attacks.craft import edited, paint_over
 from tests.services.test_routing import finished_pdf
 from tests.services.test_two_signatures import KIND, best
 from tests.support.clock import FrozenClock
@@ -150,6 +153,26 @@ def test_the_download_is_the_signed_file_and_the_image_a_picture(issued: tuple[W
     image = verification.first_page_image(world.deps, code_of(world, decree_id))
     assert image.startswith(b"\x89PNG")
     assert len(image) < 400_000
+
+
+def test_the_image_shows_what_was_signed_even_of_a_stored_file_with_additions(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    code, signed = code_of(world, decree_id), pdf_of(world, decree_id)
+    original = verification.first_page_image(world.deps, code)
+    painted = edited(signed, paint_over)
+    upload = verification.of_upload(world.deps, painted)
+    assert upload.sentence.text == "Asli dengan tambahan: unduh yang asli"
+    assert upload.registered is not None
+    assert verification.first_page_image(world.deps, upload.registered.code) == original
+    sha256, key = hashlib.sha256(painted).hexdigest(), "decrees/kelabu.pdf"
+    put_pdf(world.deps, key, painted)
+    with world.deps.db.unit_of_work() as session:
+        session.execute(update(StoredFile).where(StoredFile.purpose == "signed").values(
+            sha256=sha256, size=len(painted), object_key=key))
+        session.execute(update(Decree).values(signed_sha256=sha256))
+    assert verification.by_code(world.deps, code).sentence.tone is Tone.GREY
+    assert verification.first_page_image(world.deps, code) == original
+    assert world.deps.cage.first_page(painted) != original
 
 
 @pytest.mark.parametrize("code", ["", "x", "A" * 22, "../../etc/passwd", "A" * 23])

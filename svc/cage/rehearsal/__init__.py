@@ -27,7 +27,7 @@ def rehearse() -> bool:
         report, _body = perform(Validate(now), pdf, trust)
         passed = getattr(report, "passed", False)
         perform(Inspect(_MAX_BYTES, _MAX_PAGES), pdf, None)
-    perform(DrawFirstPage(), pdf, None)
+    perform(DrawFirstPage(signed_only=True), pdf, None)
     perform(DrawPage(0, _DPI), pdf, None)
     sheet = (folder / "sheet.xlsx").read_bytes()
     for _ in range(_TIMES):

@@ -51,7 +51,7 @@ def test_answers_come_back_as_they_were(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("task", [
-    Validate(AT), Validate(AT, (Proof("ab", 3, AT),)), Inspect(5, 6), DrawFirstPage(), DrawPage(0, 150)])
+    Validate(AT), Validate(AT, (Proof("ab", 3, AT),)), Inspect(5, 6), DrawFirstPage(True), DrawPage(0, 150)])
 def test_tasks_come_back_as_they_were(task: Any) -> None:
     assert read_task(json.loads(json.dumps(write_task(task)))) == task
 
