@@ -47,12 +47,14 @@ _BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError
 
 @dataclass(frozen=True)
 class Augmented:
-    """A file at a higher level. ``provable_until`` is when the certificate of its last time stamp ends (UTC)."""
+    """A file at a higher level. ``provable_until`` is when the certificate of its last time stamp ends (UTC);
+    ``signatures`` are those that the file had before, time stamps not counted."""
 
     pdf: bytes
     sha256: str
     level: Level
     provable_until: datetime
+    signatures: int
 
 
 def augment(
@@ -88,7 +90,8 @@ def augment(
             result = _append_time_stamp(writer, tsa, now)
         # Of an archive time stamp the last one is ours, made this moment; a security store adds none.
         end = _end_of(PdfFileReader(BytesIO(result), strict=True), lambda _stamp: level.rank > Level.B_LT.rank)
-        return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), end)
+        return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), end,
+                         len(reader.embedded_regular_signatures))
     except TimestampRequestError as error:
         raise errors.TimestampUnavailable("the time-stamp authority gave no token") from error
     except _BROKEN as error:

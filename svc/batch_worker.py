@@ -11,6 +11,7 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.errors import AppError
+from svc.services import preservation
 from svc.services.batches import work as batch_work
 
 log = structlog.get_logger(__name__)
@@ -34,7 +36,7 @@ def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
     log.info("batch_worker_started")
     while not stop.is_set():
         mark_alive(deps.settings)
-        if not run_one(deps, stop):
+        if not run_one(deps, stop) and not _preserve(deps, stop):
             stop.wait(_IDLE_SECONDS)
     log.info("batch_worker_stopped")
 
@@ -50,8 +52,17 @@ def serve_for_a_moment(deps: Deps, batch_id: str, work: str, stop: threading.Eve
 
 def run_one(deps: Deps, stop: threading.Event, batch_id: str | None = None, work: str = "") -> bool:
     """One chunk, of the batch served least recently or of a given one; whether there was one to do."""
+    return _attempt(lambda: batch_work.run_chunk(deps, batch_id, work), stop)
+
+
+def _preserve(deps: Deps, stop: threading.Event) -> bool:
+    """Where no batch waits: raise some signed documents to the wanted level; whether there was one to raise."""
+    return _attempt(lambda: preservation.preserve_due(deps, seconds=_MOMENT_SECONDS).looked_at > 0, stop)
+
+
+def _attempt(act: Callable[[], bool], stop: threading.Event) -> bool:
     try:
-        return batch_work.run_chunk(deps, batch_id, work)
+        return act()
     except SQLAlchemyError:
         log.exception("database_unavailable")
     except AppError as error:

@@ -29,13 +29,15 @@ Handler = Callable[[Deps, Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Periodic:
-    """A job that runs when ``due(last, now)`` says so; ``last`` is when it was last done."""
+    """A job that runs when ``due(last, now)`` says so; ``last`` is when it was last done. One process at a time runs
+    it, unless ``is_shared``: then as many as there are work on it side by side, and its rows say who does what."""
 
     name: str
     run: Callable[[Deps], object]
     every: timedelta | None = None
     at_day_end: bool = False
     at_opening: bool = False
+    is_shared: bool = False
     is_wanted: Callable[[Deps], bool] = lambda _deps: True
 
     def is_due(self, deps: Deps, last: datetime | None, now: datetime) -> bool:
@@ -132,7 +134,7 @@ def sweep_store(deps: Deps) -> int:
 OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": send_decree_mail}
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
-    Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5)),
+    Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5), is_shared=True),
     Periodic("forgotten_batches", nudge_forgotten, every=timedelta(seconds=5),
              is_wanted=lambda deps: deps.engine.is_swept),
     Periodic("revocation_data", revocation_fetch.refresh, every=timedelta(hours=6)),

@@ -221,7 +221,7 @@ def _take_lease(deps: Deps, job: Periodic) -> bool:
         row = _job_row(session, _lease_name(job))
         if not _is_free_and_due(deps, job, row, now):
             return False
-        row.leased_until, row.last_started_at = now + _LEASE, now
+        row.leased_until, row.last_started_at = None if job.is_shared else now + _LEASE, now
         return True
 
 

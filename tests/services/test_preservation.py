@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -136,3 +137,20 @@ def test_the_settings_choose_the_level(world: World, clock: FrozenClock, level: 
         assert session.scalars(select(Signature.level)).one() == reached
     report = validate_pdf(best_file(world.deps, decree_id), trust.trust_store(world.deps), clock.now())
     assert (report.passed, report.signatures[0].level) == (True, reached)
+
+
+def test_several_processes_side_by_side_raise_each_document_once(world: World, clock: FrozenClock) -> None:
+    decrees = [world.walk("signed") for _ in range(4)]
+    clock.advance(seconds=1)
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(lambda _: preservation.preserve_due(world.deps), range(3)))
+    assert sum(one.augmented for one in reports) == len(decrees)
+    assert [len(signed_files(world.deps, decree)) for decree in decrees] == [2] * len(decrees)
+    assert audit.verify(world.deps).findings == ()
+
+
+def test_a_long_list_does_not_keep_a_process_from_its_other_work(world: World, clock: FrozenClock) -> None:
+    world.walk("signed")
+    clock.advance(seconds=1)
+    assert preservation.preserve_due(world.deps, seconds=0).looked_at == 0
+    assert preservation.preserve_due(world.deps).looked_at == 1

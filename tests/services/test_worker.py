@@ -282,3 +282,18 @@ def test_health_says_what_does_not_answer(world: World, clock: FrozenClock) -> N
     assert after.tsa.detail == "token given"
     clock.at += timedelta(minutes=5)
     assert not check(world.deps).queue.is_ok
+
+
+def test_two_workers_keep_documents_provable_side_by_side(world: World, clock: FrozenClock,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def preserve(deps: Deps) -> None:
+        ran.append("one")
+        if len(ran) == 1:
+            worker.run_once(deps)  # what a second worker does meanwhile
+
+    shared = next(job for job in worker.PERIODIC if job.is_shared)
+    monkeypatch.setattr(worker, "PERIODIC", (replace(shared, run=preserve),))
+    worker.run_once(world.deps)
+    assert len(ran) == 2
