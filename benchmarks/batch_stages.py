@@ -1,6 +1,6 @@
 """What a document of a batch costs in each stage of the real service: database, files and fsync included.
 
-    python -m benchmarks.batch_stages [--docs 1000] [--level B-B] [--database postgresql+psycopg://…] [--json]
+    python -m benchmarks.batch_stages [--docs 1000] [--batches 1] [--level B-B] [--database URL] [--json]
 
 A sheet of pay rises, every row about somebody else, goes through the services as an office would have it: checked,
 made into decrees, initialled three times, numbered, laid out and frozen, signed under one authorisation, issued. One
@@ -9,6 +9,11 @@ process does all of it, the signing host included, so that the figures are those
 ``cpu_ms``   milliseconds of processor a document takes in a stage; ``wall_ms`` the same by the clock
 ``per_core`` documents a second that a core with nothing else to do issues: 1000 / (freeze + sign)
 ``rss_mb``   this process's largest memory after each stage
+
+With ``--batches 10 --docs 10000`` one process carries 100,000 documents, batch after batch, and ``growth`` says for
+each how much was in the database before it, what a document cost to freeze and sign, the same as a multiple of one raw
+RSA signature made beside it (which a busy or slow machine changes as much), and the memory then. The figures of the
+stages are those of the last batch.
 """
 
 from __future__ import annotations
@@ -26,6 +31,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from svc.actors import Actor
 from svc.deps import Deps, build_deps, with_own_signing_host
@@ -42,6 +50,17 @@ from svc.settings import Settings
 _CLERK, _SIGNER = "analis", "kepala"
 _OFFICIALS = ("kasubbid", "kabid", "sekretaris")
 _PEOPLE_A_MONTH = 999
+_RAW_SIGNATURES = 400
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One of several batches of the same process; see the module's text."""
+
+    before: int
+    cpu_ms: float
+    in_raw_signatures: float
+    rss_mb: float
 
 
 @dataclass
@@ -54,6 +73,7 @@ class Stages:
     cpu_ms: dict[str, float] = field(default_factory=dict)
     wall_ms: dict[str, float] = field(default_factory=dict)
     rss_mb: dict[str, float] = field(default_factory=dict)
+    growth: list[Batch] = field(default_factory=list)
     per_core: float = 0.0
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)
 
@@ -62,43 +82,67 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--docs", type=int, default=1000)
+    parser.add_argument("--batches", type=int, default=1, help="so many of --docs each, in one process")
     parser.add_argument("--level", default="B-B", choices=("B-B", "B-T"))
     parser.add_argument("--database", default="", help="SQLAlchemy URL of an empty database; default: SQLite")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(Path(folder), chosen.docs, chosen.level, chosen.database)
+        result = measure(Path(folder), chosen.docs, chosen.level, chosen.database, chosen.batches)
     if chosen.json:
         print(json.dumps(asdict(result), indent=2))
         return
     for stage, cpu in result.cpu_ms.items():
         print(f"{stage:10} {cpu:7.2f} ms cpu {result.wall_ms[stage]:7.2f} ms {result.rss_mb[stage]:6.0f} MB")
+    for one in result.growth:
+        print(f"{one.before:7} before: {one.cpu_ms:6.2f} ms a document, {one.in_raw_signatures:5.1f} raw signatures, "
+              f"{one.rss_mb:.0f} MB")
     print(f"{result.per_core:.0f} documents a second and core, {result.database}, {result.level}")
 
 
-def measure(folder: Path, docs: int, level: str, database: str) -> Stages:
-    """Carry one batch from the sheet to the last issued decree."""
+def measure(folder: Path, docs: int, level: str, database: str, batches: int = 1) -> Stages:
+    """Carry batches from the sheet to the last issued decree."""
     env = {"PARAF_VAR_DIR": str(folder), "PARAF_SIGNATURE_LEVEL": level, "PARAF_DATABASE_URL": database}
     settings = Settings.from_env({name: value for name, value in env.items() if value}, env_file=None)
     upgrade(settings.effective_database_url)
     deps = with_own_signing_host(build_deps(settings))
     result = Stages(docs, level, settings.effective_database_url.split(":", 1)[0])
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     try:
-        _carry(deps, docs, result)
+        _found(deps)
+        for number in range(batches):
+            slow = _raw_ms(key)
+            _carry(deps, number * docs, docs, result)
+            cpu = result.cpu_ms["freeze"] + result.cpu_ms["sign"]
+            raw = (slow + _raw_ms(key)) / 2
+            result.growth.append(Batch(number * docs, round(cpu, 2), round(cpu / raw, 2), result.rss_mb["sign"]))
     finally:
         deps.db.dispose()
     result.per_core = 1000 / (result.cpu_ms["freeze"] + result.cpu_ms["sign"])
     return result
 
 
-def _carry(deps: Deps, docs: int, result: Stages) -> None:
+def _raw_ms(key: rsa.RSAPrivateKey) -> float:
+    """Milliseconds of processor for one raw signature, now."""
+    cpu = time.process_time()
+    for number in range(_RAW_SIGNATURES):
+        key.sign(number.to_bytes(32, "big"), PKCS1v15(), SHA256())
+    return (time.process_time() - cpu) * 1000 / _RAW_SIGNATURES
+
+
+def _found(deps: Deps) -> None:
+    """An office with a key for its head."""
     with deps.db.unit_of_work() as session:
         build_demo_organisation(session, deps.clock.now(), lambda _name: hash_password("tolok-ukur-2026"))
-    clerk, signer = actor_of(deps, _CLERK), actor_of(deps, _SIGNER)
+    signer = actor_of(deps, _SIGNER)
     credentials.issue(deps, signer, signer.person_public_id, DEMO_PASSPHRASE)
+
+
+def _carry(deps: Deps, before: int, docs: int, result: Stages) -> None:
+    clerk, signer = actor_of(deps, _CLERK), actor_of(deps, _SIGNER)
     batch_id = drafting.create(deps, clerk, "kgb", "Tolok ukur")
-    rows = [NewRow(number + 1, _rise(deps, number)) for number in range(1, docs + 1)]
+    rows = [NewRow(number + 1, _rise(deps, before + number)) for number in range(1, docs + 1)]
 
     def stage(name: str, act: Callable[[], object]) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
