@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, create_engine, text
 
 from certs.trust import TrustStore
-from certs.validation import validate_pdf
+from certs.validation import Report, validate_pdf
 
 _SIGNED = {"signed", "issued"}
 _NUMBERED = {"ready_to_sign", "signing", *_SIGNED}
@@ -91,10 +91,26 @@ def gather(database_url: str, objects: Objects) -> Evidence:
     return Evidence(tables, {name: objects.read(name) for name in objects.names()})
 
 
-def judge(evidence: Evidence, trust: TrustStore, now: datetime) -> list[Finding]:
+Verdict = Callable[[bytes], Report]
+
+
+def strict(trust: TrustStore, now: datetime) -> Verdict:
+    """The validation that judges files of strangers; the same bytes are looked at once."""
+    known: dict[bytes, Report] = {}
+
+    def verdict(pdf: bytes) -> Report:
+        key = hashlib.sha256(pdf).digest()
+        if key not in known:
+            known[key] = validate_pdf(pdf, trust, now)
+        return known[key]
+
+    return verdict
+
+
+def judge(evidence: Evidence, verdict: Verdict) -> list[Finding]:
     """All that is lost, doubled, torn or half done."""
     return [*numbers(evidence), *stuck(evidence), *endings(evidence), *files(evidence),
-            *signatures(evidence, trust, now), *chains(evidence), *routes(evidence)]
+            *signatures(evidence, verdict), *chains(evidence), *routes(evidence)]
 
 
 def numbers(evidence: Evidence) -> Iterator[Finding]:
@@ -179,7 +195,7 @@ def files(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("file_torn", row["object_key"])
 
 
-def signatures(evidence: Evidence, trust: TrustStore, now: datetime) -> Iterator[Finding]:
+def signatures(evidence: Evidence, verdict: Verdict) -> Iterator[Finding]:
     """What is shown as signed verifies, bears one signature, and was recorded once; nothing else is signed."""
     attempts, made = evidence.by("signing_attempt", "decree_id"), evidence.by("signature", "decree_id")
     stored = evidence.by("stored_file", "decree_id")
@@ -201,18 +217,18 @@ def signatures(evidence: Evidence, trust: TrustStore, now: datetime) -> Iterator
         if signed is None:
             yield Finding("signed_missing", f"decree {decree['id']}")
             continue
-        yield from _verdict(evidence, decree, done[0], made[decree["id"]][0], signed, (trust, now))
+        yield from _verdict(evidence, decree, done[0], made[decree["id"]][0], signed, verdict)
         yield from _strays(evidence, decree, made[decree["id"]][0], rows)
 
 
 def _verdict(evidence: Evidence, decree: Mapping[str, Any], attempt: Mapping[str, Any], made: Mapping[str, Any],
-             signed: bytes, by: tuple[TrustStore, datetime]) -> Iterator[Finding]:
+             signed: bytes, verdict: Verdict) -> Iterator[Finding]:
     frozen = [row for row in evidence.tables["stored_file"]
               if row["decree_id"] == decree["id"] and row["sha256"] == attempt["sha256"]]
     original = evidence.files.get(frozen[0]["object_key"], b"") if frozen else b""
     if not original or not signed.startswith(original):
         yield Finding("signed_not_frozen", f"decree {decree['id']}")
-    report = validate_pdf(signed, *by)
+    report = verdict(signed)
     if not report.passed:
         yield Finding("signed_invalid", f"decree {decree['id']}: {report.sub_indication} {report.explanation}")
     if [one.serial for one in report.signatures] != [made["certificate_serial"]]:

@@ -19,7 +19,6 @@ from tests.chaos.scene import Scene
 from tests.chaos.servers import (
     BadLine,
     Broker,
-    PostgresServer,
     RemoteSigner,
     bad_line,
     fill,
@@ -28,6 +27,7 @@ from tests.chaos.servers import (
     small_disk,
 )
 from tests.chaos.stock import SIZES, Stock, build_stock, move_key, name_of
+from tests.support.postgres import PostgresServer
 from tests.support.s3 import ACCESS_KEY, SECRET_KEY, free_port, seaweedfs
 
 _DISK_MEGABYTES = 24
@@ -129,7 +129,7 @@ class Lane:
 
     def _on_postgres(self) -> tuple[PostgresServer, Stock]:
         if self._postgres is None:
-            server = PostgresServer(self._folder / "postgres")
+            server = PostgresServer()
             self._open.callback(server.stop)
             stock = build_stock(self._folder / "stock", self._stock.folder / "founded", server.create)
             self._postgres = (server, stock)

@@ -15,15 +15,15 @@ from pathlib import Path
 from sqlalchemy import select
 
 from certs.trust import TrustStore
-from svc.deps import Deps
 from svc.models import Decree
 from svc.services import trust
 from svc.settings import Settings
-from tests.chaos.oracle import Finding, Folder, Objects, gather, judge
+from tests.chaos.oracle import Finding, Folder, Objects, gather, judge, strict
 from tests.chaos.persons import crowd, settle, work_day
 from tests.chaos.processes import ROLES, Child, call, deps_of, fork, shift
 from tests.chaos.stock import settings_of
 from tests.chaos.whole import WholeService
+from tests.support.stores import Bucket
 
 _TICK = 0.01
 _BATCH_WORKERS = 2
@@ -193,21 +193,8 @@ def _judge(settings: Settings) -> list[Finding]:
     known: TrustStore = trust.trust_store(deps)
     objects: Objects = Folder(settings.var_dir / "store")
     if settings.store == "s3":
-        objects = _Bucket(deps)
+        with deps.db.read_session() as session:  # other rounds keep theirs in the same bucket
+            decrees = session.scalars(select(Decree.public_id)).all()
+        objects = Bucket(deps.store, [f"decrees/{decree_id}/" for decree_id in decrees])
     evidence = gather(settings.effective_database_url, objects)
-    return judge(evidence, known, max(deps.clock.now(), datetime.now(UTC)) + timedelta(seconds=1))
-
-
-class _Bucket:
-    """The files of this service's decrees in an object store that others share."""
-
-    def __init__(self, deps: Deps) -> None:
-        self._store = deps.store
-        with deps.db.read_session() as session:
-            self._decrees = list(session.scalars(select(Decree.public_id)))
-
-    def names(self) -> list[str]:
-        return [one.key for decree_id in self._decrees for one in self._store.list(f"decrees/{decree_id}/")]
-
-    def read(self, name: str) -> bytes:
-        return self._store.get(name)
+    return judge(evidence, strict(known, max(deps.clock.now(), datetime.now(UTC)) + timedelta(seconds=1)))

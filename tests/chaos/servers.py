@@ -1,15 +1,13 @@
-"""What a service leans on, and how it fails: a database server that restarts, an object store behind a bad line, a
-disk that is full."""
+"""What a service leans on, and how it fails: a broker that forgets, an object store behind a bad line, a disk that is
+full."""
 
 from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,85 +18,14 @@ from pathlib import Path
 
 import redis
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from certs.ca import build_crl
-from scripts.on_postgres import find_binaries, free_port, unprivileged, wait_for
+from scripts.on_postgres import free_port, wait_for
 from svc.simulators.csc import CscAccess, CscSimulator, make_credential, simulated_authority
 from svc.simulators.csc_vault import CscVault
 from tests.chaos.processes import Child, fork
 from tests.support.redis import redis_server
 from tests.support.s3 import free_port as free_low_port
-
-_START_SECONDS = 40
-
-
-class PostgresServer:
-    """A server of one's own that can be restarted the hard way. Its data outlives it, as on a real disk."""
-
-    def __init__(self, folder: Path) -> None:
-        binaries = find_binaries()
-        assert binaries is not None, "PostgreSQL's programs are not on this machine"
-        self._folder, self._binaries = folder, binaries
-        folder.mkdir(mode=0o755)
-        self._prefix, self._account = unprivileged(folder)
-        subprocess.run([*self._prefix, str(binaries / "initdb"), "-D", str(folder / "data"), "-U", self._account, "-A",
-                        "trust", "--no-sync", "-E", "UTF8"], check=True, stdout=subprocess.DEVNULL)
-        self._port = free_port()
-        self._process = self._start()
-
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql+psycopg://{self._account}@127.0.0.1:{self._port}/{database}"
-
-    def create(self, name: str, template: str = "") -> str:
-        """A new database, a copy of another; its URL."""
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template or 'template1'}")
-        return self.url(name)
-
-    def drop(self, url: str) -> None:
-        self._run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
-
-    def restart_at_once(self) -> None:
-        """All sessions end in the middle of whatever they do; what was committed comes back from the log."""
-        self._end(signal.SIGQUIT)
-        self._process = self._start()
-
-    def stop(self) -> None:
-        self._end(signal.SIGINT)
-
-    def _end(self, number: int) -> None:
-        self._process.send_signal(number)
-        self._process.wait(30)
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        # The operating system stays up in these rounds, so that what was written to it is not lost.
-        options = ["-p", str(self._port), "-h", "127.0.0.1", "-k", str(self._folder), "-c", "fsync=off",
-                   "-c", "max_connections=200", "-c", "log_min_messages=fatal", "-c", "shared_buffers=64MB"]
-        process = subprocess.Popen([*self._prefix, str(self._binaries / "postgres"), "-D", str(self._folder / "data"),
-                                    *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self._port)
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return process
-
-    def _answers(self) -> bool:
-        engine = create_engine(self.url())
-        try:
-            with engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        except Exception:  # noqa: BLE001 - still recovering, whatever it says
-            return False
-        finally:
-            engine.dispose()
-        return True
-
-    def _run(self, statement: str) -> None:
-        engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-        engine.dispose()
 
 
 class Broker:

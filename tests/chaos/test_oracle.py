@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 
 from certs.trust import TrustStore
 from tests.chaos.conftest import Finished
-from tests.chaos.oracle import Finding, Folder, gather, judge
+from tests.chaos.oracle import Finding, Folder, gather, judge, strict
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def sound(finished: Finished, tmp_path: Path) -> Copy:
 
 
 def found(copy: Copy) -> list[Finding]:
-    return judge(gather(copy.url, Folder(copy.folder / "store")), copy.trust, copy.now)
+    return judge(gather(copy.url, Folder(copy.folder / "store")), strict(copy.trust, copy.now))
 
 
 def change(copy: Copy, statement: str, **values: object) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from copy import deepcopy
 from typing import Any
 
 from sqlalchemy import select
 
+from svc.kind_fields import values_at
 from svc.models import Batch, BatchRow, Decree
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services.batches import drafting, review, signing, work
 from svc.services.batches.drafting import NewRow
 from svc.services.signing_keys import StepUp
+from svc.sheet_columns import columns_of
 from tests.support.world import World
 
 CLERK, SIGNER = "analis", "kepala"
@@ -28,6 +32,24 @@ def rise(world: World, number: int) -> dict[str, Any]:
 
 def rises(world: World, count: int) -> list[NewRow]:
     return [NewRow(number + 1, rise(world, number)) for number in range(1, count + 1)]
+
+
+def sheet_of(world: World, count: int, *, faulty: tuple[int, ...] = (), without: tuple[str, ...] = (),
+             email: str = "") -> bytes:
+    """A CSV sheet of pay rises; rows whose number is in ``faulty`` have a NIP that is none."""
+    kind = world.deps.kinds.get("kgb")
+    columns = [column for column in columns_of(kind) if column.path not in without]
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";")
+    writer.writerow([*(column.title for column in columns), "Alamat surel"])
+    for number in range(1, count + 1):
+        data = rise(world, number)
+        if number in faulty:
+            data["pegawai"]["nip"] = "12345"
+        cells = [next(values_at(data, column.path), "") or "; ".join(values_at(data, f"{column.path}[]"))
+                 for column in columns]
+        writer.writerow([*cells, email])
+    return out.getvalue().encode()
 
 
 def batch_row(world: World, batch_id: str) -> Batch:

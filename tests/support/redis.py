@@ -17,8 +17,8 @@ _START_SECONDS = 20
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path, port: int = 0) -> Iterator[str]:
-    """Yields its URL; ``port`` 0: a free one.
+def redis_server(folder: Path, port: int = 0, password: str = "") -> Iterator[str]:
+    """Yields its URL, the password in it if one is asked; ``port`` 0: a free one.
 
     :raises ServerMissing: the program ``redis-server`` is not on this machine
     """
@@ -29,18 +29,18 @@ def redis_server(folder: Path, port: int = 0) -> Iterator[str]:
     with (folder / "redis.log").open("ab") as log:
         process = subprocess.Popen(
             [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
-             "--dir", str(folder)], stdout=log, stderr=log)
+             "--dir", str(folder), *(("--requirepass", password) if password else ())], stdout=log, stderr=log)
         try:
-            _wait(port, process, folder / "redis.log")
-            yield f"redis://127.0.0.1:{port}/0"
+            _wait(port, password, process, folder / "redis.log")
+            yield f"redis://{f':{password}@' if password else ''}127.0.0.1:{port}/0"
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(port: int, password: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    with redis.Redis(host="127.0.0.1", port=port, socket_timeout=2) as client:
+    with redis.Redis(host="127.0.0.1", port=port, password=password or None, socket_timeout=2) as client:
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 client.ping()

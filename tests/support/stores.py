@@ -1,4 +1,4 @@
-"""Object stores that misbehave on demand."""
+"""Object stores looked at from outside, and such that misbehave on demand."""
 
 from __future__ import annotations
 
@@ -40,3 +40,16 @@ class FaultyStore:
 
     def ping(self) -> None:
         self.inner.ping()
+
+
+class Bucket:
+    """The files of a store under some prefixes, read whole, for whoever looks only at files."""
+
+    def __init__(self, store: ObjectStore, prefixes: Sequence[str]) -> None:
+        self._store, self._prefixes = store, prefixes
+
+    def names(self) -> list[str]:
+        return [one.key for prefix in self._prefixes for one in self._store.list(prefix)]
+
+    def read(self, name: str) -> bytes:
+        return self._store.get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Callable
@@ -10,9 +9,7 @@ from collections.abc import Callable
 import openpyxl
 import pytest
 
-from svc.kind_fields import values_at
 from svc.services.batches import work
-from svc.sheet_columns import columns_of
 from tests.support import batches
 from tests.support.statements import counted
 from tests.support.world import World
@@ -20,24 +17,6 @@ from tests.web.conftest import Visitor
 from tests.web.test_screens import form_of
 
 LogIn = Callable[[str], Visitor]
-
-
-def sheet_of(world: World, count: int, *, faulty: tuple[int, ...] = (), without: tuple[str, ...] = (),
-             email: str = "") -> bytes:
-    """A CSV sheet of pay rises; rows whose number is in ``faulty`` have a NIP that is none."""
-    kind = world.deps.kinds.get("kgb")
-    columns = [column for column in columns_of(kind) if column.path not in without]
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";")
-    writer.writerow([*(column.title for column in columns), "Alamat surel"])
-    for number in range(1, count + 1):
-        data = batches.rise(world, number)
-        if number in faulty:
-            data["pegawai"]["nip"] = "12345"
-        cells = [next(values_at(data, column.path), "") or "; ".join(values_at(data, f"{column.path}[]"))
-                 for column in columns]
-        writer.writerow([*cells, email])
-    return out.getvalue().encode()
 
 
 def upload(person: Visitor, batch_id: str, data: bytes, name: str = "kgb.csv") -> str:
@@ -65,7 +44,7 @@ def made(person: Visitor, title: str = "KGB Desember") -> str:
 
 def filled(person: Visitor, world: World, count: int, faulty: tuple[int, ...] = ()) -> str:
     batch_id = made(person)
-    place = upload(person, batch_id, sheet_of(world, count, faulty=faulty))
+    place = upload(person, batch_id, batches.sheet_of(world, count, faulty=faulty))
     answer = person.post(place, {**chosen(person.get(place).get_data(as_text=True)), "rows": "all"})
     assert answer.status_code == 302
     return batch_id
@@ -118,7 +97,7 @@ def test_templates_can_be_filled_in_and_come_back(log_in: LogIn, world: World) -
 def test_a_missing_column_is_named_and_the_choice_survives_a_reload(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
     batch_id = made(clerk)
-    place = upload(clerk, batch_id, sheet_of(world, 2, without=("pegawai.nip",)))
+    place = upload(clerk, batch_id, batches.sheet_of(world, 2, without=("pegawai.nip",)))
     page = text_of(clerk, place)
     assert "Isian wajib yang belum mendapat kolom" in page
     form = chosen(page)
@@ -135,7 +114,7 @@ def test_a_missing_column_is_named_and_the_choice_survives_a_reload(log_in: LogI
 
 def test_one_field_for_two_columns_is_refused_in_words(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
-    place = upload(clerk, made(clerk), sheet_of(world, 2))
+    place = upload(clerk, made(clerk), batches.sheet_of(world, 2))
     form = chosen(text_of(clerk, place))
     one, other = [name for name, path in form.items() if path.startswith("pegawai.")][:2]
     answer = clerk.post(place, {**form, other: form[one]})
@@ -324,7 +303,7 @@ def test_without_the_token_nothing_is_made(log_in: LogIn) -> None:
 def test_a_sheet_of_another_batch_is_not_found(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
     one, other = made(clerk), made(clerk)
-    place = upload(clerk, one, sheet_of(world, 1))
+    place = upload(clerk, one, batches.sheet_of(world, 1))
     assert clerk.get(place.replace(one, other)).status_code == 404
     assert clerk.get(f"/batches/{one}/sheets/{'0' * 64}").status_code == 404
 
