@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.ceremony import begin_for
 from svc.error_pages import translate, translated_fields
@@ -21,10 +21,15 @@ from svc.errors import (
 )
 from svc.limits import limited
 from svc.security import current_actor, deps, form_version, requires
-from svc.services import signing, signing_codes
+from svc.services import signing, signing_codes, signing_pages
 from svc.services.reconciliation import MINIMUM_AGE
 
 bp = Blueprint("signing", __name__)
+_FOR_EVER = "private, max-age=31536000, immutable"  # the address names the bytes by their hash
+_MOST_DIGITS = 6
+# Shown where a page cannot be drawn, in the place that the picture would take.
+_BLANK = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 210 297"><path fill="#f4f5f7" d="M0 0h210v297H0z"/>'
+          '<path stroke="#9aa1ab" stroke-width="6" stroke-linecap="round" d="M75 148h60"/></svg>')
 
 
 @bp.get("/tasks/<task_id>/sign")
@@ -37,7 +42,7 @@ def sheet(task_id: str) -> str:
 @bp.post("/tasks/<task_id>/sign")
 @requires("task.sign")
 @limited("20 per minute")
-def sign(task_id: str) -> Response | tuple[str, int]:
+def sign(task_id: str) -> WerkzeugResponse | tuple[str, int]:
     """Sign what the sheet showed. The passphrase lives in this request alone."""
     try:
         outcome = signing.sign(
@@ -51,10 +56,28 @@ def sign(task_id: str) -> Response | tuple[str, int]:
     return redirect(url_for("decrees.show", decree_id=outcome.decree_id))
 
 
+@bp.get("/decrees/<decree_id>/pages/<sha256>/<number>.png")
+@requires("decree.view")
+def page_picture(decree_id: str, sha256: str, number: str) -> Response:
+    """A page of a stored file as a small picture; a plain placeholder where it cannot be drawn just now."""
+    wanted = int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else 0
+    page = signing_pages.find_page(deps(), current_actor(), decree_id, sha256, wanted)
+    if request.if_none_match.contains(page.tag):
+        response = Response(status=304)
+    else:
+        try:
+            response = Response(signing_pages.draw_page(deps(), page), mimetype="image/png")
+        except signing_pages.PageNotDrawn as error:
+            return Response(_BLANK, error.status, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
+    response.set_etag(page.tag)
+    response.headers["Cache-Control"] = _FOR_EVER
+    return response
+
+
 @bp.get("/tasks/<task_id>/passkey")
 @requires("task.sign")
 @limited("30 per minute")
-def passkey_options(task_id: str) -> Response:
+def passkey_options(task_id: str) -> WerkzeugResponse:
     """Options for touching a passkey for the document that the sheet shows, as JSON for the page's script."""
     return begin_for(signing.prepare(deps(), current_actor(), task_id).frozen_sha256)
 
@@ -62,7 +85,7 @@ def passkey_options(task_id: str) -> Response:
 @bp.post("/tasks/<task_id>/code")
 @requires("task.sign")
 @limited("5 per minute")
-def send_code(task_id: str) -> Response | tuple[str, int]:
+def send_code(task_id: str) -> WerkzeugResponse | tuple[str, int]:
     """Have the remote service send the signer a one-time code."""
     try:
         signing_codes.request_code(deps(), current_actor(), task_id)
@@ -75,7 +98,7 @@ def send_code(task_id: str) -> Response | tuple[str, int]:
 @bp.post("/signings/<attempt_id>/reconcile")
 @requires("task.sign")
 @limited("20 per minute")
-def reconcile_act(attempt_id: str) -> Response:
+def reconcile_act(attempt_id: str) -> WerkzeugResponse:
     """Ask the store and the service what became of an act."""
     result = signing.reconcile(deps(), current_actor(), attempt_id)
     if result == "finished":
@@ -91,7 +114,7 @@ def reconcile_act(attempt_id: str) -> Response:
 @bp.post("/signings/<attempt_id>/abandon")
 @requires("task.sign")
 @limited("20 per minute")
-def abandon_act(attempt_id: str) -> Response:
+def abandon_act(attempt_id: str) -> WerkzeugResponse:
     """Declare an act without result, so as to sign anew."""
     signing.abandon(deps(), current_actor(), attempt_id)
     flash(_("Tindakan itu dinyatakan tidak jadi. Anda dapat menandatangani lagi."), "success")

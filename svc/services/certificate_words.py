@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from certs import errors
 from svc.errors import CredentialUnusable
 
@@ -33,6 +36,23 @@ _UNFIT: dict[type[errors.CannotSign], str] = {
         "Penerbit sertifikat ini belum dipercaya. Sahkan penerbitnya di Administrasi, Kepercayaan, lalu ulangi.",
     errors.WeakKey: "Kunci sertifikat ini terlalu lemah untuk menandatangani.",
 }
+_OFFICE = (NameOID.TITLE, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
+
+
+def common_name(name: x509.Name) -> str:
+    """The name that a person reads; empty if there is none."""
+    return _first(name, NameOID.COMMON_NAME)
+
+
+def holder_words(subject: x509.Name, label: str = "") -> tuple[str, str]:
+    """Whom a certificate names, and as what (position, unit, organisation); ``label`` where it names nobody."""
+    office = dict.fromkeys(part for part in (_first(subject, kind) for kind in _OFFICE) if part)
+    return common_name(subject) or label, ", ".join(office)
+
+
+def _first(name: x509.Name, kind: x509.ObjectIdentifier) -> str:
+    found = name.get_attributes_for_oid(kind)
+    return str(found[0].value).strip() if found else ""
 
 
 def unfit(error: errors.CannotSign, zone: ZoneInfo) -> CredentialUnusable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,7 +20,7 @@ from svc.errors import Conflict, NotFound
 from svc.models import Decree, DecreeVersion, Paraf, Person, Position, StoredFile, Task
 from svc.services import rendition
 from svc.services.access import ensure_can_view
-from svc.services.certificate_words import unusable
+from svc.services.certificate_words import common_name, holder_words, unusable
 from svc.services.flow import ensure_alone, load_flow, lock_by_task
 from svc.services.key_use import certificate_of, chain_of, current_credential
 from svc.services.redating import ensure_dated_today
@@ -64,6 +65,8 @@ class CredentialState:
     problem: str
     problem_params: Mapping[str, object] = field(default_factory=dict)
     backend: str = "stored"  # where the key lies: stored | pkcs12 | pkcs11 | csc | bsre
+    office: str = ""  # what the certificate says of its holder: position, unit, organisation
+    wait_seconds: int = 0  # until the next try is taken, when ``state`` is waiting
 
     @property
     def can_sign(self) -> bool:
@@ -217,10 +220,11 @@ def credential_state(session: Session, deps: Deps, actor: Actor) -> CredentialSt
     left = max(0, deps.settings.passphrase_attempts - row.failures)
     state, problem = "usable", ""
     params: Mapping[str, object] = {}
-    subject = row.label
+    subject, office, issuer = row.label, "", row.issuer
     if row.certificate_pem.strip():  # else the backend tells it only with the first signature
         certificate = certificate_of(row)
-        subject = certificate.subject.rfc4514_string()
+        subject, office = holder_words(certificate.subject, row.label)
+        issuer = common_name(certificate.issuer) or issuer
         try:
             checks.ensure_can_sign(certificate, None, with_intermediates(trust_store(deps), chain_of(row)), now)
         except CannotSign as error:
@@ -233,5 +237,6 @@ def credential_state(session: Session, deps: Deps, actor: Actor) -> CredentialSt
         problem = "Sertifikat terkunci karena kata sandi TTE salah berulang kali. Hubungi administrator."
     elif not problem and row.next_try_at is not None and row.next_try_at > now:
         state = "waiting"
-    return CredentialState(state, subject, row.issuer, row.valid_to, left,
-                           row.next_try_at if state == "waiting" else None, problem, params, row.backend)
+    until = row.next_try_at if state == "waiting" else None
+    return CredentialState(state, subject, issuer, row.valid_to, left, until, problem, params, row.backend, office,
+                           math.ceil((until - now).total_seconds()) if until else 0)

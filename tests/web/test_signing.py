@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import PIL.Image
 import pytest
 
+from svc.cage.port import CageBusy
 from svc.seed.walk import DEMO_PASSPHRASE
 from tests.support.clock import FrozenClock
 from tests.support.world import World
@@ -107,3 +110,64 @@ def test_a_missing_passphrase_is_told_at_its_field_and_not_counted(log_in: LogIn
     assert answer.status_code == 422
     assert "Ketik kata sandi TTE Anda." in answer.get_data(as_text=True)
     assert signer.post(*form_for(world, ready)).status_code == 302
+
+
+def test_the_pages_are_shown_as_small_pictures_of_the_very_bytes(log_in: LogIn, world: World, ready: str) -> None:
+    path, form = form_for(world, ready)
+    signer = log_in("kepala")
+    address = f"/decrees/{ready}/pages/{form['frozen_sha256']}/1.png"
+    text = signer.get(path).get_data(as_text=True)
+    assert f'src="{address}" alt="Gambar halaman 1 dari' in text
+    assert text.index("Yang ditandatangani") < text.index('name="passphrase"')
+    answer = signer.get(address)
+    assert (answer.status_code, answer.mimetype) == (200, "image/png")
+    picture = PIL.Image.open(io.BytesIO(answer.data))
+    assert 200 < picture.width < picture.height < 600
+    assert len(set(picture.convert("L").tobytes())) > 2
+    assert answer.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    again = signer.get(address, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_a_picture_is_for_those_who_may_see_the_decree(log_in: LogIn, world: World, ready: str) -> None:
+    _, form = form_for(world, ready)
+    address = f"/decrees/{ready}/pages/{form['frozen_sha256']}"
+    assert log_in("loket").get(f"{address}/1.png").status_code == 404
+    signer = log_in("kepala")
+    for missing in ("0.png", "99.png", "x.png", "-1.png", "9999999999999.png"):
+        assert signer.get(f"{address}/{missing}").status_code == 404
+    assert signer.get(f"/decrees/{ready}/pages/{'0' * 64}/1.png").status_code == 404
+
+
+def test_a_page_that_cannot_be_drawn_is_a_plain_placeholder(
+    log_in: LogIn, world: World, ready: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bytes:
+        raise CageBusy
+
+    _, form = form_for(world, ready)
+    monkeypatch.setattr(type(world.deps.cage), "render_page", full)
+    answer = log_in("kepala").get(f"/decrees/{ready}/pages/{form['frozen_sha256']}/1.png")
+    assert (answer.status_code, answer.mimetype) == (503, "image/svg+xml")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.data.startswith(b"<svg")
+
+
+def test_after_a_wrong_passphrase_the_wait_is_told_and_ends(
+    log_in: LogIn, world: World, ready: str, clock: FrozenClock
+) -> None:
+    signer = log_in("kepala")
+    for _ in range(3):
+        clock.advance(minutes=2)
+        text = signer.post(*form_for(world, ready, WRONG)).get_data(as_text=True)
+    assert 'data-wait="4"' in text
+    assert "Dapat dicoba lagi dalam 4 detik." in text
+    clock.advance(minutes=2)
+    assert "data-wait" not in signer.get(form_for(world, ready)[0]).get_data(as_text=True)
+
+
+def test_the_certificate_is_told_in_words(log_in: LogIn, world: World, ready: str) -> None:
+    text = log_in("kepala").get(form_for(world, ready)[0]).get_data(as_text=True)
+    assert "Nama pada sertifikat" in text
+    assert "CN=" not in text
+    assert "2.5.4" not in text

@@ -102,14 +102,12 @@ def cancel(batch_id: str) -> Response:
 
 def _page(batch_id: str, error: AppError | None = None) -> str | Response:
     try:
-        shown = signing.prepare(deps(), current_actor(), batch_id)
+        shown = signing.prepare(deps(), current_actor(), batch_id, request.args.get("sample", 0, int))
     except BatchBusy:
         return _waiting(batch_id)
-    wanted = request.args.get("sample", "")
-    sample = next((one for one in shown.samples if str(one.row_no) == wanted), shown.samples[0])
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
     return render_template(
-        "batches/sign.html", sheet=shown, sample=sample, fields=fields,
+        "batches/sign.html", sheet=shown, fields=fields,
         error=translate(error) if error and not fields else "",
         stop_words=failure_words(shown.stop_code) if shown.stop_code else "")
 

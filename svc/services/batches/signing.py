@@ -76,7 +76,8 @@ class Departure:
 class SigningList:
     """All that the signer sees. ``list_sha256`` (over the sorted hashes) and ``lock_version`` go back with the form.
 
-    ``signed`` are the documents signed before this act, when it goes on with what is left.
+    ``signed`` are the documents signed before this act, when it goes on with what is left. ``shown`` is the document
+    that is open; the rows before and after it in the list are 0 at its ends.
     """
 
     batch_id: str
@@ -94,6 +95,9 @@ class SigningList:
     capacity_line: str
     level: str
     samples: tuple[Sample, ...]
+    shown: Sample
+    row_before: int
+    row_after: int
     departures: tuple[Departure, ...]
     parafs: tuple[tuple[str, str, datetime], ...]
     stop_code: str
@@ -122,8 +126,8 @@ def refresh(deps: Deps, actor: Actor, batch_id: str) -> bool:
         return True
 
 
-def prepare(deps: Deps, actor: Actor, batch_id: str) -> SigningList:
-    """What is to be signed now.
+def prepare(deps: Deps, actor: Actor, batch_id: str, row_no: int = 0) -> SigningList:
+    """What is to be signed now; ``row_no`` is the row to show, or the next one that is still in the list.
 
     :raises NotFound: :raises NotYourTask: not his. :raises BatchBusy: it is being laid out or signed
     :raises NamedOtherwise: the documents name somebody else. :raises Conflict: nothing waits for a signature
@@ -139,6 +143,7 @@ def prepare(deps: Deps, actor: Actor, batch_id: str) -> SigningList:
         if (batch.signer_id, batch.signer_capacity) != (actor.person_id, held.capacity):
             raise NamedOtherwise
         rows = _waiting_rows(session, batch)
+        at = next((index for index, row in enumerate(rows) if row.row_no >= row_no), len(rows) - 1)
         credential = current_credential(session, actor.person_id)
         return SigningList(
             batch_id=batch.public_id, title=batch.title, kind_title=kind_of_batch(deps, batch).title,
@@ -147,7 +152,9 @@ def prepare(deps: Deps, actor: Actor, batch_id: str) -> SigningList:
             list_sha256=freezing.list_digest(hashes), issued_on=batch.frozen_on, first_number=rows[0].number,
             last_number=rows[-1].number,
             capacity_line=capacity_line(session.get_one(Position, position_id), held.capacity),
-            level=deps.settings.signature_level, samples=_samples(rows), departures=_departures(session, batch),
+            level=deps.settings.signature_level, samples=_samples(rows), shown=rows[at],
+            row_before=rows[at - 1].row_no if at else 0,
+            row_after=rows[at + 1].row_no if at + 1 < len(rows) else 0, departures=_departures(session, batch),
             parafs=_parafs(session, batch), stop_code=batch.stop_code,
             credential=credential_state(session, deps, actor),
             second_step=demand(session, deps, actor.person_id, credential))

@@ -89,3 +89,18 @@ if (!CSS.supports("field-sizing", "content")) {
   });
   for (const area of document.querySelectorAll("textarea[data-autogrow]")) grow(area);
 }
+
+// after a wrong passphrase: the seconds run down, and nothing can be sent before they are over
+for (const note of document.querySelectorAll("[data-wait]")) {
+  const over = performance.now() + Number(note.dataset.wait) * 1000;
+  const buttons = [...note.closest("form").querySelectorAll('[type="submit"]:not([form])')];
+  const tick = () => {
+    const left = Math.ceil((over - performance.now()) / 1000);
+    note.hidden = left <= 0;
+    for (const button of buttons) button.disabled = left > 0;
+    if (left <= 0) return;
+    note.querySelector("span").textContent = note.dataset.text.replace("{n}", left);
+    setTimeout(tick, 250);
+  };
+  tick();
+}

@@ -201,4 +201,14 @@ class PdfViewer {
   }
 }
 
-for (const root of document.querySelectorAll("[data-pdf-viewer]")) new PdfViewer(root);
+for (const root of document.querySelectorAll("[data-pdf-viewer]")) {
+  const viewer = new PdfViewer(root);
+  for (const link of document.querySelectorAll(`[data-pdf-goto="${CSS.escape(root.id)}"]`)) {
+    link.addEventListener("click", (event) => {
+      if (!viewer.pages.length || event.ctrlKey || event.metaKey || event.shiftKey) return; // then the file itself opens
+      event.preventDefault();
+      viewer.goTo(Number(link.dataset.page));
+      root.scrollIntoView({ block: "nearest" });
+    });
+  }
+}
