@@ -15,7 +15,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 
 from certs.coverage import covers_whole_file
 from certs.pades import Level, SignedDocument
-from certs.signers.port import BackendRefused, OutcomeUnknown
+from certs.signers.port import BackendRefused, OutcomeUnknown, ResultRefused
 
 logger = logging.getLogger(__name__)
 _BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError,
@@ -28,14 +28,15 @@ def accept(sent: bytes, got: bytes, reference: str = "") -> SignedDocument:
     Only the form is looked at: whether the signature is good, and whose it is, is for validation to say.
 
     :raises OutcomeUnknown: the file ends too early
-    :raises BackendRefused: it is not what was sent with exactly one more signature that covers all of it
+    :raises ResultRefused: it is not what was sent with exactly one more signature that covers all of it; it is
+        kept in the error
     """
     try:
         return _accept(sent, got, reference)
-    except BackendRefused as error:  # it may be a signature all the same: what the log names can be asked for
+    except BackendRefused as error:  # it may be a signature all the same
         logger.error("not what was asked for, and not taken: document=%s sha256=%s size=%s code=%s",  # noqa: TRY400
                      reference or "-", hashlib.sha256(got).hexdigest(), len(got), error.backend_code)
-        raise
+        raise ResultRefused(str(error), got, error.backend_code) from error
 
 
 def _accept(sent: bytes, got: bytes, reference: str) -> SignedDocument:

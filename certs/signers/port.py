@@ -170,6 +170,15 @@ class BackendRefused(BackendError):
     code = "backend_refused"
 
 
+class ResultRefused(BackendRefused):
+    """The backend gave back something that is not what was sent with a signature. ``received`` is what came, as
+    evidence: it may have been made only once."""
+
+    def __init__(self, text: str, received: bytes, backend_code: str = "") -> None:
+        self.received = received
+        super().__init__(text, backend_code)
+
+
 class OutcomeUnknown(BackendError):
     """The request left (or began to leave) and no whole answer came. Never retried by itself.
 

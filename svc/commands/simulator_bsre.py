@@ -21,9 +21,13 @@ from svc.simulators.bsre_people import DEFAULT_PASSPHRASE, SEAL_ID, default_seal
 @click.option("--port", default=8777, show_default=True, help="0 takes a free one.")
 @click.option("--passphrase", default=DEFAULT_PASSPHRASE, show_default=True, help="Of all simulated signers.")
 @click.option("--allow-ip", multiple=True, help="Answer only these addresses (repeatable); others get 403.")
+@click.option("--name", "names", multiple=True,
+              help="Name on the certificate of the first signer, then of the second: that of your signer, since a "
+                   "signature in another name is refused.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
               help="Write the simulated root (PEM) and revocation lists (DER) here, to trust them on purpose.")
-def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], trust_dir: Path | None) -> None:
+def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names: tuple[str, ...],
+         trust_dir: Path | None) -> None:
     """Simulate BSrE's e-Sign Client Service, v1 and v2, with a signer in each status and a seal.
 
     Its keys are made at the start and end with it. Codes are shown here instead of mailed; faults are planned by POST
@@ -32,7 +36,8 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], trust
     """
     clock = system_clock()
     pki = simulated_authority(clock.now())
-    desk = BsreDesk(pki, default_users(pki, clock.now(), passphrase), default_seal(pki, clock.now()), clock.now,
+    desk = BsreDesk(pki, default_users(pki, clock.now(), passphrase, names=names),
+                    default_seal(pki, clock.now()), clock.now,
                     click.echo)
     if trust_dir is not None:
         _write_trust(desk, trust_dir)
@@ -44,7 +49,7 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], trust
             click.echo(f"  PARAF_BSRE_{name}={value}")
         click.echo(f"signers (passphrase {passphrase}):")
         for user in desk.users:
-            click.echo(f"  NIK {user.nik}  {user.email}  {user.status}")
+            click.echo(f"  NIK {user.nik}  {user.email}  {user.status}  {user.name}")
         click.echo(f"seal: {SEAL_ID}")
         threading.Event().wait()
 

@@ -20,6 +20,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
 from svc.models import BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
 from svc.ports import BackendNotConfigured, StoreUnavailable
+from svc.services import signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.audit_log import AuditActor, record_decree
@@ -77,6 +78,7 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
         results[settle(deps, row.public_id)].append(row.decree_id)
+    signing_evidence.empty_spool(deps)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
 
 
@@ -192,7 +194,9 @@ def _may_exist_elsewhere(deps: Deps, attempt_id: str) -> bool:
 
 
 def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produced | None]:
-    """The signed bytes of an attempt, if they reached the store or the backend still has them, and hold."""
+    """The signed bytes of an attempt, if they reached the store or the spool, or the backend still has them, and hold.
+    """
+    signing_evidence.bring_in(deps, attempt_id)
     with deps.db.read_session() as session:
         attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
         claimed = steps.load_claim(session, deps, attempt)
@@ -211,6 +215,8 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
             return claimed, production.prove(deps, claimed, frozen, signed, expected)
         except NotProven as error:
             logger.warning("recovery: stored bytes do not hold: attempt=%s why=%s", attempt_id, error.params["why"])
+            if attempt.signed_sha256 == found.sha256:  # else it may be what came of another attempt
+                _refuse(deps, attempt_id, found.key, found.sha256, found.size, error)
         except ProofPending as error:
             pending = error
     if pending is not None:
@@ -222,7 +228,10 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
 
 def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claimed: steps.Claim,
               frozen: bytes) -> steps.Produced | None:
-    """Ask the backend; what it gives is kept before anything else, since it may give it only once."""
+    """Ask the backend; what it gives is kept before anything else, since it may give it only once.
+
+    :raises StorageUnavailable: it waits in the spool until the store takes it
+    """
     try:
         signed = deps.backends.retrieve(
             key_elsewhere(deps, credential), attempt.reference or "", CallRecorder(deps, attempt.id))
@@ -230,13 +239,21 @@ def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claim
         return None
     if signed is None:
         return None
-    steps.keep(deps, claimed, signed)
+    if not signing_evidence.keep_or_spool(deps, claimed, signed):
+        raise StorageUnavailable
     try:
         return production.prove(deps, claimed, frozen, signed, production.expected_of_credential(deps, credential))
     except NotProven as error:
         logger.warning("recovery: retrieved bytes do not hold: attempt=%s why=%s", attempt.public_id,
                        error.params["why"])
+        sha256 = steps.sha256_of(signed)
+        _refuse(deps, attempt.public_id, steps.signed_key(claimed.decree_id, sha256), sha256, len(signed), error)
         return None
+
+
+def _refuse(deps: Deps, attempt_id: str, key: str, sha256: str, size: int, error: NotProven) -> None:
+    signing_evidence.record_refused(deps, attempt_id, sha256, size, str(error.params["why"]), key,
+                                    str(error.params.get("found", "")))
 
 
 def _finish(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> str:

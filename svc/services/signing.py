@@ -9,7 +9,6 @@ before that leaves the decree ready to be signed, and nothing signed, except whe
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +21,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import AppError, IntegrityViolation, StepUpFailed, StorageUnavailable
 from svc.models import Decree
+from svc.services import signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.files import read_file
@@ -29,7 +29,7 @@ from svc.services.flow import ensure_alone, ensure_seen, load_flow, lock_by_task
 from svc.services.key_use import try_succeeded, try_unmade
 from svc.services.reconciliation import RecoveryReport, abandon, open_act, reconcile, recover
 from svc.services.second_step import SecondStep
-from svc.services.signing_errors import BackendDown, NotProven, ProofPending, SigningUnfinished, Unknown
+from svc.services.signing_errors import BackendDown, NotProven, ProofPending, ResultNotOurs, SigningUnfinished, Unknown
 from svc.services.signing_keys import OpenedSigner, StepUp, open_signer
 from svc.services.signing_sheet import CredentialState, FieldChange, ParafLine, SigningSheet, prepare
 
@@ -39,8 +39,6 @@ __all__ = [
     "sign",
 ]
 
-# How long to wait before trying again to keep what another has signed: it may not be handed out twice.
-_PAUSES = (0.2, 0.6, 1.2)
 logger = logging.getLogger(__name__)
 
 
@@ -92,6 +90,8 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
         _settle_try(deps, opened, error)
         raise
     except BaseException as error:
+        if isinstance(error, ResultNotOurs):
+            signing_evidence.keep_refused(deps, claimed.attempt_id, error.received, error.code)
         _settle_try(deps, opened, error)
         _give_back(deps, claimed, error)
         raise
@@ -116,33 +116,34 @@ def _prove(deps: Deps, claimed: steps.Claim, opened: OpenedSigner, signed: bytes
 def _keep_from_elsewhere(deps: Deps, claimed: steps.Claim, signed: SignedDocument) -> None:
     """Keep what another signed. It exists, so where it cannot be kept its act stays open and is never given back.
 
-    :raises Unknown: not kept; whoever made it may have it still
+    :raises Unknown: not in the store yet: it waits in the spool, or whoever made it may have it still
     """
     try:
-        for pause in _PAUSES:
-            try:
-                steps.keep(deps, claimed, signed.pdf)
-            except (StorageUnavailable, SQLAlchemyError) as error:
-                logger.warning("signed elsewhere, not kept yet: attempt=%s error=%s", claimed.attempt_id,
-                               type(error).__name__)
-                time.sleep(pause)
-            else:
-                return
-        steps.keep(deps, claimed, signed.pdf)
+        is_kept = signing_evidence.keep_or_spool(deps, claimed, signed.pdf)
     except BaseException as error:
         logger.error("signed elsewhere, not kept: attempt=%s sha256=%s error=%s", claimed.attempt_id,  # noqa: TRY400
                      signed.sha256, type(error).__name__)
         steps.mark_unknown(deps, claimed.attempt_id, signed.reference)
-        if isinstance(error, AppError | SQLAlchemyError):
+        if isinstance(error, AppError | SQLAlchemyError | OSError):
             raise Unknown(signed.reference) from error
         raise
+    if not is_kept:
+        steps.mark_unknown(deps, claimed.attempt_id, signed.reference)
+        raise Unknown(signed.reference)
 
 
 def _prove_kept(deps: Deps, claimed: steps.Claim, opened: OpenedSigner, signed: bytes) -> steps.Produced:
     """Judge what is kept already; only what is found wrong is given back, the rest is for recovery to go on with."""
     try:
         return _prove(deps, claimed, opened, signed)
-    except (NotProven, IntegrityViolation) as error:
+    except NotProven as error:
+        _give_back(deps, claimed, error)
+        sha256 = steps.sha256_of(signed)
+        signing_evidence.record_refused(
+            deps, claimed.attempt_id, sha256, len(signed), str(error.params["why"]),
+            steps.signed_key(claimed.decree_id, sha256), str(error.params.get("found", "")))
+        raise
+    except IntegrityViolation as error:
         _give_back(deps, claimed, error)
         raise
     except (StorageUnavailable, SQLAlchemyError) as error:

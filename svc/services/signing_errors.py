@@ -21,6 +21,29 @@ class NotProven(SigningFailed):
         "Hubungi administrator.")
 
 
+class SignedAsAnother(NotProven):
+    """The certificate with which a service signed names somebody else than the signer."""
+
+    code = "signed_as_another"
+    message: ClassVar[str] = (
+        "Penyelenggara menandatangani dengan sertifikat atas nama %(found)s, padahal penanda tangannya %(wanted)s. "
+        "Naskah belum ditandatangani dan administrator sudah diberi tahu: periksa NIK yang terdaftar pada sertifikat "
+        "Anda sebelum mencoba lagi.")
+
+
+class ResultNotOurs(SigningFailed):
+    """A service gave back something else than the document with one more signature; ``received`` is evidence."""
+
+    code = "result_not_ours"
+    message: ClassVar[str] = (
+        "Penyelenggara mengembalikan berkas yang bukan naskah ini, jadi naskah belum ditandatangani. Berkas itu "
+        "disimpan sebagai bukti dan administrator sudah diberi tahu.")
+
+    def __init__(self, received: bytes) -> None:
+        super().__init__()
+        self.received = received
+
+
 class ProofPending(SigningFailed):
     """There is a signature and it is kept, but what proves it (a confirmed anchor, revocation data) is not here."""
 

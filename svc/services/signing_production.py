@@ -11,7 +11,8 @@ from certs import pades
 from certs.authorisation import AuthorisationError, AuthorisedSigner
 from certs.errors import CertsError, TimestampUnavailable
 from certs.pades import Level
-from certs.signers.port import ActivationRefused, BackendUnavailable, OutcomeUnknown, SignerNotReady
+from certs.person_names import is_same_person
+from certs.signers.port import ActivationRefused, BackendUnavailable, OutcomeUnknown, ResultRefused, SignerNotReady
 from certs.validation import Report, is_extension, validate_pdf
 from svc.deps import Deps
 from svc.errors import SigningFailed
@@ -24,6 +25,8 @@ from svc.services.signing_errors import (
     BackendDown,
     NotProven,
     ProofPending,
+    ResultNotOurs,
+    SignedAsAnother,
     StampUnavailable,
     Unknown,
 )
@@ -41,12 +44,14 @@ _LATER = frozenset({"TRY_LATER", "NO_CERTIFICATE_CHAIN_FOUND", "OUT_OF_BOUNDS_NO
 @dataclass(frozen=True)
 class Expected:
     """What the bytes that came back must be: the certificate's serial (None where it is not known before), the
-    levels allowed, whether it certifies."""
+    levels allowed, whether it certifies, and whether the certificate must name the signer: where it was not looked at
+    before, only its name tells whose it is (BSrE's certificates bear no NIK)."""
 
     serial: int | None
     levels: frozenset[str]
     certifies: bool
     chain: tuple[x509.Certificate, ...] = ()
+    names_signer: bool = False
 
 
 def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> pades.SignedDocument:
@@ -54,7 +59,8 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> pades.SignedDoc
 
     :raises StorageUnavailable: :raises IntegrityViolation: the frozen bytes are not to be had
     :raises StepUpFailed: :raises CredentialLocked: :raises CredentialUnusable: the backend says no to the signer
-    :raises Unknown: there may be a signature. :raises SigningFailed: there is none
+    :raises Unknown: there may be a signature. :raises ResultNotOurs: something else came back
+    :raises SigningFailed: there is none
     """
     frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
     if claimed.authorisation is None:
@@ -75,6 +81,8 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> pades.SignedDoc
         raise StampUnavailable from error
     except AuthorisationError as error:
         raise AuthorisationOver from error
+    except ResultRefused as error:
+        raise ResultNotOurs(error.received) from error
     except CertsError as error:
         raise SigningFailed from error
 
@@ -115,7 +123,7 @@ def expected(deps: Deps, serial: int | None, chain: tuple[x509.Certificate, ...]
     """What a result of this certificate (None: told only with the signature) must be."""
     if gives_pades:
         return Expected(serial, frozenset({signing_level(deps).value}), certifies=True, chain=chain)
-    return Expected(serial, WHOLE_DOCUMENT_LEVELS, certifies=False, chain=chain)
+    return Expected(serial, WHOLE_DOCUMENT_LEVELS, certifies=False, chain=chain, names_signer=True)
 
 
 def expected_of_credential(deps: Deps, credential: Credential) -> Expected:
@@ -129,6 +137,7 @@ def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Ex
     """Validate signed bytes as the public will, and compare them with the frozen ones.
 
     :raises ProofPending: whole and unchanged, but an anchor or revocation data is missing that may still come
+    :raises SignedAsAnother: the certificate names somebody else
     :raises NotProven: not the frozen bytes with exactly one more valid signature by that certificate
     """
     if not is_extension(frozen, signed):
@@ -143,7 +152,10 @@ def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Ex
 
 
 def ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
-    """:raises NotProven: other signatures than the one that was asked for, or one of another kind"""
+    """
+    :raises SignedAsAnother: by a certificate that names somebody else
+    :raises NotProven: other signatures than the one that was asked for, or one of another kind
+    """
     if len(report.signatures) != claimed.ordinal:
         raise NotProven(params={"why": report.sub_indication or "NOT_AS_ASKED"})
     if [int(one.serial, 16) for one in report.signatures[:-1]] != list(claimed.earlier_serials):
@@ -155,3 +167,6 @@ def ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
         and expected.serial in {None, int(newest.serial, 16)})
     if not is_as_asked:
         raise NotProven(params={"why": "NOT_AS_ASKED"})
+    if expected.names_signer and not is_same_person(newest.signer_name, claimed.signer_name):
+        raise SignedAsAnother(params={"why": "SIGNED_AS_ANOTHER", "found": newest.signer_name or "–",
+                                      "wanted": claimed.signer_name})

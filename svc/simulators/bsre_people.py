@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,6 +21,7 @@ ORGANISATION = "Simulasi BSrE Nusa Mandala"
 # Every status that the service knows, each with somebody who has it.
 STATUSES = ("ISSUE", "EXPIRED", "RENEW", "WAITING_FOR_VERIFICATION", "NEW", "NO_CERTIFICATE", "SUSPEND", "REVOKE")
 DEFAULT_PASSPHRASE = "sandi-simulasi"  # noqa: S105 - fictional, and shown at the start
+DEFAULT_NAMES = ("Pejabat Simulasi Pertama", "Pejabat Simulasi Kedua")
 SEAL_ID = "SEGEL-SIMULASI-01"
 
 
@@ -50,15 +52,17 @@ def issue_key(pki: DevelopmentPki, name: str, now: datetime, key: rsa.RSAPrivate
 
 
 def default_users(pki: DevelopmentPki, now: datetime, passphrase: str = DEFAULT_PASSPHRASE,
-                  key: rsa.RSAPrivateKey | None = None) -> tuple[SimulatedUser, ...]:
+                  key: rsa.RSAPrivateKey | None = None, names: Sequence[str] = ()) -> tuple[SimulatedUser, ...]:
     """Two who can sign, and one for each status that cannot. NIK begin with 00, which no region has.
 
+    :param names: on the certificates of those two, in place of their own; it must be the signer's in the service
     :param key: one key for all, since making keys is slow; a new one for each who can sign otherwise
     """
+    given = [*names, *DEFAULT_NAMES[len(names):]]
     users = [
         SimulatedUser(f"000000000000000{number}", f"{word}@simulasi.invalid", name, passphrase,
                       key=issue_key(pki, name, now, key))
-        for number, word, name in ((1, "pertama", "Pejabat Simulasi Pertama"), (2, "kedua", "Pejabat Simulasi Kedua"))]
+        for number, word, name in zip((1, 2), ("pertama", "kedua"), given, strict=False)]
     for number, status in enumerate(STATUSES[1:], start=11):
         word = status.lower().replace("_", "-")
         users.append(SimulatedUser(f"00000000000000{number}", f"{word}@simulasi.invalid",

@@ -35,8 +35,8 @@ def bsre_keys() -> BsreKeys:
 
 
 @pytest.fixture
-def gateway(bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
-    with bsre_world(bsre_keys, clock) as running:
+def gateway(world: World, bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
+    with bsre_world(bsre_keys, clock, name=world.actor(SIGNER).name.upper()) as running:
         yield running
 
 

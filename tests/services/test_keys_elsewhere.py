@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,12 +19,29 @@ from sqlalchemy.orm import undefer
 
 from certs.ca import SignerSubject, issue_signer_certificate
 from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
+from svc.call_log import CallRows
 from svc.deps import build_backends
 from svc.errors import Conflict, Forbidden, StepUpFailed
-from svc.models import AuthorisedDocument, Credential, RemoteCall, Signature, SigningAttempt, SigningAuthorisation
+from svc.models import (
+    AuditEvent,
+    AuthorisedDocument,
+    Credential,
+    Notice,
+    RemoteCall,
+    Signature,
+    SigningAttempt,
+    SigningAuthorisation,
+)
 from svc.services import key_registration, signing
-from svc.services.signing_errors import BackendDown, Unknown
+from svc.services.batches import signing as batch_signing
+from svc.services.batches import work
+from svc.services.signing_errors import BackendDown, ResultNotOurs, SignedAsAnother, Unknown
+from svc.signing_host.inline import InlineHost
+from svc.signing_host.signers import Means
+from svc.simulators.bsre_people import issue_key
 from svc.simulators.csc_faults import Fault, FaultKind
+from tests.support import batches
+from tests.support.acts import blank_pdf
 from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world
 from tests.support.bsre import make_keys as make_bsre_keys
 from tests.support.clock import FrozenClock
@@ -76,7 +94,9 @@ def wait(world: World) -> Waiting:
 def with_settings(world: World, **values: object) -> World:
     settings = world.deps.settings.model_copy(update=values)
     backends = build_backends(settings, world.deps.tsa, world.deps.clock)
-    return World(replace(world.deps, settings=settings, backends=backends), world.organisation)
+    old = world.deps
+    host = InlineHost(Means(old.clock, old.tsa, backends, CallRows(old.db, old.clock)))
+    return World(replace(old, settings=settings, backends=backends, signing_host=host), world.organisation)
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +228,8 @@ def bsre_keys() -> BsreKeys:
 
 
 @pytest.fixture
-def gateway(bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
-    with bsre_world(bsre_keys, clock) as running:
+def gateway(world: World, bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
+    with bsre_world(bsre_keys, clock, name=world.actor(SIGNER).name.upper()) as running:
         yield running
 
 
@@ -248,7 +268,7 @@ def test_a_result_of_bsre_that_got_lost_is_fetched_and_recorded(agency: Waiting,
     assert agency.status in {"signed", "issued"}
 
 
-def test_what_bsre_signed_while_the_store_is_down_is_fetched_and_never_signed_twice(
+def test_what_bsre_signed_while_the_store_is_down_waits_here_and_is_never_signed_twice(
     agency: Waiting, gateway: BsreWorld
 ) -> None:
     store = agency.world.deps.store
@@ -261,6 +281,97 @@ def test_what_bsre_signed_while_the_store_is_down_is_fetched_and_never_signed_tw
     made = gateway.desk.made
     assert len(made) == 1
     actor = agency.world.actor(SIGNER)
-    gateway.desk.keeps_results = True
     assert signing.reconcile(agency.world.deps, actor, agency.open_act()) == "finished"
     assert (len(gateway.desk.made), agency.count(Signature)) == (1, 1)
+
+
+def test_what_can_be_fetched_only_once_waits_here_until_the_store_takes_it(
+    agency: Waiting, gateway: BsreWorld
+) -> None:
+    gateway.simulator.faults.add(Fault(FaultKind.TRUNCATE, "api/sign/pdf"))
+    with pytest.raises(Unknown):
+        agency.sign(PASSPHRASE)
+    deps, actor = agency.world.deps, agency.world.actor(SIGNER)
+    full = replace(deps, store=FaultyStore(deps.store, "/signed/"))
+    assert signing.reconcile(full, actor, agency.open_act()) == "waiting"
+    (spooled,) = (deps.settings.var_dir / "spool").iterdir()
+    assert spooled.stat().st_mode & 0o777 == 0o600
+    assert signing.reconcile(full, actor, agency.open_act()) == "waiting"
+    assert signing.reconcile(deps, actor, agency.open_act()) == "finished"
+    assert (agency.count(Signature), list(spooled.parent.iterdir())) == (1, [])
+
+
+def test_what_comes_in_after_its_act_was_given_up_is_evidence(agency: Waiting, gateway: BsreWorld) -> None:
+    deps, actor = agency.world.deps, agency.world.actor(SIGNER)
+    full = replace(deps, store=FaultyStore(deps.store, "/signed/"))
+    with pytest.raises(Unknown):
+        replace(agency, world=World(full, agency.world.organisation)).sign(PASSPHRASE)
+    signing.abandon(full, actor, agency.open_act())
+    signing.recover(deps)
+    assert list((deps.settings.var_dir / "spool").iterdir()) == []
+    (said,) = refusals(agency)
+    assert said["why"] == "TOO_LATE"
+    assert deps.store.get(str(said["key"])).startswith(b"%PDF-")
+    assert agency.status == "ready_to_sign"
+
+
+def test_a_signature_in_another_name_is_refused_recorded_and_told(
+    agency: Waiting, gateway: BsreWorld, bsre_keys: BsreKeys, clock: FrozenClock
+) -> None:
+    user = gateway.desk.find(nik=NIK)
+    assert user is not None
+    user.key = issue_key(bsre_keys.authority, "Orang Lain, S.H.", clock.now(), bsre_keys.key)
+    with pytest.raises(SignedAsAnother) as refused:
+        agency.sign(PASSPHRASE)
+    assert refused.value.params["found"] == "Orang Lain, S.H."
+    assert (agency.status, agency.count(Signature)) == ("ready_to_sign", 0)
+    (said,) = refusals(agency)
+    assert (said["why"], said["certificate_name"]) == ("SIGNED_AS_ANOTHER", "Orang Lain, S.H.")
+    assert hashlib.sha256(agency.world.deps.store.get(str(said["key"]))).hexdigest() == said["sha256"]
+    assert told_of_refusal(agency) >= {agency.world.actor(SIGNER).person_id, agency.world.actor("admin").person_id}
+    signing.recover(agency.world.deps, timedelta(0))
+    assert len(refusals(agency)) == 1
+
+
+def test_what_bsre_gives_back_instead_of_the_document_is_kept_as_evidence(
+    agency: Waiting, gateway: BsreWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = blank_pdf(title="Berkas lain")
+    monkeypatch.setattr(gateway.desk, "sign", lambda *_: [other])
+    with pytest.raises(ResultNotOurs):
+        agency.sign(PASSPHRASE)
+    (said,) = refusals(agency)
+    assert agency.world.deps.store.get(str(said["key"])) == other
+    assert str(said["attempt"]) in str(said["key"])
+    assert agency.status == "ready_to_sign"
+    assert agency.world.actor(SIGNER).person_id in told_of_refusal(agency)
+
+
+def test_a_batch_that_bsre_signed_while_the_store_is_down_is_unknown_and_then_found(
+    world: World, agency: Waiting, gateway: BsreWorld, clock: FrozenClock
+) -> None:
+    deps = agency.world.deps
+    batch_id = batches.ready(agency.world, 2)
+    actor = agency.world.actor(SIGNER)
+    shown = batch_signing.prepare(deps, actor, batch_id)
+    batch_signing.authorise(deps, actor, batch_id, shown.lock_version, shown.list_sha256, signing.StepUp(PASSPHRASE))
+    full = replace(deps, store=FaultyStore(deps.store, "/signed/"))
+    work.drain(full, batch_id)
+    with deps.db.read_session() as session:
+        states = set(session.scalars(select(SigningAttempt.state)))
+    assert (states, agency.count(Signature)) == ({"unknown"}, 0)
+    assert {row.error_code for row in batches.rows_of(agency.world, batch_id)} == {"outcome_unknown"}
+    assert len(gateway.desk.made) == 2
+    report = signing.recover(deps, timedelta(0))
+    assert (len(report.finished), agency.count(Signature), len(gateway.desk.made)) == (2, 2, 2)
+    assert {one.status for one in batches.decrees_of(agency.world, batch_id)} <= {"signed", "issued"}
+
+
+def refusals(waiting: Waiting) -> list[dict[str, object]]:
+    with waiting.world.deps.db.read_session() as session:
+        return list(session.scalars(select(AuditEvent.payload).where(AuditEvent.type == "signing_result_refused")))
+
+
+def told_of_refusal(waiting: Waiting) -> set[int]:
+    with waiting.world.deps.db.read_session() as session:
+        return set(session.scalars(select(Notice.person_id).where(Notice.message.contains("ditolak"))))

@@ -117,11 +117,13 @@ def make_keys(clock: FrozenClock) -> BsreKeys:
 
 
 @contextmanager
-def bsre_world(keys: BsreKeys, clock: FrozenClock, addresses: frozenset[str] = frozenset()) -> Iterator[BsreWorld]:
-    """Users: ``NIK``/``EMAIL`` and a second who can sign, and one for each status that cannot."""
+def bsre_world(keys: BsreKeys, clock: FrozenClock, addresses: frozenset[str] = frozenset(),
+               name: str = "") -> Iterator[BsreWorld]:
+    """Users: ``NIK``/``EMAIL`` (called ``name``) and a second who can sign, and one for each status that cannot."""
     mails: list[str] = []
-    desk = BsreDesk(keys.authority, default_users(keys.authority, clock.now(), PASSPHRASE, keys.key),
-                    default_seal(keys.authority, clock.now(), keys.key), clock.now, mails.append)
+    users = default_users(keys.authority, clock.now(), PASSPHRASE, keys.key, (name,) if name else ())
+    desk = BsreDesk(keys.authority, users, default_seal(keys.authority, clock.now(), keys.key), clock.now,
+                    mails.append)
     with BsreSimulator(desk, BsreAccess(password=PASSWORD, addresses=addresses)) as simulator:
         yield BsreWorld(clock, simulator, mails, CallKeeper())
 

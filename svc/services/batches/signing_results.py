@@ -16,7 +16,7 @@ from svc.deps import Deps
 from svc.errors import AppError, StorageUnavailable
 from svc.models import Batch, BatchRow, Decree, SigningAttempt, StoredFile
 from svc.ports import ToSign
-from svc.services import key_use
+from svc.services import key_use, signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches.chunks import fail_row, finish_rows
@@ -28,13 +28,12 @@ from svc.services.flow import Doer
 from svc.services.gathering import gathering
 from svc.services.outbox import enqueue
 from svc.services.preservation import keep_new
-from svc.services.signing_errors import ProofPending
+from svc.services.signing_errors import NotProven, ProofPending
 from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
 from workflows import model as m
 
 logger = logging.getLogger(__name__)
 REFUSED = frozenset({"activation_refused"})
-_PAUSES = (0.2, 0.6, 1.2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,7 @@ class Harvest:
     proven: dict[str, steps.Produced] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, tuple[bytes, NotProven]] = field(default_factory=dict)  # stored, and does not hold
     untried: list[str] = field(default_factory=list)  # given back: they wait for the signer's next act
     stop_code: str = ""
 
@@ -72,6 +72,8 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
     """Validate signed documents and store those that hold; what others made is stored before it is judged."""
     is_kept_first = claimed.backend in WHOLE_DOCUMENTS
     if is_kept_first and not _store_from_elsewhere(deps, [(act, result.signed.pdf) for act, result in made]):
+        for act, result in made:
+            signing_evidence.spool(deps, act.attempt_id, result.signed.pdf)
         harvest.unknown |= {act.attempt_id: result.signed.reference for act, result in made}
         return
     judge = Judge(deps, claimed.credential_id, claimed.expected)
@@ -86,6 +88,8 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
                 harvest.failed[act.attempt_id] = ProofPending.code
         except AppError as error:
             harvest.failed[act.attempt_id] = error.code
+            if is_kept_first and isinstance(error, NotProven):
+                harvest.refused[act.attempt_id] = (result.signed.pdf, error)
     if is_kept_first or _store(deps, [(act, produced.pdf) for act, produced in proven]):
         harvest.proven |= {act.attempt_id: produced for act, produced in proven}
     else:  # nothing is lost: the same key can sign them again
@@ -110,6 +114,17 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
             batch.stop_code = harvest.stop_code
         if harvest.proven:
             logger.info("batch signed: batch=%s count=%s", batch.public_id, len(harvest.proven))
+    _record_refused(deps, claimed, harvest)
+
+
+def _record_refused(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
+    for act in claimed.acts:
+        if act.attempt_id in harvest.refused:
+            pdf, error = harvest.refused[act.attempt_id]
+            sha256 = steps.sha256_of(pdf)
+            signing_evidence.record_refused(
+                deps, act.attempt_id, sha256, len(pdf), str(error.params["why"]),
+                steps.signed_key(act.decree_id, sha256), str(error.params.get("found", "")))
 
 
 def issue_signed(session: Session, deps: Deps, batch: Batch, decree_ids: Sequence[int]) -> None:
@@ -215,7 +230,7 @@ def _store(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]]) -> bool:
 
 def _store_from_elsewhere(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]]) -> bool:
     """The same, trying again for a moment: what others made may be handed out only once."""
-    for pause in _PAUSES:
+    for pause in signing_evidence.PAUSES:
         if _store(deps, signed):
             return True
         time.sleep(pause)
