@@ -18,7 +18,7 @@ from svc.commands import shell
 from svc.commands.batch_progress import WORKS, heeding_interrupts, waits_for, work_through
 from svc.commands.issue import address, write_out
 from svc.deps import Deps
-from svc.services.batches import issuing, page, results, review, signing
+from svc.services.batches import issuing, page, results, retrying, review, signing
 from svc.services.batches.page import BatchView
 
 _SHOWN_ROWS: Final = 20
@@ -129,9 +129,9 @@ def cancel(batch_id: str, reason: str, username: str, password_file: Path | None
 @click.argument("batch_id", metavar="ID")
 @shell.by_person
 def retry(batch_id: str, username: str, password_file: Path | None, code: str) -> None:
-    """Lay failed rows out again, for the signer's next act."""
+    """Do failed rows again at the work in which they failed: drafter, signer, or the official whose paraf failed."""
     _act(batch_id, username, password_file, code, "task.view",
-         lambda deps, actor, view: signing.retry(deps, actor, batch_id, view.lock_version))
+         lambda deps, actor, view: retrying.retry(deps, actor, batch_id, view.lock_version))
 
 
 @batch.command()

@@ -20,6 +20,7 @@ from svc.models import Batch, BatchRow, Decree, OutboxMessage, SigningAttempt
 from svc.seed.walk import DEMO_PASSPHRASE, KGB_CAST
 from svc.services import issuance, redating, routing, signing
 from svc.services.batches import drafting, review
+from svc.services.batches import retrying as batch_retrying
 from svc.services.batches import signing as batch_signing
 from svc.services.signing_keys import StepUp
 from tests.chaos.browser import Browser
@@ -123,7 +124,7 @@ class People:
         if not failed or self.retries.get(batch.public_id, 0) >= _MOST_RETRIES:
             return False
         self.retries[batch.public_id] = self.retries.get(batch.public_id, 0) + 1
-        batch_signing.retry(self.deps, self.world.actor(b.SIGNER), batch.public_id, batch.lock_version)
+        batch_retrying.retry(self.deps, self.world.actor(b.SIGNER), batch.public_id, batch.lock_version)
         return True
 
     def _single(self, decree_id: str) -> bool:

@@ -12,7 +12,7 @@ from svc.blueprints.batches.root import UNPROCESSABLE, Page, address_of, bp, sho
 from svc.error_pages import translate, translated_fields
 from svc.errors import InvalidInput
 from svc.security import current_actor, deps, form_version, requires
-from svc.services.batches import issuing, review, signing
+from svc.services.batches import issuing, retrying, review
 
 _RANGE = re.compile(r"(\d{1,6})(?:\s*[-–]\s*(\d{1,6}))?")
 _MOST_TYPED = 10_000
@@ -71,7 +71,7 @@ def issue(batch_id: str) -> Response:
 @requires("task.view")
 def retry(batch_id: str) -> Response:
     """Put failed rows on their work again."""
-    count = signing.retry(deps(), current_actor(), batch_id, form_version())
+    count = retrying.retry(deps(), current_actor(), batch_id, form_version())
     flash(_("%(n)s baris gagal diulang.", n=count), "success")
     return redirect(address_of(batch_id))
 

@@ -73,9 +73,10 @@ def prepare(deps: Deps, batch_id: int) -> int:
         if not rows:
             return 0
         kind, drafter = kind_of_batch(deps, batch), drafter_of(session, batch)
-        decrees = _make_decrees(session, batch, kind, rows, drafter.doer, now)
+        made = _make_decrees(session, batch, kind, [row for row in rows if row.decree_id is None], drafter.doer, now)
+        ids = [*(one.id for one in made), *(row.decree_id for row in rows if row.decree_id)]
         assignments = tuple(m.Assignment(step, position) for step, position in batch.assignments)
-        refused = run_commands(session, deps, lock_flows(session, deps, [one.id for one in decrees]),
+        refused = run_commands(session, deps, lock_flows(session, deps, sorted(set(ids))),
                                lambda _flow: m.Submit(drafter.actor, assignments), drafter.doer)
         for row in rows:
             row.state = "live"

@@ -91,6 +91,16 @@ def ensure_drafter(actor: Actor, batch: Batch) -> None:
         raise Forbidden
 
 
+def is_party(actor: Actor, batch: Batch) -> bool:
+    return actor.person_id in {batch.drafter_id, batch.signer_id} or batch.assignee_id in actor.position_ids
+
+
+def ensure_party(actor: Actor, batch: Batch) -> None:
+    """:raises Forbidden: neither who drafts nor who signs it, nor one for whom it waits"""
+    if not is_party(actor, batch):
+        raise Forbidden
+
+
 def ensure_idle(batch: Batch, *statuses: str) -> None:
     """:raises BatchBusy: workers are at it. :raises Conflict: it stands elsewhere"""
     if batch.work:
@@ -118,7 +128,8 @@ def begin_work(session: Session, batch: Batch, work: str, now: datetime, *, stat
     marked = session.execute(
         update(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state.in_(states), chosen)
         .values(pending=True, lease=None, leased_until=None).execution_options(synchronize_session=False))
-    batch.work, batch.work_at, batch.stop_code, batch.paused_at = work, now, "", None
+    batch.work, batch.work_at, batch.idle_seconds = work, now, 0.0
+    batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
     batch.work_total = int(getattr(marked, "rowcount", 0))
     if by is not None:
         held = next((one for one in by.held if one.position_id == position_id), by.acting_as)
@@ -129,6 +140,19 @@ def begin_work(session: Session, batch: Batch, work: str, now: datetime, *, stat
     touch(batch, now)
     tell_of_work(session, batch.public_id, work)
     return batch.work_total
+
+
+def stop_work(batch: Batch, code: str, now: datetime) -> None:
+    """Take up nothing more until the signer acts again; why stands in the code."""
+    batch.stop_code, batch.stopped_at = code, batch.stopped_at or now
+
+
+def running_seconds(batch: Batch, now: datetime) -> float:
+    """How long the present work has been running, pauses and the time since it stopped not counted."""
+    if batch.work_at is None:
+        return 0.0
+    until = min(at for at in (now, batch.paused_at, batch.stopped_at) if at is not None)
+    return max(0.0, (until - batch.work_at).total_seconds() - batch.idle_seconds)
 
 
 def touch(batch: Batch, now: datetime) -> None:

@@ -18,8 +18,11 @@ from svc.roles import Role, is_allowed
 from svc.services.batches.model import (
     Progress,
     find_batch,
+    is_party,
     kind_of_batch,
+    running_seconds,
 )
+from svc.services.batches.retrying import find_again
 from svc.services.paging import Cursor, Page, decode_cursor
 from svc.services.pinned_routes import read_pinned
 
@@ -82,7 +85,8 @@ class BatchActions:
 
 @dataclass(frozen=True)
 class Speed:
-    """How signing gets on. ``per_second`` since the present work began; ``seconds_left`` None while nothing is done."""
+    """How signing gets on. ``per_second`` since the present work began, of the time in which it ran: neither
+    pauses nor the wait for another authorisation count. ``seconds_left`` None while nothing is done."""
 
     signed: int
     total: int
@@ -308,13 +312,12 @@ def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView
         paused_at=batch.paused_at, stop_code=batch.stop_code, auto_issue=batch.auto_issue,
         created_at=batch.created_at, submitted_at=batch.submitted_at, finished_at=batch.finished_at,
         due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route),
-        events=_events(session, batch), actions=_actions(batch, actor, tally.counts, tally.signed), speed=speed)
+        events=_events(session, batch), actions=_actions(session, batch, actor, tally), speed=speed)
 
 
 def _speed(batch: Batch, tally: _Tally, now: datetime) -> Speed:
     done, failed = max(0, batch.work_total - tally.left), tally.counts.get("failed", 0)
-    seconds = max(0.001, (now - batch.work_at).total_seconds()) if batch.work_at else 0.0
-    per_second = done / seconds if batch.work and seconds else 0.0
+    per_second = done / max(0.001, running_seconds(batch, now)) if batch.work and batch.work_at else 0.0
     return Speed(tally.signed, tally.signed + tally.left, failed, per_second,
                  tally.left / per_second if per_second else None, batch.status, batch.work,
                  batch.paused_at is not None, batch.stop_code, Progress(batch.work, batch.work_total, done, failed))
@@ -358,13 +361,14 @@ def _events(session: Session, batch: Batch) -> tuple[Event, ...]:
     return tuple(Event(*row) for row in rows)
 
 
-def _actions(batch: Batch, actor: Actor, counts: Mapping[str, int], signed: int) -> BatchActions:
+def _actions(session: Session, batch: Batch, actor: Actor, tally: _Tally) -> BatchActions:
+    counts, signed = tally.counts, tally.signed
     is_drafter = batch.drafter_id == actor.person_id
     mine = batch.assignee_id is not None and batch.assignee_id in actor.position_ids
     held = next((one for one in actor.held if one.position_id == batch.assignee_id), None)
     idle, is_draft, is_open = not batch.work, batch.status == "draft", batch.status in {"in_review", "ready_to_sign"}
     stopped = batch.work == "sign" and bool(batch.stop_code)
-    party = is_drafter or mine or actor.person_id == batch.signer_id
+    party = is_party(actor, batch)
     can_sign = held is not None and is_allowed("task.sign", held.roles)
     return BatchActions(
         edit=is_drafter and is_draft and idle,
@@ -376,7 +380,7 @@ def _actions(batch: Batch, actor: Actor, counts: Mapping[str, int], signed: int)
         sign=mine and can_sign and (stopped or (idle and batch.status == "ready_to_sign")),
         issue=is_drafter and idle and batch.status == "signing" and bool(signed),
         control=party and batch.status == "signing" and batch.work == "sign",
-        retry=party and idle and bool(counts.get("failed")))
+        retry=idle and bool(counts.get("failed")) and find_again(session, batch, actor) is not None)
 
 
 def _row_item(row: BatchRow, decree_id: str | None, status: str | None, number: str | None) -> RowItem:

@@ -27,6 +27,7 @@ from svc.services.batches.model import (
     BatchBusy,
     begin_work,
     decree_is,
+    ensure_party,
     ensure_waits_for,
     find_batch,
     kind_of_batch,
@@ -214,10 +215,15 @@ def resume(deps: Deps, actor: Actor, batch_id: str) -> None:
     with deps.db.unit_of_work() as session:
         batch = _controlled(session, deps, actor, batch_id)
         if batch.paused_at is not None:
+            now = deps.clock.now()
+            if batch.stopped_at is not None:
+                batch.stopped_at = min(batch.stopped_at, batch.paused_at)
+            else:
+                batch.idle_seconds += max(0.0, (now - batch.paused_at).total_seconds())
             batch.paused_at = None
-            touch(batch, deps.clock.now())
+            touch(batch, now)
             tell_of_work(session, batch.public_id, batch.work)
-            record(session, batch, "batch_resumed", actor, deps.clock.now())
+            record(session, batch, "batch_resumed", actor, now)
 
 
 def cancel(deps: Deps, actor: Actor, batch_id: str, reason: str) -> None:
@@ -241,32 +247,6 @@ def cancel(deps: Deps, actor: Actor, batch_id: str, reason: str) -> None:
             deps.signing_host.close(authorisation.public_id)
         except SigningHostDown:
             return  # with the process the key is gone
-
-
-def retry(deps: Deps, actor: Actor, batch_id: str, seen_version: int) -> int:
-    """Put failed rows on their work again; those that failed in signing wait for the signer's next act.
-
-    :raises StaleBatch: :raises Forbidden: neither signer nor drafter. :raises BatchBusy: :raises Conflict: none failed
-    """
-    now = deps.clock.now()
-    with deps.db.unit_of_work() as session:
-        batch = lock_batch(session, deps, actor, batch_id, seen_version)
-        _ensure_party(actor, batch)
-        if batch.work:
-            raise BatchBusy
-        failed = session.scalars(select(BatchRow).where(
-            BatchRow.batch_id == batch.id, BatchRow.state == "failed", BatchRow.failed_work.in_(("freeze", "sign"))))
-        rows = failed.all()
-        if not rows:
-            raise Conflict("Tidak ada baris gagal yang dapat diulang.")
-        for row in rows:
-            row.state, row.error_code, row.failed_work = "live", None, None
-        session.flush()
-        # Laying out again also opens the sign step again, for all that is ready.
-        batch.finished_at, batch.status = None, "in_review"
-        begin_work(session, batch, "freeze", now, only=BatchRow.id.in_([row.id for row in rows]))
-        record(session, batch, "rows_retried", actor, now, {"rows": len(rows)})
-        return len(rows)
 
 
 def _ensure_signer(actor: Actor, batch: Batch) -> int:
@@ -315,15 +295,10 @@ def _begin(session: Session, batch: Batch, actor: Actor, row_id: int, list_sha25
 
 def _controlled(session: Session, deps: Deps, actor: Actor, batch_id: str) -> Batch:
     batch = lock_batch(session, deps, actor, batch_id)
-    _ensure_party(actor, batch)
+    ensure_party(actor, batch)
     if batch.status != "signing" or batch.work != "sign":
         raise Conflict("Kelompok naskah ini sedang tidak ditandatangani.")
     return batch
-
-
-def _ensure_party(actor: Actor, batch: Batch) -> None:
-    if actor.person_id not in {batch.drafter_id, batch.signer_id} and batch.assignee_id not in actor.position_ids:
-        raise Forbidden
 
 
 def _says_month(deps: Deps, batch: Batch) -> bool:

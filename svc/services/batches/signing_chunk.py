@@ -38,7 +38,7 @@ from svc.services import signing_steps as steps
 from svc.services.authorisations import covered_hashes
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
-from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of
+from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of, stop_work
 from svc.services.batches.signing_results import Claimed, Harvest
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
@@ -93,12 +93,12 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
             return 0, None  # nothing to do, or authorised anew this moment
         if authorisation is None or now >= authorisation.expires_at:
             if results.finish_signed(session, deps, batch, rows) < len(rows):
-                batch.stop_code = "authorisation_over"
+                stop_work(batch, "authorisation_over", now)
             return len(rows), None
         flows = _claimable(session, deps, batch, rows, authorisation)
         today = numbering.local_day(deps, now)
         if any(flow.decree.issued_on != today for flow in flows):
-            batch.stop_code = "date_changed"  # what they print would not be the day of their signature
+            stop_work(batch, "date_changed", now)  # what they print would not be the day of their signature
             return len(rows), None
         if not flows:
             return len(rows), None

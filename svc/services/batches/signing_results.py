@@ -21,7 +21,7 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.batches.chunks import fail_row, finish_rows
 from svc.services.batches.judging import Judge
-from svc.services.batches.model import drafter_of
+from svc.services.batches.model import drafter_of, stop_work
 from svc.services.bulk_flow import Refused, lock_flows, run_commands
 from svc.services.files import put_pdfs, retention_of
 from svc.services.flow import Doer
@@ -111,7 +111,7 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
         _record_signed(session, deps, claimed, harvest, attempts, rows, now)
         _record_unsigned(session, deps, harvest, attempts, rows, now)
         if harvest.stop_code:
-            batch.stop_code = harvest.stop_code
+            stop_work(batch, harvest.stop_code, now)
         if harvest.proven:
             logger.info("batch signed: batch=%s count=%s", batch.public_id, len(harvest.proven))
     _record_refused(deps, claimed, harvest)

@@ -119,7 +119,7 @@ def _open_step(session: Session, deps: Deps, batch: Batch, definition: Definitio
     batch.step_index, batch.work = index, ""
     if step.kind is StepKind.NUMBER:
         freezing.take_numbers(session, deps, batch, now)
-        begin_work(session, batch, "freeze", now)
+        begin_work(session, batch, "freeze", now, only=~decree_is("ready_to_sign", "signed", "issued"))
         batch.status, batch.assignee_id, batch.due_at = "in_review", None, None
         return
     batch.status = "ready_to_sign" if step.kind is StepKind.SIGN else "in_review"
