@@ -1,4 +1,4 @@
-"""Whether the service can do its work: database, store, queue, TSA, cage and signing host, each really asked."""
+"""Whether the service can do its work: database, store, queue, broker, TSA, cage and signing host, really asked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from certs.statement import stamp
 from svc.cage.port import CageUnavailable
 from svc.deps import Deps
 from svc.models import JobRun, OutboxMessage
-from svc.ports import SigningHostDown, StoreUnavailable
+from svc.ports import EngineDown, SigningHostDown, StoreUnavailable
 
 _WORKER_SILENT = timedelta(seconds=90)
 _OLDEST_WAITING = timedelta(minutes=15)
@@ -50,10 +50,11 @@ class Health:
     tsa: Part
     cage: Part
     signing_host: Part
+    broker: Part
 
     @property
     def is_healthy(self) -> bool:
-        parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host)
+        parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host, self.broker)
         return all(part.is_ok for part in parts)
 
 
@@ -77,7 +78,8 @@ def check(deps: Deps) -> Health:
         queue=_timed("queue", lambda: _queue(deps)),
         tsa=_timed("tsa", lambda: _tsa(deps)),
         cage=_timed("cage", lambda: _cage(deps)),
-        signing_host=_timed("signing_host", lambda: _signing_host(deps)))
+        signing_host=_timed("signing_host", lambda: _signing_host(deps)),
+        broker=_timed("broker", lambda: _broker(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
@@ -145,6 +147,16 @@ def _signing_host(deps: Deps) -> str:
     except SigningHostDown as error:
         raise _NotWellError("it does not answer") from error
     return "answers"
+
+
+def _broker(deps: Deps) -> str:
+    """Batches stand still while workers that wait for messages get none."""
+    if not deps.engine.is_swept:
+        return "none: batch workers look into the database"
+    try:
+        return f"answers, {deps.engine.waiting()} messages wait"
+    except EngineDown as error:
+        raise _NotWellError("it does not answer: batches stand still") from error
 
 
 def _tsa(deps: Deps) -> str:

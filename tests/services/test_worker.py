@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy import select
 
 from svc import worker
 from svc.adapters.mailers import FolderMailer, SmtpMailer
-from svc.deps import Deps
+from svc.deps import Deps, build_engine
 from svc.health import check, check_recent
 from svc.models import JobRun, Notice, OutboxMessage, Person
 from svc.ports import Mail, MailFailed, StoreUnavailable
@@ -24,7 +25,8 @@ from svc.settings import Settings
 from svc.worker import run_once, run_worker
 from tests.support.clock import FrozenClock
 from tests.support.mail import KeepingMailer
-from tests.support.s3 import free_port
+from tests.support.redis import redis_server
+from tests.support.s3 import ServerMissing, free_port
 from tests.support.statements import counted
 from tests.support.world import World
 
@@ -282,6 +284,23 @@ def test_health_says_what_does_not_answer(world: World, clock: FrozenClock) -> N
     assert after.tsa.detail == "token given"
     clock.at += timedelta(minutes=5)
     assert not check(world.deps).queue.is_ok
+
+
+@pytest.mark.redis
+def test_health_says_how_the_broker_is(world: World, tmp_path: Path) -> None:
+    assert check(world.deps).broker.detail == "none: batch workers look into the database"
+    try:
+        with redis_server(tmp_path) as url:
+            engine = build_engine(Settings.from_env(
+                {"PARAF_ENGINE": "celery", "PARAF_BROKER_URL": url}, env_file=None))
+            deps = replace(world.deps, engine=engine)
+            engine.nudge("nobody", "sign")
+            up = check(deps).broker
+        down = check(deps).broker
+    except ServerMissing as missing:
+        pytest.skip(f"missing: {missing}")
+    assert (up.is_ok, up.detail.startswith("answers, ")) == (True, True)
+    assert (down.is_ok, down.detail) == (False, "it does not answer: batches stand still")
 
 
 def test_two_workers_keep_documents_provable_side_by_side(world: World, clock: FrozenClock,
