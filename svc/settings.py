@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     csc_client_id: str = Field("", description="or the id of its OAuth client")
     csc_client_secret: SecretStr = Field(SecretStr(""), description="and the client's secret.")
     bsre_url: str = Field("", description="BSrE e-Sign Client Service; empty: none.")
-    bsre_version: Literal[1, 2] = Field(2, description="Version of its API.")
+    bsre_version: int = Field(2, ge=1, le=2, description="Version of its API.")
     bsre_username: str = Field("", description="User that it gave this application.")
     bsre_password: SecretStr = Field(SecretStr(""), description="Its password.")
     bsre_seconds: int = Field(120, ge=10, le=600, description="Longest wait for an answer of it.")

@@ -27,3 +27,14 @@ def test_a_store_elsewhere_needs_its_address_and_both_keys(missing: str) -> None
     assert Settings.from_env(S3, env_file=None).store == "s3"
     with pytest.raises(SettingsError, match="s3_secret_key"):
         Settings.from_env({name: value for name, value in S3.items() if name != missing}, env_file=None)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_the_version_of_bsre_is_a_number_in_text(version: str) -> None:
+    assert Settings.from_env({"PARAF_BSRE_VERSION": version}, env_file=None).bsre_version == int(version)
+
+
+@pytest.mark.parametrize("version", ["0", "3", "dua"])
+def test_another_version_of_bsre_is_refused(version: str) -> None:
+    with pytest.raises(SettingsError, match="PARAF_BSRE_VERSION"):
+        Settings.from_env({"PARAF_BSRE_VERSION": version}, env_file=None)
