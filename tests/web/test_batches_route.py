@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from svc.models import Decree
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services.batches import work
 from tests.support import batches
@@ -322,3 +323,21 @@ def test_what_came_of_it_is_downloaded_whole(log_in: LogIn, world: World) -> Non
     assert clerk.get(f"/batches/{batch_id}/receipt.pdf").data.startswith(b"%PDF")
     for path in ("naskah.zip", "receipt.pdf"):
         assert log_in("kadis").get(f"/batches/{batch_id}/{path}").status_code == 404
+
+
+def test_an_official_gives_a_paraf_that_failed_on_a_row_again(log_in: LogIn, world: World) -> None:
+    batch_id = batches.submitted(world, 3)
+    with world.deps.db.unit_of_work() as session:
+        decree = session.get_one(Decree, batches.decrees_of(world, batch_id)[1].id)
+        drafter_id, decree.drafter_id = decree.drafter_id, world.actor("kasubbid").person_id
+    batches.approve(world, batch_id, "kasubbid")
+    with world.deps.db.unit_of_work() as session:
+        session.get_one(Decree, decree.id).drafter_id = drafter_id
+    official = log_in("kasubbid")
+    assert "Ulangi yang gagal" in text_of(official, f"/batches/{batch_id}")
+    assert "Ulangi yang gagal" not in text_of(log_in("analis"), f"/batches/{batch_id}")
+    seen = {"seen_version": str(batches.batch_row(world, batch_id).lock_version)}
+    assert official.post(f"/batches/{batch_id}/retry", seen).status_code == 302
+    work.drain(world.deps, batch_id)
+    assert [row.state for row in batches.rows_of(world, batch_id)] == ["live"] * 3
+    assert official.post(f"/batches/{batch_id}/retry", seen).status_code in {403, 409}
