@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,11 +11,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from svc.bootstrap import prepare
+from svc.commands import shell
+from svc.deps import Deps
 from svc.services import archive
+from svc.services.archive import ArchivedView
 from svc.settings import Settings
+
+_COLUMNS = ("id", "name", "recorded", "indication", "sub_indication", "level", "provable_until", "waits_for")
+_ISSUER_UNKNOWN = "NO_CERTIFICATE_CHAIN_FOUND"
 
 
 def register(group: click.Group) -> None:
@@ -36,32 +42,39 @@ def import_command(paths: tuple[Path, ...], *, as_json: bool) -> None:
     Exit code 1 if any file was not taken in.
     """
     deps = prepare(Settings.from_env()).deps
-    console, failed, taken = Console(stderr=True), 0, 0
+    console, failed, taken, strange = Console(stderr=True), 0, 0, list[str]()
     for line in track(archive.import_files(deps, paths), description="importing", console=console, disable=as_json):
         failed, taken = failed + bool(line.error), taken + (line.document is not None and line.document.is_new)
+        if line.document is not None and line.document.sub_indication == _ISSUER_UNKNOWN:
+            strange.append(line.path)
         if as_json:
             click.echo(json.dumps(asdict(line), default=str))
         elif line.error:
             console.print(f"{line.path}: not taken in ({line.error})")
     if not as_json:
         click.echo(f"{taken} taken in, {failed} refused, {archive.count_documents(deps)} in safe keeping")
+        _tell_next(strange)
     deps.cage.close()
     sys.exit(1 if failed else 0)
 
 
 @archive_group.command("list")
-def list_command() -> None:
-    """The newest 200, with what was found at the last check and how their preservation stands."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_command(*, as_json: bool) -> None:
+    """The newest 200, with what was found at the last check and how their preservation stands.
+
+    Times are the province's. Where the output is no terminal, each is one line with tabs between its columns.
+    """
     deps = prepare(Settings.from_env()).deps
-    table = Table()
-    for heading in ("id", "name", "recorded", "indication", "sub-indication", "level", "provable until", "waits for"):
-        table.add_column(heading, overflow="fold")
-    for one in archive.list_documents(deps):
-        held = one.standing
-        until = held.provable_until.date().isoformat() if held and held.provable_until else "–"
-        table.add_row(one.public_id, one.name, one.recorded_at.isoformat(), one.indication, one.sub_indication or "–",
-                      held.level if held else "–", until, (held.why if held else "") or "–")
-    Console().print(table)
+    found = archive.list_documents(deps)
+    if as_json:
+        click.echo(json.dumps([_as_json(one) for one in found], indent=2))
+    elif sys.stdout.isatty():
+        for one in found:
+            _print(deps, one)
+    else:
+        for row in (_COLUMNS, *(_row(deps, one) for one in found)):
+            click.echo("\t".join(row))
 
 
 @archive_group.command("check")
@@ -72,7 +85,54 @@ def check_command(document_id: str) -> None:
     report = archive.check_again(deps, document_id)
     click.echo(f"{report.indication.value} {report.sub_indication or ''}".strip())
     for one in report.signatures:
-        click.echo(f"  {one.signer_name}: {one.level}, proven since {one.proven_at} by {one.proven_by or 'nothing'}, "
+        proven = (f"proven since {shell.local_time(deps, one.proven_at)} by {one.proven_by}"
+                  if one.proven_at and one.proven_by else "proven by nothing but this check")
+        click.echo(f"  {one.signer_name}: {one.level}, {proven}, "
                    f"certificate then {one.certificate_then}, now {one.certificate_now}")
+    click.echo(f"  {report.explanation}")
     deps.cage.close()
     sys.exit(0 if report.passed else 1)
+
+
+def _tell_next(strange: list[str]) -> None:
+    """What an operator does with documents whose authority nobody has confirmed here."""
+    if not strange:
+        click.echo("next: paraf archive list, and paraf archive check ID, tell what can be proven of each")
+        return
+    file = shlex.quote(strange[0])
+    click.echo(f"{len(strange)} cannot be judged yet, for their authorities are not known here. Next:")
+    for command, why in (
+        (f"paraf trust candidates {file}", "lists the authorities that the file names; trusts none"),
+        ('paraf trust confirm "FINGERPRINT"', "once for each that its owner has published elsewhere"),
+        ("paraf trust fetch", "their revocation lists, while they can still be had"),
+        ("paraf archive check ID", "what can be proven now; IDs: paraf archive list"),
+    ):
+        click.echo(f"  {command}\n      {why}")
+
+
+def _row(deps: Deps, one: ArchivedView) -> tuple[str, ...]:
+    held = one.standing
+    until = held.provable_until.astimezone(deps.settings.tzinfo).date().isoformat() if (
+        held and held.provable_until) else ""
+    row = (one.public_id, one.name, shell.local_time(deps, one.recorded_at), one.indication, one.sub_indication,
+           held.level if held else "", until, (held.why if held else "") or "")
+    return tuple(" ".join(cell.split()) for cell in row)
+
+
+def _print(deps: Deps, one: ArchivedView) -> None:
+    """In a few lines, none of which is cut: names are long, and terminals narrow."""
+    public_id, name, recorded, indication, sub_indication, level, until, why = _row(deps, one)
+    click.echo(f"{public_id}  {name}")
+    click.echo(f"  recorded {recorded}")
+    click.echo(f"  {' / '.join(part for part in (indication, sub_indication) if part)}")
+    click.echo(f"  level {level or 'none'}" + (f", provable until {until}" if until else "")
+               + (f", waits for {why}" if why else ""))
+
+
+def _as_json(one: ArchivedView) -> dict[str, object]:
+    held = one.standing
+    return {"id": one.public_id, "name": one.name, "sha256": one.sha256, "size": one.size,
+            "recorded_at": one.recorded_at.isoformat(), "indication": one.indication,
+            "sub_indication": one.sub_indication or None, "level": held.level if held else None,
+            "provable_until": held.provable_until.isoformat() if held and held.provable_until else None,
+            "waits_for": (held.why if held else "") or None}

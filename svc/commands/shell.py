@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -53,6 +54,11 @@ def refusals_in_a_line() -> Iterator[None]:
         yield
     except AppError as error:
         raise click.ClickException(told(error)) from error
+
+
+def local_time(deps: Deps, at: datetime) -> str:
+    """``2026-11-29 09:00:48 WITA``: the province's time, as its settings name the zone."""
+    return f"{at.astimezone(deps.settings.tzinfo):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def told(error: AppError) -> str:

@@ -40,7 +40,13 @@ def add(file: Path, purpose: str, source: str) -> None:
 @click.argument("pdf", type=_FILE)
 def candidates(pdf: Path) -> None:
     """Put the CA certificates that a signed PDF carries on the list as candidates. It trusts none of them."""
-    _show(anchors.offer_from(_deps(), None, pdf.read_bytes(), pdf.name))
+    found = anchors.offer_from(_deps(), None, pdf.read_bytes(), pdf.name)
+    _show(found)
+    if any(one.status == "candidate" for one in found):
+        click.echo('next: compare each with what its owner has published elsewhere, then '
+                   'paraf trust confirm "FINGERPRINT"')
+    elif not found:
+        click.echo("this file carries no certificate of an authority", err=True)
 
 
 @trust.command("list")
@@ -57,6 +63,7 @@ def confirm(fingerprint: str, purpose: str | None) -> None:
     deps = _deps()
     found = anchors.find(deps, None, fingerprint, purpose or "")
     _show([anchors.confirm(deps, None, found.public_id, fingerprint)])
+    click.echo("next: paraf trust fetch, for its revocation lists")
 
 
 @trust.command()

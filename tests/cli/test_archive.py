@@ -1,0 +1,41 @@
+"""``paraf archive`` and ``paraf trust`` as an operator types them, with a real decree of 2024."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.services.test_archive import SPECIMEN
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def paraf(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
+    return subprocess.run(
+        [sys.executable, "-m", "svc.cli", *arguments], capture_output=True, text=True, timeout=120, check=False,
+        env=env | {"PARAF_VAR_DIR": str(folder / "var"), "PARAF_ZONE": "Asia/Jayapura", "COLUMNS": "80"})
+
+
+def test_an_import_says_what_comes_next_and_the_list_is_cut_nowhere(tmp_path: Path) -> None:
+    name = f"keputusan {'panjang ' * 12}.pdf"
+    (tmp_path / name).write_bytes(SPECIMEN.read_bytes())
+    taken = paraf(tmp_path, "archive", "import", str(tmp_path / name))
+    assert taken.returncode == 0, taken.stderr
+    assert taken.stdout.startswith("1 taken in, 0 refused, 1 in safe keeping\n1 cannot be judged yet")
+    assert f"paraf trust candidates '{tmp_path / name}'" in taken.stdout
+    assert 'paraf trust confirm "FINGERPRINT"' in taken.stdout
+    head, line = (row.split("\t") for row in paraf(tmp_path, "archive", "list").stdout.splitlines())
+    told = dict(zip(head, line, strict=True))
+    (one,) = json.loads(paraf(tmp_path, "archive", "list", "--json").stdout)
+    assert (told["id"], told["name"]) == (one["id"], " ".join(name.split()))
+    assert told["recorded"].endswith(" WIT"), "the province's time, not UTC"
+    assert told["sub_indication"] == one["sub_indication"] == "NO_CERTIFICATE_CHAIN_FOUND"
+    offered = paraf(tmp_path, "trust", "candidates", str(tmp_path / name))
+    assert offered.stdout.count("candidate  ") == 3
+    assert offered.stdout.splitlines()[-1].startswith("next: compare each")
