@@ -101,6 +101,7 @@ def _context() -> dict[str, Any]:
         "organisation": f"Provinsi {deps().settings.province}",
         "home_url": url_for("home.index"), "login_url": url_for("auth.login"),
         "verify_url": _url_if_there("verify.upload"), "current_person": None, "nav_items": (),
+        "max_upload_mb": deps().settings.max_upload_mb,
     }
     if not g.get("is_database_gone", False) and is_signed_in():
         context |= _personal(current_actor())

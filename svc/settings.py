@@ -62,12 +62,13 @@ class Settings(BaseSettings):
         "B-LTA", description="PAdES level that signed decrees are brought to and kept at.")
     renewal_margin_days: int = Field(
         90, ge=1, le=1000, description="Days before its certificate ends that an archive time stamp is renewed.")
-    max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MiB.")
+    max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MB of 1,048,576 bytes.")
     cage_workers: int = Field(2, ge=1, le=64, description="Files of strangers parsed at once, per web process.")
     cage_queue: int = Field(
         16, ge=0, le=256, description="Files that may wait for that; with those parsed never over half of web_threads.")
     cage_seconds: int = Field(10, ge=1, le=120, description="Longest that one file may take.")
-    cage_memory_mb: int = Field(768, ge=256, le=16384, description="Most memory that one file may take, in MiB.")
+    cage_memory_mb: int = Field(
+        768, ge=256, le=16384, description="Most memory that one file may take, in MB of 1,048,576 bytes.")
     passphrase_attempts: int = Field(5, ge=3, le=10, description="Wrong passphrases before a lock.")
     login_attempts: int = Field(8, ge=3, le=20, description="Wrong passwords before a pause.")
     require_totp: bool = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.batches.root import INLINE_ROWS
@@ -32,9 +33,13 @@ def excerpts(decree_id: str) -> WerkzeugResponse:
     made = collective.make_excerpts(deps(), current_actor(), decree_id)
     if made.count <= INLINE_ROWS:
         work.drain(deps(), made.batch_id)
-    flash(_("%(n)s petikan disusun dalam satu kelompok. Periksa, lalu ajukan.", n=made.count), "success")
+    flash(ngettext(
+        "%(n)s petikan disusun dalam satu kelompok. Periksa, lalu ajukan.",
+        "%(n)s petikan disusun dalam satu kelompok. Periksa, lalu ajukan.", made.count, n=made.count), "success")
     if made.left_out:
-        flash(_("%(n)s orang dilewati karena petikannya sudah ada.", n=made.left_out), "info")
+        flash(ngettext(
+            "%(n)s orang dilewati karena petikannya sudah ada.",
+            "%(n)s orang dilewati karena petikannya sudah ada.", made.left_out, n=made.left_out), "info")
     return redirect(url_for("batches.show", batch_id=made.batch_id))
 
 
@@ -66,7 +71,9 @@ def fill_table(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
         return _table_page(decree_id, {}, error.faults), _UNPROCESSABLE
     except InvalidInput as error:
         return _table_page(decree_id, translated_fields(error), ()), _UNPROCESSABLE
-    flash(_("Daftar kini memuat %(n)s orang.", n=done.rows), "success")
+    flash(ngettext(
+        "Daftar kini memuat %(n)s orang.",
+        "Daftar kini memuat %(n)s orang.", done.rows, n=done.rows), "success")
     if done.left_out:
         flash(_("Kolom ini tidak dimasukkan: %(names)s.", names=", ".join(done.left_out)), "warning")
     return redirect(url_for("decrees.edit", decree_id=decree_id))

@@ -84,8 +84,7 @@ def check() -> str | tuple[str, int]:
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
     name = (file.filename or "") if file else ""
-    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles(),
-                           max_mb=deps().settings.max_upload_mb + 1)
+    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles())
 
 
 @bp.post("/verify/report")
@@ -114,7 +113,7 @@ def _send_report(report: SignedReport) -> Response:
 
 
 def _form(errors: dict[str, str]) -> str:
-    return render_template("verify/upload.html", errors=errors, max_mb=deps().settings.max_upload_mb + 1)
+    return render_template("verify/upload.html", errors=errors)
 
 
 def _kind_titles() -> dict[str, str]:

@@ -6,7 +6,7 @@ from certs import errors
 from certs.errors import UploadRefused
 
 _WORDS: dict[type[UploadRefused], str] = {
-    errors.UploadTooLarge: "Berkas terlalu besar. Perkecil menjadi paling besar 20 MB, lalu unggah lagi.",
+    errors.UploadTooLarge: "Berkas terlalu besar. Perkecil PDF-nya, lalu unggah lagi.",
     errors.UploadNotPdf: "Berkas ini bukan PDF. Simpan naskah sebagai PDF, lalu unggah lagi.",
     errors.UploadBroken: "Berkas PDF ini rusak. Buat lagi dari aplikasi asalnya, lalu unggah.",
     errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",

@@ -189,8 +189,8 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
     if not pdf:
         raise InvalidInput(fields={"file": "Berkas ini kosong (0 byte). Unduh atau mintalah sekali lagi."})
     if len(pdf) > deps.settings.max_upload_bytes + _ROOM_FOR_SIGNATURE:
-        raise InvalidInput("Berkas ini melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb},
-                           fields={"file": "Berkas ini terlalu besar."})
+        raise InvalidInput(
+            params={"mb": deps.settings.max_upload_mb}, fields={"file": "Berkas ini melebihi %(mb)s MB."})
     digests, more = tuple(revision_digests(pdf)), tuple(anchors)
     registry, found, original_size = look_up(deps, digests)
     sha256 = digests[-1]

@@ -117,6 +117,7 @@ def frame_context() -> dict[str, Any]:
             Box(label=label, url=url, icon=icon, badge=badge, active=request.path == url)
             for label, url, icon, badge in NAV
         ],
+        "max_upload_mb": 20,
         "fmt": Formatter(Locale(language), ZoneInfo("Asia/Makassar"), NOW, translations=get_translations()),
         "now": NOW,
         "can": lambda permission: True,

@@ -313,7 +313,7 @@ def test_english_speaks_of_batches_too(log_in: LogIn, world: World) -> None:
     batch_id = filled(clerk, world, 2, faulty=(2,))
     clerk.get("/locale/en")
     page = text_of(clerk, f"/batches/{batch_id}")
-    assert "1 rows with problems" in page
+    assert "1 row with problems" in page
     assert "bermasalah" not in page
 
 

@@ -6,6 +6,7 @@ import re
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from svc.blueprints.batches.root import UNPROCESSABLE, Page, address_of, bp, show_page
@@ -23,7 +24,9 @@ _MOST_TYPED = 10_000
 def approve(batch_id: str) -> Response:
     """Initial all of it as one."""
     count = review.approve(deps(), current_actor(), batch_id, form_version())
-    flash(_("Paraf Anda sedang dicatat pada %(n)s naskah.", n=count), "success")
+    flash(ngettext(
+        "Paraf Anda sedang dicatat pada %(n)s naskah.",
+        "Paraf Anda sedang dicatat pada %(n)s naskah.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 
@@ -36,7 +39,9 @@ def exclude(batch_id: str) -> Response | Page:
                                     request.form.get("reason", ""))
     except InvalidInput as error:
         return show_page(batch_id, translated_fields(error), "" if error.fields else translate(error)), UNPROCESSABLE
-    flash(_("%(n)s baris dikeluarkan dan kembali kepada penyusun.", n=count), "success")
+    flash(ngettext(
+        "%(n)s baris dikeluarkan dan kembali kepada penyusun.",
+        "%(n)s baris dikeluarkan dan kembali kepada penyusun.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 
@@ -63,7 +68,7 @@ def withdraw(batch_id: str) -> Response:
 def issue(batch_id: str) -> Response:
     """Send out what was signed."""
     count = issuing.issue(deps(), current_actor(), batch_id, form_version())
-    flash(_("%(n)s naskah sedang diterbitkan.", n=count), "success")
+    flash(ngettext("%(n)s naskah sedang diterbitkan.", "%(n)s naskah sedang diterbitkan.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 
@@ -72,7 +77,7 @@ def issue(batch_id: str) -> Response:
 def retry(batch_id: str) -> Response:
     """Put failed rows on their work again."""
     count = retrying.retry(deps(), current_actor(), batch_id, form_version())
-    flash(_("%(n)s baris gagal diulang.", n=count), "success")
+    flash(ngettext("%(n)s baris gagal diulang.", "%(n)s baris gagal diulang.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.batches.root import (
@@ -68,7 +69,7 @@ def drop_row(batch_id: str, row_no: str) -> WerkzeugResponse:
 def drop_faulty(batch_id: str) -> WerkzeugResponse:
     """Take every faulty row out."""
     count = drafting.drop_faulty(deps(), current_actor(), batch_id, form_version())
-    flash(_("%(n)s baris bermasalah dihapus.", n=count), "success")
+    flash(ngettext("%(n)s baris bermasalah dihapus.", "%(n)s baris bermasalah dihapus.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 
@@ -98,7 +99,9 @@ def submit(batch_id: str) -> WerkzeugResponse | Page:
                                 auto_issue=request.form.get("auto_issue") == "true")
     except (InvalidInput, RouteUnusable) as error:
         return show_page(batch_id, error=translate(error)), error.status
-    flash(_("%(n)s naskah diajukan; sedang disusun.", n=count), "success")
+    flash(ngettext(
+        "%(n)s naskah diajukan; sedang disusun.",
+        "%(n)s naskah diajukan; sedang disusun.", count, n=count), "success")
     return redirect(address_of(batch_id))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.batches.root import INLINE_ROWS, UNPROCESSABLE, Page, address_of, bp, show_page
@@ -91,7 +92,9 @@ def take_sheet(batch_id: str, sha256: str) -> WerkzeugResponse | Page:
         return _sheet_page(batch_id, sha256, error, chosen), UNPROCESSABLE
     if count <= INLINE_ROWS:
         work.drain(deps(), batch_id)
-    flash(_("%(n)s baris dimasukkan dari %(name)s.", n=count, name=shown.source_name or _("lembar")), "success")
+    flash(ngettext(
+        "%(n)s baris dimasukkan dari %(name)s.",
+        "%(n)s baris dimasukkan dari %(name)s.", count, n=count, name=shown.source_name or _("lembar")), "success")
     return redirect(address_of(batch_id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from svc.blueprints.batches.root import bp, mark_of
@@ -50,7 +51,9 @@ def authorise(batch_id: str) -> Response | tuple[str | Response, int]:
                                   request.form.get("list_sha256", ""), step_up())
     except _ON_SHEET as error:
         return _page(batch_id, error), error.status
-    flash(_("Otorisasi diterima untuk %(n)s naskah.", n=count), "success")
+    flash(ngettext(
+        "Otorisasi diterima untuk %(n)s naskah.",
+        "Otorisasi diterima untuk %(n)s naskah.", count, n=count), "success")
     return redirect(url_for("batches.progress", batch_id=batch_id))
 
 
