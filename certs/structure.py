@@ -26,6 +26,7 @@ from certs.anatomy.places import SignatureReader, first_signed_end, split
 from certs.anatomy.revisions import Revision, read_revisions, visible
 from certs.anatomy.sections import Entry
 from certs.anatomy.tiling import TOLERABLE, Tile, Tiler
+from certs.anatomy.tokens import BYTE_RANGE
 
 __all__ = [
     "Finding",
@@ -59,7 +60,7 @@ def precheck(pdf: bytes, limits: Limits = Limits()) -> tuple[Finding, ...]:  # n
     # One more of each than revisions: a linearised file has two sections in its first.
     if pdf.count(b"startxref") > 2 * limits.revisions or pdf.count(b"%%EOF") > 2 * limits.revisions:
         notes.note("too_many_revisions", 0)
-    if pdf.count(b"/ByteRange") > 2 * limits.signatures:
+    if sum(1 for _ in BYTE_RANGE.finditer(pdf)) > 2 * limits.signatures:
         notes.note("too_many_signatures", 0)
     return tuple(notes.entries)
 

@@ -13,7 +13,7 @@ from certs.anatomy.parsers import FieldSignature
 from certs.anatomy.revisions import Revision
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tiling import Tile
-from certs.anatomy.tokens import Entries, Name, Reader, Text
+from certs.anatomy.tokens import BYTE_RANGE, Entries, Name, Reader, Text
 
 _SEQUENCE = 0x30
 
@@ -72,12 +72,12 @@ class SignatureReader:
 
     def _mentioning(self) -> list[Tile]:
         found: list[Tile] = []
-        at = self._data.find(b"/ByteRange")
-        while at >= 0 and len(found) <= self._limits.signatures:
-            tile = self._at(at)
-            if tile is not None and at < tile.body_end and (not found or found[-1] is not tile):
+        for named in BYTE_RANGE.finditer(self._data):
+            if len(found) > self._limits.signatures:
+                break
+            tile = self._at(named.start())
+            if tile is not None and named.start() < tile.body_end and (not found or found[-1] is not tile):
                 found.append(tile)
-            at = self._data.find(b"/ByteRange", at + 1)
         return found
 
     def _place(self, tile: Tile) -> SignaturePlace:

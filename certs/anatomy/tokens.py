@@ -35,6 +35,14 @@ STREAM_START = re.compile(rb"stream(\r\n|\n)")
 STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream[" + _W + rb"]++endobj(?!" + _REGULAR + rb")")
 
 
+def spelled(name: bytes) -> re.Pattern[bytes]:
+    """Where the name begins, however its letters are written (ISO 32000-2 7.3.5); longer ones begin so, too."""
+    return re.compile(b"/" + b"".join(b"(?:%c|#(?i:%02x))" % (letter, letter) for letter in name))
+
+
+BYTE_RANGE = spelled(b"ByteRange")
+
+
 def _plain(levels: int) -> bytes:
     """A dictionary or array, nested as deep, of what holds no surprise: no comment, no escape, no loose word."""
     atom = rb"[" + _W + rb"]++|/" + _REGULAR + rb"*+|[-+.0-9]++|R|true|false|null|\([^()\\]*+\)|<[^<>]*+>"

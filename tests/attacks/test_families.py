@@ -11,6 +11,7 @@ from certs.validation import validate_pdf
 from tests.attacks import (
     bombs,
     changes,
+    escaped,
     forgery,
     incremental,
     other_formats,
@@ -33,6 +34,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "pictures": pictures.attacks,
     "stamps": stamps.attacks,
     "other formats": other_formats.attacks,
+    "escaped": escaped.attacks,
     "streamed": streamed.attacks,
     "bombs": bombs.attacks,
 }

@@ -18,6 +18,7 @@ from certs.pades import Level
 from certs.statement import stamp
 from certs.structure import Limits, compare_revisions, examine
 from certs.validation import Indication, validate_pdf
+from tests.attacks import escaped
 from tests.attacks.conftest import request
 from tests.attacks.craft import Sample, edited, update
 from tests.attacks.pictures import broken, pictured
@@ -59,6 +60,17 @@ def test_signed_twice_and_locked_by_the_last(sample: Sample) -> None:
     third = again(sample, second, "Ketiga", box=None, locks=True)
     assert_explained(third, 3)
     assert validate_pdf(third, sample.world.trust(), sample.world.later).passed
+
+
+@pytest.mark.parametrize("name", escaped.SPELLINGS)
+def test_a_signature_whose_names_are_spelled_otherwise(sample: Sample, name: str) -> None:
+    """ISO 32000-2, 7.3.5: the same names, and the same signature."""
+    signed = escaped.signed_by_hand(sample.world, sample.page, escaped.SPELLINGS[name])
+    assert_explained(signed, 1)
+    assert validate_pdf(signed, sample.world.trust(), sample.world.later).passed
+    twice = again(sample, signed, "Kedua")
+    assert_explained(twice, 2)
+    assert len(validate_pdf(twice, sample.world.trust(), sample.world.later).signatures) == 2
 
 
 def test_an_empty_field_that_was_signed_along_is_filled(sample: Sample) -> None:
