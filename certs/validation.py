@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -45,9 +45,6 @@ _UNCOVERED = "The signed part is intact, but the file has bytes or changes that 
 
 _swift.install()
 logger = logging.getLogger(__name__)
-# pyHanko logs a traceback with the signer's name for every signature that does not pass; the report says it.
-for _noisy in ("pyhanko.sign.validation", "pyhanko.sign.diff_analysis", "pyhanko_certvalidator"):
-    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ class SignatureReport:
     ``proven_at`` is the earliest moment at which the signature is proven to have existed (None: only now), by
     its own ``timestamp``, an ``archive`` time stamp or a ``register`` (``proven_by``). The certificate's state
     at that moment and now is valid, revoked, expired, not_yet_valid or unknown (no revocation data).
+    A signature that is TOTAL-FAILED proves nothing: it has no time, no level, and of its certificate is told only what
+    speaks against it.
     ``covered_bytes`` is where the signed part of the file ends. ``adds_picture_on`` is the page, counted from 1, on
     which it shows a picture that an earlier signature does not cover; 0: none.
     """
@@ -244,7 +243,7 @@ def _report(
     certificate = signature.signer_cert
     then, _ = state_of(certificate, archive.knowledge, outcome.proven_at or now)
     current, revoked_at = state_of(certificate, archive.knowledge, now)
-    return SignatureReport(
+    report = SignatureReport(
         field_name=str(signature.field_name),
         indication=verdict.indication,
         sub_indication=verdict.sub_indication,
@@ -268,6 +267,17 @@ def _report(
         valid_to=certificate.not_valid_after,
         covered_bytes=signed_end(signature),
     )
+    return _without_claims(report) if verdict.indication is Indication.TOTAL_FAILED else report
+
+
+def _without_claims(report: SignatureReport) -> SignatureReport:
+    """What was in order about a signature that failed would lend it a worth that it has not."""
+    def against(state: str) -> str:
+        return "unknown" if state == "valid" else state
+
+    return replace(
+        report, timestamp_at=None, level="", proven_at=None, proven_by="",
+        certificate_then=against(report.certificate_then), certificate_now=against(report.certificate_now))
 
 
 def _hold_against_structure(

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from certs.validation import Indication
 from svc.bootstrap import prepare
 from svc.commands import shell
 from svc.deps import Deps
@@ -85,6 +86,9 @@ def check_command(document_id: str) -> None:
     report = archive.check_again(deps, document_id)
     click.echo(f"{report.indication.value} {report.sub_indication or ''}".strip())
     for one in report.signatures:
+        if one.indication is Indication.TOTAL_FAILED:
+            click.echo(f"  {one.signer_name}: fails, proves nothing")
+            continue
         proven = (f"proven since {shell.local_time(deps, one.proven_at)} by {one.proven_by}"
                   if one.proven_at and one.proven_by else "proven by nothing but this check")
         click.echo(f"  {one.signer_name}: {one.level}, {proven}, "

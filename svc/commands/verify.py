@@ -16,7 +16,7 @@ from svc.errors import AppError
 from svc.services import verdict_report, verification
 from svc.settings import Settings
 
-_PASSED = "TOTAL-PASSED"
+_PASSED, _FAILED = "TOTAL-PASSED", "TOTAL-FAILED"
 
 
 def register(group: click.Group) -> None:
@@ -43,9 +43,10 @@ def _print(verdict: verification.FileVerdict) -> None:
     told = ("registry: " + verdict.registry, *((f"number: {verdict.number}",) if verdict.number else ()),
             *((f"legal status: {verdict.legal_status}",) if verdict.legal_status else ()))
     click.echo(f"  {', '.join(told)}")
-    signers = ", ".join(signature.signer_name for signature in verdict.signatures)
-    if signers:
-        click.echo(f"  signed by: {signers}")
+    for label, is_failed in (("signed by", False), ("fails, though it names", True)):
+        names = [one.signer_name for one in verdict.signatures if (one.indication.value == _FAILED) is is_failed]
+        if names:
+            click.echo(f"  {label}: {', '.join(names)}")
     click.echo(f"  {verdict.explanation}")
 
 

@@ -156,13 +156,20 @@ def _common_facts(say: Formatter, at: datetime, findings: tuple[str, ...]) -> Ro
 
 def _sections(say: Formatter, signatures: Iterable[SignatureReport], stamps: Iterable[TimestampReport]
               ) -> tuple[ReportSection, ...]:
-    return (*(ReportSection(f"Tanda tangan {number}: {_text(one.signer_name)}", _signature_rows(say, one))
+    return (*(ReportSection(f"Tanda tangan {number}{_who(one)}", _signature_rows(say, one))
               for number, one in enumerate(signatures, 1)),
             *(ReportSection(f"Stempel waktu dokumen {number}", _stamp_rows(say, one))
               for number, one in enumerate(stamps, 1)))
 
 
+def _who(one: SignatureReport) -> str:
+    is_failed = one.indication is Indication.TOTAL_FAILED
+    return f" (tidak sah, atas nama {_text(one.signer_name)})" if is_failed else f": {_text(one.signer_name)}"
+
+
 def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
+    if one.indication is Indication.TOTAL_FAILED:
+        return _failed_rows(say, one)
     is_proven = one.proven_at is not None and one.proven_by
     now = _CERTIFICATE.get(one.certificate_now, "tidak diketahui")
     if one.revoked_at is not None:
@@ -187,7 +194,22 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         ("Algoritma ringkasan", one.digest_algorithm))
 
 
+def _failed_rows(say: Formatter, one: SignatureReport) -> Rows:
+    """A failed signature claims; nothing of it is told as if it were proven."""
+    return (
+        ("Hasil", _outcome(one.indication.value, one.sub_indication or "")),
+        ("Terbukti", "tidak ada; keterangan berikut hanya yang tertulis pada tanda tangan yang tidak sah ini"),
+        ("Waktu menurut tanda tangan", say.exact(one.claimed_at) if one.claimed_at else "-"),
+        ("Subjek sertifikat", _text(one.signer_dn)), ("Penerbit sertifikat", _text(one.issuer)),
+        ("Nomor seri", one.serial),
+        *((("Sertifikat", f"dicabut sejak {say.exact(one.revoked_at)}"),) if one.revoked_at is not None else ()),
+        ("Algoritma ringkasan", one.digest_algorithm))
+
+
 def _stamp_rows(say: Formatter, one: TimestampReport) -> Rows:
+    if one.indication is Indication.TOTAL_FAILED:
+        return (("Hasil", _outcome(one.indication.value, one.sub_indication or "")),
+                ("Waktu menurut stempel", say.exact(one.at)), ("Otoritas menurut stempel", _text(one.authority)))
     return (("Waktu", say.exact(one.at)), ("Otoritas", _text(one.authority)),
             ("Hasil", _outcome(one.indication.value, one.sub_indication or "")),
             ("Sertifikatnya berlaku sampai", say.exact(one.valid_to)),

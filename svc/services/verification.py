@@ -65,7 +65,9 @@ class PublicVerdict:
     """What the public page shows. Before the last signature nothing of the decree is told, only the sentence and, once
     there is one, in ``blocks`` whose signatures it has and lacks.
 
-    ``subject`` is empty for secret decrees (R, SR). ``has_image`` and ``has_download`` say what may be fetched.
+    ``subject`` is empty for secret decrees (R, SR). Of a stored file that was changed, nobody is named as its signer,
+    and neither picture nor download is offered as the original. ``has_image`` and ``has_download`` say what may be
+    fetched.
     """
 
     code: str
@@ -304,14 +306,16 @@ def _told(deps: Deps, found: Found, sentence: Sentence, signers: tuple[SignerLin
           report: Report | None) -> PublicVerdict:
     decree, file = found.decree, found.file
     is_secret = decree.security in _SECRET
-    is_open = decree.security == "B" and file is not None
+    is_whole = decree.medium == "paper" or (
+        report is not None and report.indication is not Indication.TOTAL_FAILED)
+    is_open = decree.security == "B" and file is not None and is_whole
     return PublicVerdict(
         code=decree.verify_code, sentence=sentence, checked_at=deps.clock.now(), is_told=True,
         number=decree.number or "", subject="" if is_secret else decree.subject, is_secret=is_secret,
         kind=decree.kind, unit_name=found.unit_name, issued_on=decree.issued_on, medium=decree.medium,
         paper_signer=found.paper_signer, legal_status=found.legal_status,
         legal_note="" if is_secret else decree.legal_note or "", superseded_by=found.superseded_by,
-        sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers,
+        sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers if is_whole else (),
         indication=report.indication.value if report else "",
         sub_indication=(report.sub_indication or "") if report else "",
         signatures=report.signatures if report else (), timestamps=report.timestamps if report else (),

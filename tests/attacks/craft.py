@@ -206,3 +206,9 @@ def overlay(text: str) -> bytes:
 def paint_over(document: pikepdf.Pdf) -> None:
     """The first page turns red."""
     document.pages[0].contents_add(pikepdf.Stream(document, b"q 1 0 0 rg 0 0 2000 2000 re f Q"))
+
+
+def flipped(pdf: bytes) -> bytes:
+    """One bit is another, where any reader still reads the file."""
+    assert b"/Lang(id" in pdf
+    return pdf.replace(b"/Lang(id", b"/Lang(ie", 1)

@@ -19,9 +19,11 @@ from certs.validation import Report, validate_pdf
 from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.errors import NotFound, ServiceUnavailable
 from svc.rendering import RenderedPdf, ReportRequest, ReportSection
-from svc.services import decree_page, verdict_report, verification
+from svc.services import decree_page, preservation, verdict_report, verification
 from svc.services.trust import trust_store
+from tests.attacks.craft import flipped
 from tests.services.test_routing import finished_pdf
+from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
 
@@ -128,6 +130,21 @@ def test_nothing_of_an_upload_is_kept(issued: tuple[World, str]) -> None:
     before = sorted(store.rglob("*"))
     verdict_report.for_upload(world.deps, pdf)
     assert sorted(store.rglob("*")) == before
+
+
+def test_a_signature_that_fails_claims_nothing_in_the_report(
+    issued: tuple[World, str], clock: FrozenClock
+) -> None:
+    world, decree_id = issued
+    clock.advance(hours=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+    whole = pdf_of(world, decree_id)
+    good = text_of(verdict_report.for_upload(world.deps, whole).pdf)
+    bad = text_of(verdict_report.for_upload(world.deps, flipped(whole)).pdf)
+    assert has(bad, "Berubah setelah ditandatangani", "TOTAL-FAILED", "tidak sah, atas nama Fajar Contoh Nugraha")
+    for claim in ("Terbukti ada sejak", "PAdES", "B-LTA", "seluruh berkas", "Sertifikat sekarang", "berlaku sampai"):
+        assert has(good, claim)
+        assert not has(bad, claim), claim
 
 
 def rendered(world: World, text: str) -> RenderedPdf:

@@ -112,6 +112,7 @@ def test_a_changed_stored_file_is_not_called_genuine(issued: tuple[World, str]) 
     verdict = verdict_on(world, decree_id)
     assert verdict.sentence.tone is Tone.GREY
     assert "tidak sama dengan yang tercatat" in verdict.sentence.text
+    assert (verdict.signers, verdict.has_image, verdict.has_download) == ((), False, False)
     path.unlink()
     assert verdict_on(world, decree_id).sentence.tone is Tone.GREY
 

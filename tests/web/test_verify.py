@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from svc.services import credentials, decree_page, preservation
+from tests.attacks.craft import flipped
 from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
@@ -142,6 +143,22 @@ def test_an_archive_time_stamp_is_told_with_its_end(visitor: Visitor, issued: tu
     page = visitor.get(f"/v/{world.view(decree_id).verify_code}").get_data(as_text=True)
     for text in ("Stempel waktu dokumen", "Sertifikatnya berlaku sampai", "PAdES B-LTA", "Asli dan berlaku"):
         assert text in page
+
+
+def test_a_signature_that_fails_claims_nothing(visitor: Visitor, issued: tuple[World, str],
+                                               clock: FrozenClock) -> None:
+    world, decree_id = issued
+    clock.advance(hours=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+    whole = decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data
+    good, bad = upload(visitor, whole), upload(visitor, flipped(whole))
+    assert "Berubah setelah ditandatangani" in bad
+    assert "Tanda tangan tidak sah atas nama Fajar Contoh Nugraha" in bad
+    assert "tanda tangan ini tidak membuktikan apa pun" in bad
+    for claim in ("Terbukti ada sejak", "PAdES", "B-LTA", "seluruh berkas", "sekarang: berlaku",
+                  "saat menandatangani", "Sertifikatnya berlaku sampai"):
+        assert claim in good
+        assert claim not in bad, claim
 
 
 def test_a_certificate_revoked_since_is_told_with_the_time(visitor: Visitor, issued: tuple[World, str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zlib
@@ -21,7 +22,8 @@ from certs.ca import Revocation, SignerSubject, build_crl, create_development_pk
 from certs.pades import Level, LocalSigner, SignedDocument, sign_pdf
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
-from certs.validation import NO_SIGNATURE, Indication, Report, is_extension, validate_pdf
+from certs.validation import NO_SIGNATURE, Indication, Proof, Report, is_extension, validate_pdf
+from tests.attacks.craft import flipped
 from tests.unit.certs.conftest import World
 
 
@@ -93,6 +95,18 @@ def test_a_stream_byte_altered_fails(world: World, signed: SignedDocument) -> No
     at = signed.pdf.index(b"stream") + 40
     altered = signed.pdf[:at] + bytes([signed.pdf[at] ^ 1]) + signed.pdf[at + 1 :]
     assert verdict(validate_pdf(altered, world.trust(), world.later)) == ("TOTAL-FAILED", "HASH_FAILURE")
+
+
+def test_a_signature_that_fails_claims_neither_level_nor_time(world: World, signed: SignedDocument) -> None:
+    (whole,) = validate_pdf(signed.pdf, world.trust(), world.later).signatures
+    assert (whole.level, whole.proven_by, whole.certificate_then, whole.certificate_now) == (
+        "B-T", "timestamp", "valid", "valid")
+    bad = flipped(signed.pdf)
+    proofs = [Proof(hashlib.sha256(bad).hexdigest(), len(bad), world.now)]
+    (failed,) = validate_pdf(bad, world.trust(), world.later, proofs).signatures
+    assert (failed.level, failed.proven_by, failed.certificate_then, failed.certificate_now) == (
+        "", "", "unknown", "unknown")
+    assert (failed.timestamp_at, failed.proven_at) == (None, None)
 
 
 def test_a_signature_value_of_another_key_fails(world: World, signed: SignedDocument) -> None:
