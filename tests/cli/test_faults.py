@@ -1,0 +1,38 @@
+"""What an operator reads when something is not there: a line with what to do, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def paraf(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
+    return subprocess.run(
+        [sys.executable, "-m", "svc.cli", *arguments], capture_output=True, text=True, timeout=100, check=False,
+        env=env | {"PARAF_VAR_DIR": str(folder / "var")} | settings)
+
+
+def test_a_database_that_is_away_is_told_in_a_line(tmp_path: Path) -> None:
+    done = paraf(tmp_path, "metrics", "rebuild", PARAF_DATABASE_URL="postgresql+psycopg://paraf@127.0.0.1:1/paraf")
+    assert done.returncode == 1
+    assert "paraf: the database does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_without_tables_names_the_command(tmp_path: Path) -> None:
+    (tmp_path / "sk.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
+    done = paraf(tmp_path, "verify", str(tmp_path / "sk.pdf"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert done.stderr.endswith("run: paraf migrate\n")
+
+
+def test_help_and_version_end_well(tmp_path: Path) -> None:
+    for asked in ("--help", "--version"):
+        assert paraf(tmp_path, asked).returncode == 0
