@@ -25,6 +25,7 @@ from svc.services.flow import (
     run_command,
     to_workflow,
 )
+from svc.services.layout_ahead import lay_out_ahead
 from svc.services.orgchart import load_chart, may_judge, may_sign
 from svc.services.parents import ensure_true
 from svc.services.plain_text import clean_text
@@ -83,11 +84,16 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
 
 
 def approve(deps: Deps, actor: Actor, task_id: str, seen_version: int) -> None:
-    """Record a paraf. The last one takes the number and freezes the document in the same transaction.
+    """Record a paraf. The last one takes the number and freezes the document in the same transaction; a long one is
+    laid out before it.
 
     :raises StaleTask: the page was out of date. :raises NotYourTask: no capacity covers it.
     :raises SelfApproval: the actor drafted it
     """
+    lay_out_ahead(deps, lambda ahead: _approve(ahead, actor, task_id, seen_version))
+
+
+def _approve(deps: Deps, actor: Actor, task_id: str, seen_version: int) -> None:
     with deps.db.unit_of_work() as session:
         flow = _flow_of_task(session, deps, actor, task_id)
         _run(session, deps, flow, actor, Approve(to_workflow(actor), seen_version))

@@ -21,7 +21,7 @@ def parent(world: World, stop_at: str = "issued", people: int = 3) -> str:
     """The example for so many people, decided by the Governor."""
     data = deepcopy(world.example(KIND))
     first = data["lampiran"][0]
-    data["lampiran"] = [{**first, "nama": f"Contoh Pegawai {number}", "nip": f"1900010119810310{number:02d}"}
+    data["lampiran"] = [{**first, "nama": f"Contoh Pegawai {number}", "nip": f"190001011981031{number:03d}"}
                         for number in range(1, people + 1)]
     world.give_certificates("gubernur", b.SIGNER)  # whoever the example says decides
     return walk_decree(world.deps, KIND, data, GOVERNOR, stop_at)
