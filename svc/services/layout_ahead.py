@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from svc.deps import Deps
 from svc.rendering import (
@@ -24,19 +25,18 @@ from svc.rendering import (
 
 LONG_ITEMS = 100  # some 0.3 s of layout
 _TURNS = 4
+Outcome = TypeVar("Outcome")
 
 
-def lay_out_ahead(deps: Deps, act: Callable[[Deps], None]) -> None:
-    """Do an act of one transaction with these dependencies; errors are those of the act."""
+def lay_out_ahead(deps: Deps, act: Callable[[Deps], Outcome]) -> Outcome:
+    """Do an act of one transaction with these dependencies; outcome and errors are those of the act."""
     renderer = _Ahead(deps.renderer)
     for _ in range(_TURNS):
         try:
-            act(replace(deps, renderer=renderer))
+            return act(replace(deps, renderer=renderer))
         except _AskedError as asked:  # rolled back, on purpose
             renderer.lay_out(asked.request)
-        else:
-            return
-    act(deps)
+    return act(deps)
 
 
 class _AskedError(Exception):

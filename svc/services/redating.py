@@ -6,6 +6,8 @@ once it bears a signature nothing on it changes, and its date stays that of the 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,7 @@ from svc.deps import Deps
 from svc.models import Decree, Task
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.flow import Doer, load_flow, lock_by_task, run_command, to_workflow
+from svc.services.layout_ahead import lay_out_ahead
 from workflows.errors import NotYourTask
 from workflows.model import Refreeze
 from workflows.rules import capacity_for
@@ -32,6 +35,10 @@ def ensure_dated_today(deps: Deps, task_id: str, signer: Actor | None = None) ->
             select(Decree).join(Task, Task.decree_id == Decree.id).where(Task.public_id == task_id)).one_or_none()
         if found is not None and _is_true(session, deps, found, signer):
             return False
+    return lay_out_ahead(deps, lambda ahead: _refreeze(ahead, task_id, signer, now))
+
+
+def _refreeze(deps: Deps, task_id: str, signer: Actor | None, now: datetime) -> bool:
     with deps.db.unit_of_work() as session:
         decree = lock_by_task(session, task_id)
         if _is_true(session, deps, decree, signer):
