@@ -51,6 +51,8 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names
         for user in desk.users:
             click.echo(f"  NIK {user.nik}  {user.email}  {user.status}  {user.name}")
         click.echo(f"seal: {SEAL_ID}")
+        if trust_dir is None:
+            click.echo("nobody trusts its signatures: start it with --trust-dir VAR/trust, the service's folder")
         threading.Event().wait()
 
 
