@@ -33,12 +33,12 @@ class WebPage:
         return self.data.decode()
 
     def form(self, action: str) -> dict[str, str]:
-        """What the form of this action would send as it stands, but for what a person types.
+        """What the form that posts to this action would send as it stands, but for what a person types.
 
         :raises LookupError: the page offers no such form
         """
         for attributes, body in _FORM.findall(self.text):
-            if f'action="{action}"' not in attributes:
+            if f'action="{action}"' not in attributes or 'method="post"' not in attributes:
                 continue
             fields = {_attribute(one, "name"): _attribute(one, "value") for one in _GIVEN.findall(body)}
             for name, options in _SELECT.findall(body):
