@@ -25,6 +25,7 @@ from svc.models import TrustAnchor
 from svc.roles import is_allowed
 from svc.services.administration import STREAM
 from svc.services.audit_log import AuditActor, record_stream
+from svc.services.examination import judge
 
 PURPOSES = ("signer", "timestamp", "both", "intermediate")
 MAX_BYTES = 256 * 1024
@@ -86,10 +87,17 @@ def offer_from(deps: Deps, actor: Actor | None, pdf: bytes, source: str) -> tupl
     """
     _ensure_allowed(actor)
     try:
-        found = candidates_of(pdf)
+        found = _carried_by(deps, pdf)
     except DocumentUnsignable as error:
         raise InvalidInput("Berkas ini tidak memuat tanda tangan elektronik yang dapat dibaca.") from error
     return _offer(deps, actor, found[:_MOST], source)
+
+
+def _carried_by(deps: Deps, pdf: bytes) -> tuple[Candidate, ...]:
+    """What the cage cannot read is not read outside of it. :raises DocumentUnsignable: it cannot be read"""
+    if not judge(deps, pdf).signatures:
+        raise DocumentUnsignable("no signature that can be read")
+    return candidates_of(pdf)
 
 
 def list_all(deps: Deps, actor: Actor | None) -> tuple[AnchorView, ...]:

@@ -21,6 +21,7 @@ from certs.pades import Level
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
 from certs.validation import Proof, Report, validate_pdf
+from svc.cage.port import CageCrashed
 from svc.deps import Deps
 from svc.errors import AppError
 from svc.models import ArchivedDocument, Decree, Preservation, Signature, StoredFile
@@ -183,16 +184,24 @@ def _needs_more(deps: Deps, work: _Work, pdf: bytes) -> bool:
 def _provable_until(deps: Deps, work: _Work, pdf: bytes) -> datetime:
     """Below an archive time stamp only the signatures' own count, and nothing needs to be judged for that."""
     if Level(work.file.level).rank < Level.B_LTA.rank:
+        if work.decree_id is None:
+            _check(deps, work, pdf, trust_store(deps))
         return provable_until(pdf, ())
     report = _check(deps, work, pdf, trust_store(deps, work.signed_at))
     return provable_until(pdf, report.timestamps)
 
 
 def _check(deps: Deps, work: _Work, pdf: bytes, trust: TrustStore) -> Report:
-    """What others made is looked into in the cage."""
+    """What others made is looked into in the cage, and what could not be read there is not read outside either.
+
+    :raises CageCrashed: it could not; it could when it was taken in, so this may pass
+    """
     if work.decree_id is not None:
         return validate_pdf(pdf, trust, deps.clock.now())
-    return judge(deps, pdf, trust, _proofs(deps, work))
+    report = judge(deps, pdf, trust, _proofs(deps, work))
+    if not report.signatures:
+        raise CageCrashed
+    return report
 
 
 def _margin(deps: Deps) -> timedelta:

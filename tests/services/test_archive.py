@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
 from certs.validation import validate_pdf
+from svc.cage.pool import WorkerCage
+from svc.cage.port import CageLimits
 from svc.errors import Forbidden, InvalidInput
 from svc.models import ArchivedDocument
-from svc.services import archive, register_proofs, verification
+from svc.services import anchors, archive, preservation, register_proofs, verdict_report, verification
 from svc.services.examination import judge
 from tests.support.clock import FrozenClock
 from tests.support.world import World
@@ -103,8 +106,6 @@ def test_only_administrators_take_in(world: World, foreign: tuple[bytes, TrustSt
 def test_without_a_time_stamp_nothing_is_added_but_the_file_is_held(
     world: World, clock: FrozenClock, foreign: tuple[bytes, TrustStore]
 ) -> None:
-    from svc.services import preservation
-
     archive.take_in(world.deps, None, "SK lama.pdf", foreign[0])
     clock.advance(seconds=1)
     assert preservation.preserve_due(world.deps).held == 1
@@ -114,6 +115,23 @@ def test_without_a_time_stamp_nothing_is_added_but_the_file_is_held(
 
 
 SPECIMEN = Path(__file__).parents[1] / "data" / "peraturan-brin-2-2024-salinan.pdf"
+
+
+def test_what_the_cage_cannot_read_is_not_read_outside_of_it(world: World, clock: FrozenClock) -> None:
+    pdf = verdict_report.for_upload(world.deps, b"teks").pdf
+    kept = archive.take_in(world.deps, world.actor("admin"), "SK.pdf", pdf)
+    hurried = WorkerCage(CageLimits(seconds=0.001))
+    clock.advance(seconds=1)
+    try:
+        in_a_hurry = replace(world.deps, cage=hurried)
+        assert preservation.preserve_due(in_a_hurry).waiting == 1
+        with pytest.raises(InvalidInput):
+            anchors.offer_from(in_a_hurry, world.actor("admin"), pdf, "SK.pdf")
+    finally:
+        hurried.close()
+    (held,) = archive.list_documents(world.deps)
+    assert held.standing is not None
+    assert (held.public_id, held.standing.state, held.standing.why) == (kept.public_id, "waiting", "cage_crashed")
 
 
 def roots_of(pdf: bytes) -> tuple[x509.Certificate, ...]:
