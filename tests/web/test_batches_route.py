@@ -341,3 +341,17 @@ def test_an_official_gives_a_paraf_that_failed_on_a_row_again(log_in: LogIn, wor
     work.drain(world.deps, batch_id)
     assert [row.state for row in batches.rows_of(world, batch_id)] == ["live"] * 3
     assert official.post(f"/batches/{batch_id}/retry", seen).status_code in {403, 409}
+
+
+def test_any_document_of_the_list_can_be_looked_at_before_signing(log_in: LogIn, world: World) -> None:
+    batch_id = batches.ready(world, 8)
+    rows = batches.decrees_of(world, batch_id)
+    signer = log_in("kepala")
+    page = text_of(signer, f"/batches/{batch_id}/sign?sample=2")
+    assert page.count('class="page-thumb"') == 5
+    assert f"/decrees/{rows[1].public_id}/pdf?sha={rows[1].frozen_sha256}" in page
+    assert "sample=1" in page
+    assert "sample=3" in page
+    last = text_of(signer, f"/batches/{batch_id}/sign?sample=99")
+    assert f"/decrees/{rows[-1].public_id}/pdf" in last
+    assert text_of(signer, f"/batches/{batch_id}/sign?sample=x").count('class="page-thumb"') == 5
