@@ -32,7 +32,7 @@ _MOMENT_SECONDS = 1.0
 
 def run_batch_worker(deps: Deps, stop: threading.Event) -> None:
     """Work until ``stop`` is set; the present chunk is finished first."""
-    step_aside()
+    step_aside(deps)
     log.info("batch_worker_started")
     while not stop.is_set():
         mark_alive(deps.settings)
@@ -73,8 +73,10 @@ def _attempt(act: Callable[[], bool], stop: threading.Event) -> bool:
     return False
 
 
-def step_aside() -> None:
-    """Yield to web and signing host where the machine is busy, and keep the start-up objects out of collections."""
+def step_aside(deps: Deps) -> None:
+    """Yield to web and signing host where the machine or the database is busy, and keep the start-up objects out of
+    collections."""
+    deps.db.give_way()
     with contextlib.suppress(OSError, AttributeError):  # Windows knows no niceness
         os.nice(_NICENESS)
     gc.collect()

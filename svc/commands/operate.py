@@ -77,7 +77,7 @@ def batch_worker() -> None:
 def _make_handler(settings: Settings) -> Callable[[str, str], bool]:
     """Built in each process after the fork: connections and open files are nobody's but its own."""
     deps = build_deps(settings)
-    step_aside()
+    step_aside(deps)
     return partial(serve_for_a_moment, deps)
 
 
