@@ -209,10 +209,6 @@ class UploadAlreadySigned(UploadRefused):
     code = "upload_already_signed"
 
 
-class UploadRefersInVain(UploadRefused):
-    code = "upload_refers_in_vain"
-
-
 class UploadHasTooManyPages(UploadRefused):
     code = "upload_too_many_pages"
 

@@ -12,7 +12,6 @@ import pikepdf
 from pikepdf import settings
 
 from certs import errors
-from certs.anatomy.vain import find_vain
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 500
@@ -80,8 +79,7 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     Every object of the file is looked at, wherever it hangs (names, actions, annotations, fields, or nowhere).
 
     :raises UploadRefused: one of its subclasses, each with its own code: too large, not a PDF, broken,
-        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, too many or no pages,
-        or it refers to objects that it does not have
+        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, or too many or no pages
     """
     if len(pdf) > max_bytes:
         raise errors.UploadTooLarge(f"{len(pdf)} bytes, at most {max_bytes}")
@@ -106,10 +104,6 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
     if pages > max_pages:
         raise errors.UploadHasTooManyPages(f"{pages} pages, at most {max_pages}")
     _ensure_harmless(document)
-    vain = find_vain(pdf, document)
-    if vain is not None:
-        # Null for every reader, until an update brings an object of that number: then signed content would change.
-        raise errors.UploadRefersInVain("object {} of object {}".format(*vain))
     return PdfFacts(
         pages=pages,
         title=str(document.docinfo.get("/Title", "")).strip(),

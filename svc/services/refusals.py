@@ -16,8 +16,6 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadHasAttachment: "Berkas PDF ini memuat lampiran tersembunyi. Hapus lampirannya, lalu unggah lagi.",
     errors.UploadHasRichMedia: "Berkas PDF ini memuat media. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadAlreadySigned: "Berkas PDF ini sudah bertanda tangan elektronik dan tidak dapat menjadi konsep.",
-    errors.UploadRefersInVain:
-        "Berkas PDF ini merujuk ke bagian yang tidak ada di dalamnya. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadHasTooManyPages: "Berkas PDF ini terlalu banyak halamannya (paling banyak 500).",
     errors.UploadHasNoPages: "Berkas PDF ini tidak memuat halaman.",
 }

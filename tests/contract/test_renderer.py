@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import threading
@@ -18,6 +19,7 @@ import pikepdf
 import pypdfium2
 import pytest
 
+from certs.anatomy.vain import said_references
 from svc.adapters.renderer import TypstRenderer
 from svc.kinds import Kind, KindCatalogue
 from svc.rendering import (
@@ -274,6 +276,21 @@ def test_stamp_adds_a_page_and_leaves_the_others_as_they_were() -> None:
         assert squeeze(part) in sheet
     assert squeeze("Dr. Surya Contoh") in squeeze(text_of(made.pdf, made.signature_box)[0])
     assert RENDERER.stamp(original, stamp_request()).pdf == made.pdf
+
+
+def test_a_stamped_file_refers_to_nothing_that_it_lacks() -> None:
+    """What would take that number later, were it signed so, would change what was signed."""
+    original = uploaded()
+    with pikepdf.open(io.BytesIO(original)) as pdf:
+        pdf.Root.PieceInfo = pdf.make_indirect(pikepdf.Dictionary(Contoh=1))
+        out = io.BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    vain = re.sub(rb"(/PieceInfo )(\d+)( 0 R)", lambda said: said[1] + b"9" * len(said[2]) + said[3], out.getvalue())
+    assert b"/PieceInfo 9" in vain
+    made = RENDERER.stamp(vain, stamp_request())
+    with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
+        assert "/PieceInfo" not in pdf.Root
+        assert said_references(made.pdf) <= pdf.get_xref_table().keys()
 
 
 @pytest.mark.parametrize("further", [1, 2, 3])

@@ -1,4 +1,4 @@
-"""References to objects that are not there: refused in uploads, harmless in what others signed."""
+"""References to objects that are not there: harmless in what is signed, whatever is added to it later."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import pytest
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 
-from certs import errors
 from certs._asn1 import to_asn1
 from certs.augment import augment
 from certs.ca import build_crl
-from certs.intake import inspect_upload
 from certs.pades import Level
 from certs.structure import compare_revisions, examine
 from certs.validation import validate_pdf
@@ -48,31 +46,6 @@ def _named(pdf: bytes, beyond: int) -> bytes:
     assert pdf.count(marked) == 1
     size = max(int(number) for number in re.findall(rb"/Size (\d+)", pdf))
     return pdf.replace(marked, (b"%d 0 R" % (size + beyond)).ljust(len(marked)))
-
-
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("beyond", [0, 1, 5, 6, 9, 15, 40])
-def test_what_refers_in_vain_is_refused_before_it_is_signed(world: World, beyond: int, packed: bool) -> None:
-    with pytest.raises(errors.UploadRefersInVain) as caught:
-        inspect_upload(referring(world.page, beyond, packed=packed))
-    assert caught.value.code == "upload_refers_in_vain"
-    assert "object" in caught.value.detail
-
-
-def test_a_trailer_that_refers_in_vain_is_refused(world: World) -> None:
-    known = facts(world.page)
-    pdf = world.page.replace(b"/Info " + known.info, b"/Info " + b"9".ljust(len(known.info) - 4, b"9") + b" 0 R")
-    assert len(pdf) == len(world.page)
-    with pytest.raises(errors.UploadRefersInVain, match="of object 0"):
-        inspect_upload(pdf)
-
-
-def test_a_text_that_reads_like_a_reference_is_none(world: World) -> None:
-    with pikepdf.open(io.BytesIO(world.page)) as document:
-        document.docinfo["/Keywords"] = "naskah 99999 0 R"
-        output = io.BytesIO()
-        document.save(output)
-    assert inspect_upload(output.getvalue()).pages == 2
 
 
 @pytest.mark.parametrize("packed", [False, True])
