@@ -54,8 +54,7 @@ def translate(error: AppError) -> str:
 def translated_fields(error: InvalidInput) -> dict[str, str]:
     """The messages of the fields in the reader's language."""
     if isinstance(error, InvalidDecreeData):  # each of its messages has parameters of its own
-        return {f"data.{one.path}": str(_(one.message) % one.params if one.params else _(one.message))
-                for one in reversed(error.errors)}
+        return {f"data.{one.path}": one.said(_) for one in reversed(error.errors)}
     return {path: str(_(message) % error.params if error.params else _(message))
             for path, message in error.fields.items()}
 

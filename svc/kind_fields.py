@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -59,7 +59,12 @@ class FieldError:
 
     @property
     def text(self) -> str:
-        return self.message % self.params if self.params else self.message
+        return self.said(str)
+
+    def said(self, translate: Callable[[str], str]) -> str:
+        """``message`` as ``translate`` turns it, with ``params`` in it."""
+        words = translate(self.message)
+        return words % self.params if self.params else words
 
 
 def tidy(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,32 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from babel.support import NullTranslations, Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-_CATALOGUES = Path(__file__).parent / "translations"
+from svc.catalogues import catalogue_of
 
 
 def translate(locale: str, message: str, params: Mapping[str, Any]) -> str:
     """A msgid (Indonesian) in the person's language with its placeholders filled."""
-    return _catalogue(locale).gettext(message) % dict(params)
+    return catalogue_of(locale).gettext(message) % dict(params)
 
 
 def render_notice(locale: str, name: str, sentence: str, url: str) -> tuple[str, str]:
     """Text and HTML of the mail about one notice."""
-    catalogue = _catalogue(locale)
+    catalogue = catalogue_of(locale)
     context = {"name": name, "sentence": sentence, "url": url, "locale": locale, "_": catalogue.gettext}
     environment = _environment()
     return (environment.get_template("notice.txt").render(context),
             environment.get_template("notice.html").render(context))
-
-
-@cache
-def _catalogue(locale: str) -> NullTranslations:
-    return Translations.load(str(_CATALOGUES), [locale])
 
 
 @cache

@@ -99,7 +99,7 @@ def template(kind_id: str, form: str) -> Response:
 def _table_page(decree_id: str, errors: dict[str, str], faults: tuple[TableFault, ...]) -> str:
     view = table_sheet.load_draft(deps(), current_actor(), decree_id)
     kind = deps().kinds.get(view.kind)
-    lines = [(fault.line_no, _(fault.title) if fault.title else "", _(fault.error.message, **fault.error.params))
+    lines = [(fault.line_no, _(fault.title) if fault.title else "", fault.error.said(_))
              for fault in faults[:_SHOWN_FAULTS]]
     return render_template("decrees/table.html", decree=view, kind=kind, errors=errors, faults=lines,
                            count=len(faults), rows=len(view.data.get(kind.table, ())))

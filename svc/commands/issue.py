@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from svc.actors import Actor
+from svc.catalogues import catalogue_of
 from svc.commands import shell
 from svc.commands.batch_progress import heeding_interrupts, waits_for, watch, work_through
 from svc.deps import Deps
@@ -23,7 +24,7 @@ from svc.kinds import Kind, KindCatalogue
 from svc.services.batches import drafting, page, uploads
 from svc.services.batches.model import MOST_ROWS
 from svc.services.batches.page import RowItem
-from svc.sheet_columns import EMAIL, columns_of
+from svc.sheet_columns import EMAIL_COLUMN, columns_of
 from svc.sheets_write import FaultyRow, faulty_rows_xlsx
 
 EXIT_FAULTY: Final = 2
@@ -160,26 +161,29 @@ def _mapping(view: uploads.SheetView, sheet: _Sheet) -> dict[str, str]:
 
 
 def _tell_faulty(desk: _Desk, batch_id: str, kind: Kind, target: Path | None) -> None:
-    titles = {EMAIL: "Alamat surel", **{one.path: one.title for one in columns_of(kind)}}
+    say = catalogue_of(desk.actor.locale).gettext
+    titles = {one.path: say(one.title) for one in (EMAIL_COLUMN, *columns_of(kind))}
     rows = page.load_faulty_data(desk.deps, desk.actor, batch_id, MOST_ROWS)
     table = Table()
     for heading in ("line", "field", "reason"):
         table.add_column(heading, no_wrap=heading == "line", overflow="fold")
     for item, _, _ in rows[:_SHOWN_ROWS]:
-        for path, text in item.problems:
-            table.add_row(str(item.line_no), Text(titles.get(path, path)), Text(text))
+        for one in item.problems:
+            table.add_row(str(item.line_no), Text(titles.get(one.path, one.path)), Text(one.said(say)))
     desk.out.print(table)
     if len(rows) > _SHOWN_ROWS:
         hint = "" if target else "; all of them: --faulty OUT.xlsx"
         desk.out.print(f"and {len(rows) - _SHOWN_ROWS} more rows{hint}")
     if target is not None:
-        sheet = [FaultyRow(item.line_no, data, tuple(_problem(titles, item)), email) for item, data, email in rows]
+        sheet = [FaultyRow(item.line_no, data, tuple(_problems(titles, item, say)), email)
+                 for item, data, email in rows]
         write_out(target, faulty_rows_xlsx(kind, sheet))
         desk.out.print(f"{len(rows)} faulty rows written to {target}", markup=False)
 
 
-def _problem(titles: Mapping[str, str], item: RowItem) -> list[str]:
-    return [f"{titles.get(path, path)}: {text}" if path else text for path, text in item.problems]
+def _problems(titles: Mapping[str, str], item: RowItem, say: Callable[[str], str]) -> Iterator[str]:
+    for one in item.problems:
+        yield f"{titles.get(one.path, one.path)}: {one.said(say)}" if one.path else one.said(say)
 
 
 def _end_faulty(desk: _Desk, batch_id: str, *, keep_draft: bool) -> None:

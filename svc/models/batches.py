@@ -79,7 +79,7 @@ class BatchRow(HasId, Base):
     """One row of the sheet, and the decree that came of it.
 
     ``row_no`` counts from 1 and is the order of the numbers; ``line_no`` is the line of the sheet. ``problems`` is
-    [[path, text], …]. A failed row keeps the code of what failed, and the work in which it did.
+    [[path, msgid, params], …]. A failed row keeps the code of what failed, and the work in which it did.
     """
 
     __tablename__ = "batch_row"

@@ -101,7 +101,7 @@ def test_a_row_that_says_something_else_is_refused(world: World, path: str, valu
     assert not batch_drafting.set_row(world.deps, world.actor(b.CLERK), batch_id, 1, data)
     row = b.rows_of(world, batch_id)[0]
     assert row.state == "invalid"
-    assert any("induk" in text for _path, text in row.problems)
+    assert any("induk" in text for _path, text, _params in row.problems)
 
 
 def test_a_row_changed_behind_the_service_is_refused_at_submission(world: World) -> None:

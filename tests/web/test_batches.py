@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import openpyxl
 import pytest
+from sqlalchemy import update
 
+from svc.models import BatchRow
 from svc.services.batches import work
 from tests.support import batches
 from tests.support.statements import counted
@@ -167,6 +169,9 @@ def test_somebody_named_twice_is_found_and_can_be_dropped(log_in: LogIn, world: 
     batch_id = filled(clerk, world, 2)
     clerk.post(f"/batches/{batch_id}/rows/2/edit", dict(form_of(batches.rise(world, 1))))
     assert "NIP ini sudah ada pada baris 1." in text_of(clerk, f"/batches/{batch_id}?state=invalid")
+    clerk.get("/locale/en")
+    assert "This NIP already stands in row 1." in text_of(clerk, f"/batches/{batch_id}?state=invalid")
+    clerk.get("/locale/id")
     assert clerk.post(f"/batches/{batch_id}/rows/2/drop").status_code == 302
     assert [row.state for row in batches.rows_of(world, batch_id)] == ["ready"]
     assert clerk.post(f"/batches/{batch_id}/rows/2/drop").status_code == 404
@@ -315,6 +320,28 @@ def test_english_speaks_of_batches_too(log_in: LogIn, world: World) -> None:
     page = text_of(clerk, f"/batches/{batch_id}")
     assert "1 row with problems" in page
     assert "bermasalah" not in page
+
+
+def test_what_is_wrong_with_a_row_is_said_in_the_readers_language_with_its_figures(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    batch_id = filled(clerk, world, 1)
+    wrong = batches.rise(world, 1)
+    wrong["kenaikan"] = {**wrong.get("kenaikan", {}), "masa_kerja_tahun": 1}
+    clerk.post(f"/batches/{batch_id}/rows/1/edit", dict(form_of(wrong)))
+    clerk.get("/locale/en")
+    said = re.compile(r"Service on the effective date should be \d+ years \d+ months\.")
+    assert said.search(text_of(clerk, f"/batches/{batch_id}"))
+    assert said.search(text_of(clerk, f"/batches/{batch_id}/rows/1/edit"))
+    sheet = openpyxl.load_workbook(io.BytesIO(clerk.get(f"/batches/{batch_id}/faulty.xlsx").data))["Data"]
+    assert said.search(str(sheet.cell(2, 1).value))
+
+
+def test_rows_that_an_earlier_release_judged_are_still_shown(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    batch_id = filled(clerk, world, 1, faulty=(1,))
+    with world.deps.db.unit_of_work() as session:
+        session.execute(update(BatchRow).values(problems=[["pegawai.nip", "Paling banyak 18 huruf, 100%."]]))
+    assert "Paling banyak 18 huruf, 100%." in text_of(clerk, f"/batches/{batch_id}")
 
 
 @pytest.mark.parametrize("count", [2, 40])

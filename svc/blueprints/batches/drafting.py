@@ -18,7 +18,7 @@ from svc.blueprints.batches.root import (
     show_page,
 )
 from svc.blueprints.batches.sheets import XLSX
-from svc.blueprints.batches.words import field_titles, problem_lines, title_at
+from svc.blueprints.batches.words import field_titles, title_at
 from svc.blueprints.downloads import name_file
 from svc.error_pages import translate
 from svc.errors import InvalidInput, NotFound, RouteUnusable
@@ -80,8 +80,8 @@ def faulty_sheet(batch_id: str) -> Response:
     view = page.load_batch(deps(), current_actor(), batch_id)
     kind = kind_of(view)
     titles = field_titles(kind)
-    rows = [FaultyRow(item.line_no, data, tuple(_line(title_at(titles, path), _(text)) for path, text in item.problems),
-                      email)
+    rows = [FaultyRow(item.line_no, data,
+                      tuple(_line(title_at(titles, one.path), one.said(_)) for one in item.problems), email)
             for item, data, email in page.load_faulty_data(deps(), current_actor(), batch_id, MOST_ROWS)]
     if not rows:
         raise NotFound
@@ -116,16 +116,19 @@ def discard(batch_id: str) -> WerkzeugResponse:
 
 def _row_form(found: page.RowPage) -> str:
     item, kind = found.row, kind_of(found.batch)
-    errors = {f"data.{path}": _(text) for path, text in reversed(item.problems) if path and not path.startswith("@")}
-    others = [_line(title, text) for (title, text), (path, _text) in zip(
-        problem_lines(kind, [item]).get(item.row_no, ()), item.problems, strict=True)
-        if not path]
+    errors = {f"data.{one.path}": one.said(_) for one in reversed(item.problems) if _is_of_kind(one.path)}
+    others = [one.said(_) for one in item.problems if not one.path]
     fields = build_form(kind.schema, dict(found.data), errors, say=_)
     return render_template(
         "batches/row_form.html", batch=found.batch, row=item, kind=kind, fields=fields, errors=errors, others=others,
         labels=labels_of(fields), email=found.email,
-        email_error=next((_(text) for path, text in item.problems if path.startswith("@")), ""),
+        email_error=next((one.said(_) for one in item.problems if one.path.startswith("@")), ""),
         left=found.batch.counts.get("invalid", 0))
+
+
+def _is_of_kind(path: str) -> bool:
+    """Whether it is a field of the decree: neither the row as a whole nor what is only the sheet's."""
+    return bool(path) and not path.startswith("@")
 
 
 def _line(title: str, text: str) -> str:

@@ -73,7 +73,7 @@ def row_failures(rows: Iterable[RowItem]) -> dict[int, str]:
 def problem_lines(kind: Kind, rows: Iterable[RowItem]) -> dict[int, tuple[Problem, ...]]:
     """What is wrong with rows, by their number, each with the title of its field."""
     titles = field_titles(kind)
-    return {row.row_no: tuple((title_at(titles, path), _(text)) for path, text in row.problems)
+    return {row.row_no: tuple((title_at(titles, one.path), one.said(_)) for one in row.problems)
             for row in rows if row.problems}
 
 

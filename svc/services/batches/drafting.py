@@ -13,7 +13,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound, RouteUnusable
 from svc.ids import new_public_id
-from svc.kind_fields import values_at
+from svc.kind_fields import FieldError, values_at
 from svc.kinds import InvalidDecreeData, Kind
 from svc.models import Batch, BatchRow
 from svc.services.batches.model import (
@@ -28,6 +28,7 @@ from svc.services.batches.model import (
     record,
     touch,
 )
+from svc.services.batches.problems import as_stored, from_stored
 from svc.services.draft_content import content_of_data
 from svc.services.drafting import drafting_position, find_kind
 from svc.services.mail_address import address_fault
@@ -171,24 +172,25 @@ def check_rows(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
     check = _parent_check(session, deps, batch, kind)
     for row in found:
         row.data = deps.kinds.complete_data(kind, row.data)
-        row.problems = _problems(deps, kind, row)
-        row.problems = row.problems or check(row.data)
+        problems = _problems(deps, kind, row) or list(check(row.data))
         earlier = first.get(row.subject_key, row.row_no)
         if earlier < row.row_no:
-            row.problems = [*row.problems, ["", f"NIP ini sudah ada pada baris {earlier}."]]
+            problems.append(FieldError("", "NIP ini sudah ada pada baris %(row)s.", {"row": earlier}))
+        row.problems = [as_stored(one) for one in problems]
         row.state = "invalid" if row.problems else "ready"
 
 
-def _parent_check(session: Session, deps: Deps, batch: Batch, kind: Kind) -> Callable[[Mapping[str, Any]], list[Any]]:
+def _parent_check(session: Session, deps: Deps, batch: Batch, kind: Kind
+                  ) -> Callable[[Mapping[str, Any]], Sequence[FieldError]]:
     """What tells where a row says something else than the decree that it is made from."""
     if not kind.parent_kind:
-        return lambda _data: []
+        return lambda _data: ()
     try:
         parent = parent_of(session, deps, batch.parent_id, kind)
     except Conflict as error:
-        refusal = ["", error.text]
-        return lambda _data: [refusal]
-    return lambda data: [[one.path, one.text] for one in faults_of(parent, kind, data)]
+        refusal = FieldError("", error.text, error.params)
+        return lambda _data: (refusal,)
+    return lambda data: faults_of(parent, kind, data)
 
 
 def preview_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> bytes:
@@ -277,23 +279,23 @@ def _row_values(batch: Batch, kind: Kind, number: int, row: NewRow) -> dict[str,
     data = row.data
     return {
         "batch_id": batch.id, "row_no": number, "line_no": row.line_no, "data": dict(row.data),
-        "problems": [list(one) for one in row.faults],
+        "problems": [as_stored(FieldError(*one)) for one in row.faults],
         "subject_key": subject_key(kind, data)[:60], "label": label_of(kind, data)[:300],
         "email": row.email.strip()[:254], "state": "unchecked", "pending": False}
 
 
-def _problems(deps: Deps, kind: Kind, row: BatchRow) -> list[Any]:
+def _problems(deps: Deps, kind: Kind, row: BatchRow) -> list[FieldError]:
     """What is wrong with a row; of a cell that could not be read, why, as long as nobody typed over it."""
-    problems = [[path, text] for path, text in row.problems
-                if text in FAULTS.values() and UNREADABLE in (*values_at(row.data, path),
-                                                              *values_at(row.data, f"{path}[]"))]
-    unread = {path for path, _ in problems}
+    problems = [one for one in map(from_stored, row.problems)
+                if one.message in FAULTS.values() and UNREADABLE in (*values_at(row.data, one.path),
+                                                                     *values_at(row.data, f"{one.path}[]"))]
+    unread = {one.path for one in problems}
     try:
         deps.kinds.validate_data(kind, row.data)
     except InvalidDecreeData as error:
-        problems += [[one.path, one.text] for one in error.errors if one.path not in unread]
+        problems += [one for one in error.errors if one.path not in unread]
     if row.email and (fault := address_fault(row.email)):
-        problems.append([EMAIL, fault])
+        problems.append(FieldError(EMAIL, fault))
     return problems
 
 

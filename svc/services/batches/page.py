@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import NotFound
+from svc.kind_fields import FieldError
 from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, RouteVersion, Unit
 from svc.roles import Role, is_allowed
 from svc.services.batches.model import (
@@ -22,6 +23,7 @@ from svc.services.batches.model import (
     kind_of_batch,
     running_seconds,
 )
+from svc.services.batches.problems import from_stored
 from svc.services.batches.retrying import find_again
 from svc.services.paging import Cursor, Page, decode_cursor
 from svc.services.pinned_routes import read_pinned
@@ -136,14 +138,14 @@ class BatchView:
 
 @dataclass(frozen=True)
 class RowItem:
-    """One row as lists show it. ``problems`` are (path, text)."""
+    """One row as lists show it."""
 
     row_no: int
     line_no: int
     label: str
     subject_key: str
     state: str
-    problems: tuple[tuple[str, str], ...]
+    problems: tuple[FieldError, ...]
     error_code: str
     excluded_reason: str
     decree_id: str | None
@@ -386,5 +388,5 @@ def _actions(session: Session, batch: Batch, actor: Actor, tally: _Tally) -> Bat
 def _row_item(row: BatchRow, decree_id: str | None, status: str | None, number: str | None) -> RowItem:
     return RowItem(
         row.row_no, row.line_no, row.label, row.subject_key, row.state,
-        tuple((str(path), str(text)) for path, text in row.problems), row.error_code or "",
+        tuple(map(from_stored, row.problems)), row.error_code or "",
         row.excluded_reason or "", decree_id, status or "", number or "")
