@@ -28,7 +28,7 @@ _UNSAFE = re.compile(r"[^\w.()-]+")
 _OUTCOMES: Mapping[str, str] = {
     "issued": "ditandatangani dan terbit", "signed": "ditandatangani", "ready_to_sign": "menunggu tanda tangan",
     "signing": "hasil tanda tangan belum diketahui", "in_review": "dalam paraf", "draft": "dikembalikan ke penyusun",
-    "rejected": "ditolak", "discarded": "dibuang"}
+    "rejected": "ditolak", "discarded": "dibuang", "excluded": "dikeluarkan"}
 
 
 class NothingSigned(Conflict):
@@ -83,7 +83,8 @@ def archive_name(deps: Deps, actor: Actor, batch_id: str) -> str:
         batch = find_batch(session, deps, actor, batch_id)
         signed = session.scalar(
             select(BatchRow.id).join(Decree, Decree.id == BatchRow.decree_id)
-            .where(BatchRow.batch_id == batch.id, Decree.signed_sha256.is_not(None)).limit(1))
+            .where(BatchRow.batch_id == batch.id, BatchRow.state != "excluded", Decree.signed_sha256.is_not(None))
+            .limit(1))
         if signed is None:
             raise NothingSigned
         return f"{_file_name(batch.title)}.zip"
@@ -169,14 +170,13 @@ def _page(session: Session, batch: Batch, after: int) -> list[_Outcome]:
 
 
 def _outcome(row: BatchRow, decree: Decree | None, object_key: str | None) -> _Outcome:
-    reason = row.excluded_reason or ""
-    if row.state == "failed":
-        reason = f"gagal: {row.error_code}"
-    is_signed = decree is not None and object_key is not None
-    return _Outcome(
-        row.row_no, row.label, row.subject_key, decree.number or "" if decree else "",
-        decree.status if decree else "draft", decree.verify_code if decree else "",
-        (decree.signed_sha256 or "") if decree is not None and is_signed else "", object_key or "", reason)
+    if decree is None or row.state == "excluded":  # what becomes of a decree outside the batch is not of the batch
+        status = "draft" if decree is None else row.state
+        return _Outcome(row.row_no, row.label, row.subject_key, "", status, "", "", "", row.excluded_reason or "")
+    sha256 = decree.signed_sha256 or "" if object_key else ""
+    reason = f"gagal: {row.error_code}" if row.state == "failed" and not sha256 else ""
+    return _Outcome(row.row_no, row.label, row.subject_key, decree.number or "", decree.status, decree.verify_code,
+                    sha256, object_key or "", reason)
 
 
 def _file_name(text: str) -> str:
