@@ -85,7 +85,7 @@ def send_decree_mail(deps: Deps, payload: Mapping[str, Any]) -> None:
     with deps.db.read_session() as session:
         found = session.execute(
             select(BatchRow, Decree).join(Decree, Decree.id == BatchRow.decree_id)
-            .where(BatchRow.id == payload["row_id"], Decree.status == "issued")).one_or_none()
+            .where(Decree.id == payload["decree_id"], Decree.status == "issued")).one_or_none()
         if found is None:
             return
         row, decree = found

@@ -138,7 +138,7 @@ def retry(batch_id: str, username: str, password_file: Path | None, code: str) -
 @click.argument("batch_id", metavar="ID")
 @shell.by_person
 def send(batch_id: str, username: str, password_file: Path | None, code: str) -> None:
-    """Send out what was signed, in a batch begun with --no-issue."""
+    """Send out what was signed and is not out yet: after --no-issue, also when signing was ended early."""
     _act(batch_id, username, password_file, code, "decree.draft",
          lambda deps, actor, view: issuing.issue(deps, actor, batch_id, view.lock_version))
 

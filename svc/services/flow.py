@@ -21,6 +21,7 @@ from svc.services import numbering, rendition, signature_blocks
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
 from svc.services.gathering import add_row
+from svc.services.outbox import enqueue
 from svc.services.pinned_routes import read_pinned
 from workflows import model as m
 from workflows.engine import decide, evolve
@@ -313,6 +314,8 @@ def _end(session: Session, flow: Flow, event: m.Event, doer: Doer, now: datetime
             decree.signed_sha256, decree.signed_at = event.signed_sha256, now
         case m.Distributed():
             decree.issued_at, decree.legal_status = now, "in_force"
+            if decree.batch_id is not None:  # here and nowhere else: however it was signed, it goes out once
+                enqueue(session, "decree_mail", {"decree_id": decree.id}, now)
         case _:
             pass
 

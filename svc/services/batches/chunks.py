@@ -78,8 +78,6 @@ def prepare(deps: Deps, batch_id: int) -> int:
         assignments = tuple(m.Assignment(step, position) for step, position in batch.assignments)
         refused = run_commands(session, deps, lock_flows(session, deps, sorted(set(ids))),
                                lambda _flow: m.Submit(drafter.actor, assignments), drafter.doer)
-        for row in rows:
-            row.state = "live"
         settle(rows, refused, batch.work)
         return len(rows)
 
@@ -104,6 +102,7 @@ def settle(rows: Sequence[BatchRow], refused: Sequence[Refused], work: str) -> N
         error = errors.get(row.decree_id or 0)
         if error is None:
             finish_rows([row])
+            row.state, row.error_code, row.failed_work = "live", None, None
         else:
             fail_row(row, work, error)
 

@@ -104,7 +104,8 @@ class Speed:
 
 @dataclass(frozen=True)
 class BatchView:
-    """One batch. ``counts`` are rows by state; ``signed`` of them bear a signature."""
+    """One batch. ``counts`` are rows by state; ``signed`` of them bear a signature, ``unsent`` of those did not go
+    out yet."""
 
     batch_id: str
     title: str
@@ -117,6 +118,7 @@ class BatchView:
     source_name: str
     counts: Mapping[str, int]
     signed: int
+    unsent: int
     progress: Progress
     paused_at: datetime | None
     stop_code: str
@@ -177,10 +179,12 @@ class RowFilter:
 
 @dataclass(frozen=True)
 class _Tally:
-    """Rows of a batch: by state, how many bear a signature, how many the present work has left."""
+    """Rows of a batch: by state, how many bear a signature, of those how many did not go out, how many the present
+    work has left."""
 
     counts: Mapping[str, int]
     signed: int
+    unsent: int
     left: int
 
 
@@ -289,15 +293,16 @@ def _visible(deps: Deps, actor: Actor) -> Any:
 def _tally(session: Session, batch: Batch) -> _Tally:
     """All counts of a batch's rows in one statement."""
     counts: dict[str, int] = {}
-    signed = left = 0
+    signed = unsent = left = 0
     for state, status, is_pending, count in session.execute(
             select(BatchRow.state, Decree.status, BatchRow.pending, func.count())
             .outerjoin(Decree, Decree.id == BatchRow.decree_id).where(BatchRow.batch_id == batch.id)
             .group_by(BatchRow.state, Decree.status, BatchRow.pending)):
         counts[state] = counts.get(state, 0) + count
         signed += count if status in _SIGNED and state != "excluded" else 0
+        unsent += count if status == "signed" and state != "excluded" else 0
         left += count if is_pending else 0
-    return _Tally(counts, signed, left)
+    return _Tally(counts, signed, unsent, left)
 
 
 def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView:
@@ -310,7 +315,8 @@ def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView
     return BatchView(
         batch_id=batch.public_id, title=batch.title, kind=batch.kind, kind_title=kind_of_batch(deps, batch).title,
         status=batch.status, lock_version=batch.lock_version, unit_name=unit_name, drafter_name=drafter_name,
-        source_name=batch.source_name, counts=tally.counts, signed=tally.signed, progress=speed.progress,
+        source_name=batch.source_name, counts=tally.counts, signed=tally.signed,
+        unsent=tally.unsent, progress=speed.progress,
         paused_at=batch.paused_at, stop_code=batch.stop_code, auto_issue=batch.auto_issue,
         created_at=batch.created_at, submitted_at=batch.submitted_at, finished_at=batch.finished_at,
         due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route),
@@ -380,7 +386,7 @@ def _actions(session: Session, batch: Batch, actor: Actor, tally: _Tally) -> Bat
         exclude=mine and idle and is_open, give_back=mine and idle and is_open and not signed,
         withdraw=is_drafter and idle and is_open and not signed,
         sign=mine and can_sign and (stopped or (idle and batch.status == "ready_to_sign")),
-        issue=is_drafter and idle and batch.status == "signing" and bool(signed),
+        issue=is_drafter and idle and batch.status in {"signing", "finished", "cancelled"} and tally.unsent > 0,
         control=party and batch.status == "signing" and batch.work == "sign",
         retry=idle and bool(counts.get("failed")) and find_again(session, batch, actor) is not None)
 

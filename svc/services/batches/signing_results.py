@@ -26,7 +26,6 @@ from svc.services.bulk_flow import Refused, lock_flows, run_commands
 from svc.services.files import put_pdfs, retention_of
 from svc.services.flow import Doer
 from svc.services.gathering import gathering
-from svc.services.outbox import enqueue
 from svc.services.preservation import keep_new
 from svc.services.signing_errors import NotProven, ProofPending
 from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
@@ -128,7 +127,7 @@ def _record_refused(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
 
 
 def issue_signed(session: Session, deps: Deps, batch: Batch, decree_ids: Sequence[int]) -> None:
-    """Send signed decrees out at once, in the drafter's name, where he asked for it; and tell their subjects."""
+    """Send signed decrees out at once, in the drafter's name, where he asked for it."""
     if not batch.auto_issue or not decree_ids:
         return
     drafter = drafter_of(session, batch)
@@ -173,7 +172,6 @@ def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harv
             row = rows[flow.decree.id]
             finish_rows([row])
             row.state, row.error_code = "live", None
-            _tell_subject(session, row, now)
     steps.learn_certificate(session, claimed.credential_id, next(iter(harvest.proven.values())))
     session.flush()
     issue_signed(session, deps, batch, [one for one in ours if one not in lost])
@@ -235,9 +233,3 @@ def _store_from_elsewhere(deps: Deps, signed: Sequence[tuple[steps.Claim, bytes]
             return True
         time.sleep(pause)
     return _store(deps, signed)
-
-
-def _tell_subject(session: Session, row: BatchRow, now: datetime) -> None:
-    """Mail to whom the decree is about, when it is known where to."""
-    if row.email or row.subject_key:
-        enqueue(session, "decree_mail", {"row_id": row.id}, now)
