@@ -159,6 +159,10 @@ class SigningBackends(Protocol):
         """Whether the operator has set it up."""
         ...
 
+    def takes_code(self, backend: str) -> bool:
+        """Whether its signers may have a one-time code sent to them."""
+        ...
+
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         """A signer for one act. :raises BackendNotConfigured: :raises certs.errors.CertsError: not to be had"""
         ...
@@ -213,12 +217,14 @@ class NotSigned:
     ``is_unknown``: a signature may exist with a service beyond the network, which can be asked with ``reference``.
     ``stops``: nothing more will be signed under this authorisation (refused passphrase or PIN, a
     service or all time-stamp authorities not reached, expired, gone).
+    ``received``: what a service gave back in place of the signed document, as evidence; mostly empty.
     """
 
     code: str
     is_unknown: bool = False
     reference: str = ""
     stops: bool = False
+    received: bytes = field(default=b"", repr=False)
 
 
 class SigningHost(Protocol):

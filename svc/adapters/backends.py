@@ -22,6 +22,9 @@ class NoLog:
 class Opener(Protocol):
     """One kind of backend (see :class:`svc.ports.SigningBackends` for what each method promises)."""
 
+    @property
+    def takes_code(self) -> bool: ...
+
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner: ...
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None: ...
@@ -44,6 +47,9 @@ class Backends:
 
     def is_offered(self, backend: str) -> bool:
         return backend in self._openers
+
+    def takes_code(self, backend: str) -> bool:
+        return backend in self._openers and self._openers[backend].takes_code
 
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         failpoints.reach("remote.before_call")

@@ -43,6 +43,11 @@ class BsreBackend:
         self._appearance = _appearance(settings)
         self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), NoLog())
 
+    @property
+    def takes_code(self) -> bool:
+        """v2 mails codes; v1 knows none."""
+        return self._version != 1
+
     def signer(self, key: KeyElsewhere, activation: Activation, log: CallLog) -> DocumentSigner:
         """With a passphrase or, in v2, a code; nothing is asked of the service yet.
 
@@ -50,7 +55,7 @@ class BsreBackend:
         """
         if activation.passphrase:
             typed = BsreActivation(passphrase=activation.passphrase)
-        elif activation.code and self._version != 1:
+        elif activation.code and self.takes_code:
             typed = BsreActivation(totp=activation.code)
         else:
             raise ActivationRefused("nothing was typed that the service takes", "passphrase", "missing")

@@ -16,6 +16,8 @@ from svc.settings import Settings
 class CscBackend:
     """Credentials are named by ``credential_id`` in their config."""
 
+    takes_code = True
+
     def __init__(self, settings: Settings, tsa: TimeStampService, clock: Clock) -> None:
         config = CscConfig(
             settings.csc_url, bearer_token=settings.csc_token.get_secret_value(), client_id=settings.csc_client_id,

@@ -13,6 +13,8 @@ from svc.settings import Settings
 class Pkcs11Backend:
     """Keys are named by ``token`` and ``label`` in the credential's config."""
 
+    takes_code = False
+
     def __init__(self, settings: Settings, tsa: TimeStampService) -> None:
         self._module = settings.pkcs11_module
         self._tsa = tsa

@@ -27,8 +27,10 @@ from svc.services.reconciliation import MINIMUM_AGE
 bp = Blueprint("signing", __name__)
 _FOR_EVER = "private, max-age=31536000, immutable"  # the address names the bytes by their hash
 _MOST_DIGITS = 6
-# Shown where a page cannot be drawn, in the place that the picture would take.
-_BLANK = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 210 297"><path fill="#f4f5f7" d="M0 0h210v297H0z"/>'
+# Shown where a page cannot be drawn, in the place that the picture would take. Its width tells the page's script
+# (js/page-pictures.js) that it is not the picture, which is worth asking for again.
+_BLANK = ('<svg xmlns="http://www.w3.org/2000/svg" width="21" height="30" viewBox="0 0 210 297">'
+          '<path fill="#f4f5f7" d="M0 0h210v297H0z"/>'
           '<path stroke="#9aa1ab" stroke-width="6" stroke-linecap="round" d="M75 148h60"/></svg>')
 
 

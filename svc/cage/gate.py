@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from svc.cage.port import CageBusy
@@ -17,11 +17,16 @@ class Gate:
         self._room = threading.BoundedSemaphore(running + waiting)
 
     @contextmanager
-    def entered(self, patience: float) -> Iterator[None]:
-        """Inside, after a wait of at most ``patience`` seconds. :raises CageBusy: full, or patience ran out"""
+    def entered(self, patience: float, first: Callable[[], object]) -> Iterator[None]:
+        """Inside, after a wait of at most ``patience`` seconds. ``first`` is done before the door, with a place there,
+        and takes none of that time.
+
+        :raises CageBusy: full, or patience ran out
+        """
         if not self._room.acquire(blocking=False):
             raise CageBusy
         try:
+            first()
             if not self._slots.acquire(timeout=patience):
                 raise CageBusy
             try:

@@ -131,7 +131,8 @@ class WorkerCage:
         raise CageCrashed
 
     def _perform(self, task: Task, pdf: bytes, trust: TrustBlob | None = None) -> tuple[Answer, bytes]:
-        with self._gate.entered(self._limits.seconds):
+        # A cage that is still starting is no reason to turn away those who came together.
+        with self._gate.entered(self._limits.seconds, self._living_zygote):
             try:
                 frame = self._run(task, pdf, trust)
                 return read_answer(frame.head), frame.body

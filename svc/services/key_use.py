@@ -45,6 +45,7 @@ from svc.models import Credential, PassphraseTry, Person
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.outbox import notify
 from svc.services.second_step import SecondStep, is_accepted
+from svc.services.secret_words import words_of
 
 STREAM = "administration"
 _LONGEST = 1024
@@ -121,12 +122,11 @@ def open_key(deps: Deps, actor: Actor, passphrase: str, second: SecondStep, docu
     :raises CredentialUnusable: no credential, or its envelope does not open here
     :raises InvalidInput: passphrase or code is missing
     """
-    if not passphrase or len(passphrase) > _LONGEST:
-        raise InvalidInput(fields={"passphrase": "Ketik kata sandi TTE Anda."})
     with deps.db.unit_of_work() as session:
         credential = current_credential(session, actor.person_id, for_update=True)
         if credential is None:
             raise CredentialUnusable(NO_KEY)
+        _ensure_typed(credential, passphrase)
         tried = _reserve(session, deps, credential)
     failpoints.reach("key.reserved")
     key = _unseal(deps, tried, passphrase)
@@ -143,12 +143,11 @@ def begin_try(deps: Deps, actor: Actor, passphrase: str) -> Try:
 
     :raises InvalidInput: nothing typed. :raises TooManyAttempts: :raises CredentialLocked: as for open_key
     """
-    if not passphrase or len(passphrase) > _LONGEST:
-        raise InvalidInput(fields={"passphrase": "Ketik kata sandi TTE Anda."})
     with deps.db.unit_of_work() as session:
         credential = current_credential(session, actor.person_id, for_update=True)
         if credential is None:
             raise CredentialUnusable(NO_KEY)
+        _ensure_typed(credential, passphrase)
         _ensure_may_try(deps, credential)
         credential.failures += 1
         return Try(credential.id)
@@ -223,23 +222,28 @@ def _reserve(session: Session, deps: Deps, credential: Credential) -> _Tried:
     in_flight = session.scalars(select(PassphraseTry.tried_at).where(
         PassphraseTry.credential_id == credential.id).order_by(PassphraseTry.tried_at)).all()
     if credential.failures + len(in_flight) >= deps.settings.passphrase_attempts:
-        raise _too_early(in_flight[0] + LONGEST_CHECK, now)
+        raise _too_early(credential, in_flight[0] + LONGEST_CHECK, now)
     reserved = PassphraseTry(public_id=new_public_id(), credential_id=credential.id, tried_at=now)
     session.add(reserved)
     owner = session.get_one(Person, credential.owner_id)
     return _Tried(reserved.public_id, credential, owner.public_id)
 
 
+def _ensure_typed(credential: Credential, passphrase: str) -> None:
+    if not passphrase or len(passphrase) > _LONGEST:
+        raise InvalidInput(fields={"passphrase": words_of(credential.backend).missing})
+
+
 def _ensure_may_try(deps: Deps, credential: Credential) -> None:
     now = deps.clock.now()
     if credential.status == "locked" or credential.failures >= deps.settings.passphrase_attempts:
-        raise CredentialLocked
+        raise CredentialLocked(words_of(credential.backend).locked)
     if credential.next_try_at is not None and credential.next_try_at > now:
-        raise _too_early(credential.next_try_at, now)
+        raise _too_early(credential, credential.next_try_at, now)
 
 
-def _too_early(until: datetime, now: datetime) -> TooManyAttempts:
-    return TooManyAttempts("Tunggu %(seconds)s detik sebelum mencoba kata sandi TTE lagi.",
+def _too_early(credential: Credential, until: datetime, now: datetime) -> TooManyAttempts:
+    return TooManyAttempts(words_of(credential.backend).wait,
                            params={"seconds": math.ceil((until - now).total_seconds())})
 
 
@@ -281,12 +285,11 @@ def _failed(session: Session, deps: Deps, row: Credential,
     row.next_try_at = _later(row.next_try_at, now + delay_after(row.failures))
     if left == 0:
         _lock(session, row, now)
-        return CredentialLocked()
+        return CredentialLocked(words_of(row.backend).locked)
     if kind is WrongTotp:
         return WrongTotp(params={"left": left})
     seconds = math.ceil((row.next_try_at - now).total_seconds())
-    return kind("Kata sandi TTE salah. Sisa percobaan: %(left)s. Tunggu %(seconds)s detik sebelum mencoba lagi.",
-                params={"left": left, "seconds": seconds})
+    return kind(words_of(row.backend).wrong, params={"left": left, "seconds": seconds})
 
 
 def delay_after(failures: int) -> timedelta:
@@ -303,9 +306,7 @@ def _lock(session: Session, row: Credential, now: datetime) -> None:
         return
     row.status = "locked"
     record_stream(session, STREAM, "credential_locked", AuditActor.system(), now, {"credential": row.public_id})
-    notify(session, row.owner_id,
-           "Sertifikat Anda terkunci karena kata sandi TTE salah berulang kali. Bila bukan Anda yang mencoba, "
-           "segera hubungi administrator.", now)
+    notify(session, row.owner_id, words_of(row.backend).told_locked, now)
 
 
 def _clear(row: Credential) -> None:

@@ -47,7 +47,8 @@ def request_code_for_list(deps: Deps, actor: Actor, batch_id: str) -> None:
 def _send(deps: Deps, credential: Credential | None, signatures: int) -> None:
     if credential is None:
         raise CredentialUnusable(NO_KEY)
-    if credential.backend not in CAN_BE_UNKNOWN:
+    is_offered = deps.backends.is_offered(credential.backend)
+    if credential.backend not in CAN_BE_UNKNOWN or (is_offered and not deps.backends.takes_code(credential.backend)):
         raise Conflict("Sertifikat Anda tidak memakai kode sekali pakai.")
     if credential.status != "active":
         raise CredentialUnusable("Sertifikat Anda terkunci. Hubungi administrator.")

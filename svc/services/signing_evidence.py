@@ -27,6 +27,7 @@ from svc.services.audit_log import AuditActor, record_decree
 from svc.services.files import put_pdf, retention_of
 from svc.services.orgchart import held_on
 from svc.services.outbox import notify
+from svc.services.result_words import refusal_notice
 
 # How long to wait before trying again to keep what may not be handed out twice.
 PAUSES = (0.2, 0.6, 1.2)
@@ -142,9 +143,8 @@ def record_refused(deps: Deps, attempt_id: str, sha256: str, size: int, why: str
             .where(Person.is_active, Position.is_active, held_on(today),
                    Position.roles.contains(Role.ADMIN.value))).all()
         for person_id in {attempt.person_id, *admins}:
-            notify(session, person_id,
-                   "Hasil tanda tangan dari penyelenggara ditolak (%(why)s) dan disimpan sebagai bukti: %(subject)s",
-                   now, decree_id=decree.id, params={"why": why, "subject": decree.subject[:200]})
+            notify(session, person_id, refusal_notice(why), now, decree_id=decree.id,
+                   params={"found": found, "subject": decree.subject[:200]})
     logger.error("result refused: attempt=%s sha256=%s why=%s", attempt_id, sha256, why)
 
 

@@ -20,6 +20,7 @@ from svc.models import Credential
 from svc.services import authorisations, signing_keys
 from svc.services.files import read_file
 from svc.services.key_use import chain_of
+from svc.services.result_words import pending, unproven
 from svc.services.signing_errors import (
     AuthorisationOver,
     BackendDown,
@@ -141,13 +142,13 @@ def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Ex
     :raises NotProven: not the frozen bytes with exactly one more valid signature by that certificate
     """
     if not is_extension(frozen, signed):
-        raise NotProven(params={"why": "NOT_AN_EXTENSION"})
+        raise _not_proven("NOT_AN_EXTENSION")
     trust = with_intermediates(trust_store(deps), expected.chain)
     report = validate_pdf(signed, trust, deps.clock.now())
     ensure_as_asked(report, claimed, expected)
     if not report.passed:
         why = report.sub_indication or report.indication.value
-        raise (ProofPending if why in _LATER else NotProven)(params={"why": why})
+        raise ProofPending(pending(why), params={"why": why}) if why in _LATER else _not_proven(why)
     return Produced(signed, hashlib.sha256(signed).hexdigest(), report.signatures[-1])
 
 
@@ -157,16 +158,20 @@ def ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:
     :raises NotProven: other signatures than the one that was asked for, or one of another kind
     """
     if len(report.signatures) != claimed.ordinal:
-        raise NotProven(params={"why": report.sub_indication or "NOT_AS_ASKED"})
+        raise _not_proven(report.sub_indication or "NOT_AS_ASKED")
     if [int(one.serial, 16) for one in report.signatures[:-1]] != list(claimed.earlier_serials):
-        raise NotProven(params={"why": "NOT_AS_ASKED"})
+        raise _not_proven("NOT_AS_ASKED")
     newest = report.signatures[-1]
     is_as_asked = (
         newest.covers_whole_file and newest.level in expected.levels
         and (not expected.certifies or newest.certifies == (claimed.ordinal == 1))
         and expected.serial in {None, int(newest.serial, 16)})
     if not is_as_asked:
-        raise NotProven(params={"why": "NOT_AS_ASKED"})
+        raise _not_proven("NOT_AS_ASKED")
     if expected.names_signer and not is_same_person(newest.signer_name, claimed.signer_name):
         raise SignedAsAnother(params={"why": "SIGNED_AS_ANOTHER", "found": newest.signer_name or "–",
                                       "wanted": claimed.signer_name})
+
+
+def _not_proven(why: str) -> NotProven:
+    return NotProven(unproven(why), params={"why": why})

@@ -25,6 +25,7 @@ from svc.services.flow import ensure_alone, load_flow, lock_by_task
 from svc.services.key_use import certificate_of, chain_of, current_credential
 from svc.services.redating import ensure_dated_today
 from svc.services.second_step import Demand, demand
+from svc.services.secret_words import words_of
 from svc.services.signature_blocks import NamedSigner, shown_signers
 from svc.services.signing_keys import NOT_OFFERED, STORED
 from svc.services.signing_steps import capacity_line, ensure_may_sign
@@ -67,6 +68,7 @@ class CredentialState:
     backend: str = "stored"  # where the key lies: stored | pkcs12 | pkcs11 | csc | bsre
     office: str = ""  # what the certificate says of its holder: position, unit, organisation
     wait_seconds: int = 0  # until the next try is taken, when ``state`` is waiting
+    takes_code: bool = False  # whether its service sends one-time codes
 
     @property
     def can_sign(self) -> bool:
@@ -234,9 +236,10 @@ def credential_state(session: Session, deps: Deps, actor: Actor) -> CredentialSt
         state, problem, params = "unusable", NOT_OFFERED, {}
     if row.status == "locked" or left == 0:
         state, params = "locked", {}
-        problem = "Sertifikat terkunci karena kata sandi TTE salah berulang kali. Hubungi administrator."
+        problem = words_of(row.backend).locked
     elif not problem and row.next_try_at is not None and row.next_try_at > now:
         state = "waiting"
     until = row.next_try_at if state == "waiting" else None
     return CredentialState(state, subject, issuer, row.valid_to, left, until, problem, params, row.backend, office,
-                           math.ceil((until - now).total_seconds()) if until else 0)
+                           math.ceil((until - now).total_seconds()) if until else 0,
+                           deps.backends.takes_code(row.backend))

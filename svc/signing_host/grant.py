@@ -22,7 +22,7 @@ from certs.authorisation import (
 )
 from certs.errors import CertsError, DocumentUnsignable, SigningError, TimestampUnavailable
 from certs.pades import SignedDocument, SignRequest
-from certs.signers.port import BackendUnavailable, DocumentSigner, OutcomeUnknown
+from certs.signers.port import BackendUnavailable, DocumentSigner, OutcomeUnknown, ResultRefused
 from svc.ports import BackendNotConfigured, ElsewhereKey, NotSigned, StoredKey, ToSign
 from svc.signing_host.signers import Means, signer_for
 
@@ -156,6 +156,8 @@ class Grant:
                 return NotSigned(error.code, is_unknown=True, reference=error.reference, stops=True)
             case ItemNotSigned(error=TimestampUnavailable() as error):
                 return self._stop(error.code) if self._lacks_stamps() else NotSigned(error.code)
+            case ItemNotSigned(error=ResultRefused() as error):
+                return NotSigned(error.code, received=error.received)
             case ItemNotSigned():
                 return self._stop(outcome.error.code) if outcome.stops else NotSigned(outcome.error.code)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -21,8 +23,10 @@ from certs.authorisation import Authorisation
 from certs.pades import Level, SignedDocument, SignRequest
 from svc.cage.codec import CodecError, from_json, to_json
 from svc.ports import Activation, ElsewhereKey, KeyElsewhere, NotSigned, StoredKey, ToSign
+from svc.signing_host.transport import MAX_BODY
 
 MAX_DOCUMENTS = 64
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,22 @@ class SignedHead:
 
 
 @dataclass(frozen=True)
+class FailedHead:
+    """``has_received``: what a service gave back instead is the next blob."""
+
+    code: str
+    is_unknown: bool
+    reference: str
+    stops: bool
+    has_received: bool
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Of one document: signed (its bytes are the next blob) or not."""
 
     signed: SignedHead | None
-    failed: NotSigned | None
+    failed: FailedHead | None
 
 
 @dataclass(frozen=True)
@@ -171,28 +186,44 @@ def read_documents(question: Sign, blobs: Sequence[memoryview]) -> tuple[ToSign,
 
 
 def write_results(results: Sequence[SignedDocument | NotSigned]) -> tuple[Signed, list[bytes | bytearray]]:
-    """The answer to :class:`Sign`, with its blobs."""
-    outcomes = tuple(
-        Outcome(SignedHead(one.sha256, one.level, one.field_name, one.reference), None)
-        if isinstance(one, SignedDocument) else Outcome(None, one) for one in results)
-    return Signed(outcomes), [one.pdf for one in results if isinstance(one, SignedDocument)]
+    """The answer to :class:`Sign`, with its blobs. Signatures come first: of what services gave back instead, as
+    much goes along as one message has room for, and what does not is logged by its hash."""
+    room = MAX_BODY - sum(len(one.pdf) for one in results if isinstance(one, SignedDocument))
+    outcomes, blobs = list[Outcome](), list[bytes | bytearray]()
+    for one in results:
+        if isinstance(one, SignedDocument):
+            outcomes.append(Outcome(SignedHead(one.sha256, one.level, one.field_name, one.reference), None))
+            blobs.append(one.pdf)
+            continue
+        has_room = 0 < len(one.received) <= room
+        if has_room:
+            room -= len(one.received)
+            blobs.append(one.received)
+        elif one.received:
+            logger.error("evidence is too large for the answer: sha256=%s size=%s",
+                         hashlib.sha256(one.received).hexdigest(), len(one.received))
+        outcomes.append(Outcome(None, FailedHead(one.code, one.is_unknown, one.reference, one.stops, has_room)))
+    return Signed(tuple(outcomes)), blobs
 
 
 def read_results(answer: Signed, blobs: Sequence[memoryview]) -> tuple[SignedDocument | NotSigned, ...]:
     """What an answer says of each document. :raises ValueError: bytes are missing or left over"""
-    rest, results = list(blobs), list[SignedDocument | NotSigned]()
-    for outcome in answer.outcomes:
-        if outcome.signed is not None and rest:
-            head = outcome.signed
-            results.append(SignedDocument(bytes(rest.pop(0)), head.sha256, head.level, head.field_name,
-                                          head.reference))
-        elif outcome.failed is not None:
-            results.append(outcome.failed)
-        else:
-            raise CodecError("a document without an outcome")
+    rest = [bytes(one) for one in reversed(blobs)]
+    results = tuple(_result(outcome, rest) for outcome in answer.outcomes)
     if rest:
         raise CodecError("bytes are left over")
-    return tuple(results)
+    return results
+
+
+def _result(outcome: Outcome, rest: list[bytes]) -> SignedDocument | NotSigned:
+    match outcome:
+        case Outcome(signed=SignedHead() as head, failed=None) if rest:
+            return SignedDocument(rest.pop(), head.sha256, head.level, head.field_name, head.reference)
+        case Outcome(signed=None, failed=FailedHead(has_received=True) as head) if rest:
+            return NotSigned(head.code, head.is_unknown, head.reference, head.stops, rest.pop())
+        case Outcome(signed=None, failed=FailedHead(has_received=False) as head):
+            return NotSigned(head.code, head.is_unknown, head.reference, head.stops)
+    raise CodecError("a document without an outcome, or without its bytes")
 
 
 def _der(certificate: x509.Certificate) -> bytes:

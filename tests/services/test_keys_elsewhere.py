@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pkcs11
 import pytest
@@ -17,8 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
+from certs.authorisation import Authorisation
 from certs.ca import SignerSubject, issue_signer_certificate
+from certs.pades import SignedDocument
 from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
+from svc import mail_templates
 from svc.call_log import CallRows
 from svc.deps import build_backends
 from svc.errors import Conflict, Forbidden, StepUpFailed
@@ -32,10 +37,12 @@ from svc.models import (
     SigningAttempt,
     SigningAuthorisation,
 )
+from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
 from svc.services import key_registration, signing
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
 from svc.services.signing_errors import BackendDown, ResultNotOurs, SignedAsAnother, Unknown
+from svc.signing_host import protocol
 from svc.signing_host.inline import InlineHost
 from svc.signing_host.signers import Means
 from svc.simulators.bsre_people import issue_key
@@ -145,7 +152,7 @@ def test_a_remote_key_signs_under_an_authorisation_of_this_hash(remote: Waiting)
 
 
 def test_a_wrong_pin_counts_and_leaves_the_decree_ready(remote: Waiting, clock: FrozenClock) -> None:
-    with pytest.raises(StepUpFailed):
+    with pytest.raises(StepUpFailed, match="PIN penyelenggara salah"):
         remote.sign("000000")
     assert (remote.status, remote.count(Signature)) == ("ready_to_sign", 0)
     with remote.world.deps.db.read_session() as session:
@@ -329,6 +336,13 @@ def test_a_signature_in_another_name_is_refused_recorded_and_told(
     assert (said["why"], said["certificate_name"]) == ("SIGNED_AS_ANOTHER", "Orang Lain, S.H.")
     assert hashlib.sha256(agency.world.deps.store.get(str(said["key"]))).hexdigest() == said["sha256"]
     assert told_of_refusal(agency) >= {agency.world.actor(SIGNER).person_id, agency.world.actor("admin").person_id}
+    with agency.world.deps.db.read_session() as session:
+        (notice,) = session.scalars(select(Notice).where(
+            Notice.person_id == agency.world.actor(SIGNER).person_id, Notice.message.contains("ditolak")))
+    for locale, words in (("id", "atas nama Orang Lain, S.H."), ("en", "in the name of Orang Lain, S.H.")):
+        said_in_words = mail_templates.translate(locale, notice.message, notice.params)
+        assert words in said_in_words
+        assert "SIGNED_AS_ANOTHER" not in said_in_words
     signing.recover(agency.world.deps, timedelta(0))
     assert len(refusals(agency)) == 1
 
@@ -365,6 +379,57 @@ def test_a_batch_that_bsre_signed_while_the_store_is_down_is_unknown_and_then_fo
     report = signing.recover(deps, timedelta(0))
     assert (len(report.finished), agency.count(Signature), len(gateway.desk.made)) == (2, 2, 2)
     assert {one.status for one in batches.decrees_of(agency.world, batch_id)} <= {"signed", "issued"}
+
+
+@pytest.mark.parametrize("place", ["inline", "process"])
+def test_what_bsre_gives_back_in_a_batch_is_evidence_and_the_others_are_signed(
+    agency: Waiting, gateway: BsreWorld, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    world = agency.world if place == "inline" else World(
+        replace(agency.world.deps, signing_host=AcrossTheProtocol(agency.world.deps.signing_host)),
+        agency.world.organisation)
+    actor = agency.world.actor(SIGNER)
+    other, sign, calls = blank_pdf(title="Berkas lain"), gateway.desk.sign, list[int]()
+
+    def answer(*asked: Any) -> list[bytes]:
+        calls.append(1)
+        made = sign(*asked)
+        return [other, *made[1:]] if len(calls) == 1 else made
+
+    batch_id = batches.ready(world, 3)
+    shown = batch_signing.prepare(world.deps, actor, batch_id)
+    batch_signing.authorise(world.deps, actor, batch_id, shown.lock_version, shown.list_sha256,
+                            signing.StepUp(PASSPHRASE))
+    monkeypatch.setattr(gateway.desk, "sign", answer)
+    work.drain(world.deps, batch_id)
+    assert [row.error_code for row in batches.rows_of(world, batch_id)].count("result_not_ours") == 1
+    assert agency.count(Signature) == 2
+    (said,) = refusals(agency)
+    assert world.deps.store.get(str(said["key"])) == other
+    assert hashlib.sha256(other).hexdigest() == said["sha256"]
+    assert actor.person_id in told_of_refusal(agency)
+
+
+@dataclass(frozen=True)
+class AcrossTheProtocol:
+    """A signing host whose answers travel as those of one in another process do."""
+
+    inner: SigningHost
+
+    def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
+        self.inner.open(authorisation, key)
+
+    def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
+        answer, blobs = protocol.write_results(self.inner.sign(authorisation_id, documents))
+        arrived = protocol.read(json.loads(json.dumps(protocol.write(answer))))
+        assert isinstance(arrived, protocol.Signed)
+        return protocol.read_results(arrived, [memoryview(one) for one in blobs])
+
+    def close(self, authorisation_id: str) -> None:
+        self.inner.close(authorisation_id)
+
+    def is_open(self, authorisation_id: str) -> bool:
+        return self.inner.is_open(authorisation_id)
 
 
 def refusals(waiting: Waiting) -> list[dict[str, object]]:

@@ -213,12 +213,33 @@ def test_a_provider_that_does_not_answer_is_told_on_the_sheet(with_csc: Flask, w
     signer = Visitor(with_csc.test_client())
     signer.log_in("kepala")
     text = page(signer, f"/tasks/{task_id}/sign")
-    for words in ("Kata sandi penyelenggara", "Kode sekali pakai", "Kirim kode"):
+    for words in ("PIN penyelenggara", "Kode sekali pakai", "Kirim kode"):
         assert words in text
     answer = signer.post(f"/tasks/{task_id}/code")
     assert answer.status_code == 503
     assert "tidak mengirim kode" in answer.get_data(as_text=True)
     assert world.view(ready).status == "ready_to_sign"
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_code_is_offered_only_where_the_service_knows_codes(
+    deps: Deps, world: World, ready: str, version: int
+) -> None:
+    settings = deps.settings.model_copy(update={
+        "bsre_url": "http://127.0.0.1:9", "bsre_username": "uji", "bsre_password": SecretStr("uji"),
+        "bsre_version": version})
+    backends = build_backends(settings, deps.tsa, deps.clock)
+    move_key_to(world, "bsre")
+    task_id, _version = task_of(world, ready)
+    app = create_app(settings, dataclasses.replace(deps, settings=settings, backends=backends))
+    signer = Visitor(app.test_client())
+    signer.log_in("kepala")
+    text = page(signer, f"/tasks/{task_id}/sign")
+    assert "Kata sandi penyelenggara" in text
+    assert ("Kirim kode" in text, 'name="code"' in text) == (version == 2, version == 2)
+    if version == 1:
+        answer = signer.post(f"/tasks/{task_id}/code")
+        assert (answer.status_code, "tidak memakai kode" in answer.get_data(as_text=True)) == (409, True)
 
 
 # ---- acts that did not end

@@ -45,6 +45,7 @@ from svc.services.files import read_file, signature_boxes
 from svc.services.flow import Flow
 from svc.services.reconciliation import settle
 from svc.services.rendition import verify_url
+from svc.services.signing_errors import ResultNotOurs
 from svc.services.signing_keys import CAN_BE_UNKNOWN
 from workflows import model as m
 
@@ -212,6 +213,7 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
             made.append((act, results.Result(document, answer)))
         else:
             _note_refusal(act, answer, harvest)
+    results.keep_foreign(deps, harvest)
     results.judge_all(deps, claimed, made, harvest)
     return harvest
 
@@ -230,6 +232,9 @@ def _note_refusal(act: steps.Claim, answer: NotSigned, harvest: Harvest) -> None
         harvest.unknown[act.attempt_id] = answer.reference
     elif answer.stops:
         harvest.untried.append(act.attempt_id)
+    elif answer.received:
+        harvest.failed[act.attempt_id] = ResultNotOurs.code
+        harvest.foreign[act.attempt_id] = answer.received
     else:
         harvest.failed[act.attempt_id] = answer.code
     if answer.stops:

@@ -27,7 +27,7 @@ from svc.services.files import put_pdfs, retention_of
 from svc.services.flow import Doer
 from svc.services.gathering import gathering
 from svc.services.preservation import keep_new
-from svc.services.signing_errors import NotProven, ProofPending
+from svc.services.signing_errors import NotProven, ProofPending, ResultNotOurs
 from svc.services.signing_keys import STORED, WHOLE_DOCUMENTS
 from workflows import model as m
 
@@ -55,6 +55,7 @@ class Harvest:
     failed: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     refused: dict[str, tuple[bytes, NotProven]] = field(default_factory=dict)  # stored, and does not hold
+    foreign: dict[str, bytes] = field(default_factory=dict)  # came back in place of the document: evidence
     untried: list[str] = field(default_factory=list)  # given back: they wait for the signer's next act
     stop_code: str = ""
 
@@ -65,6 +66,15 @@ class Result:
 
     asked: ToSign
     signed: SignedDocument
+
+
+def keep_foreign(deps: Deps, harvest: Harvest) -> None:
+    """Keep and record what a service gave back in place of a document, before anything else: it is nowhere else.
+
+    :raises OSError: neither store nor spool took it
+    """
+    for attempt_id, received in harvest.foreign.items():
+        signing_evidence.keep_refused(deps, attempt_id, received, ResultNotOurs.code)
 
 
 def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Result]], harvest: Harvest) -> None:

@@ -1,0 +1,59 @@
+"""Why the result of an act of signing does not hold, or not yet, in words; the codes stand in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
+    return text
+
+
+_FOREIGN = N_("Penyelenggara mengembalikan berkas yang bukan naskah ini. Berkas itu ditolak dan disimpan sebagai "
+              "bukti: %(subject)s")
+_TOLD: Mapping[str, str] = {
+    "result_not_ours": _FOREIGN,
+    "NOT_AN_EXTENSION": _FOREIGN,
+    "NOT_AS_ASKED": N_("Penyelenggara mengembalikan tanda tangan yang lain dari yang diminta. Hasilnya ditolak dan "
+                       "disimpan sebagai bukti: %(subject)s"),
+    "SIGNED_AS_ANOTHER": N_("Penyelenggara menandatangani dengan sertifikat atas nama %(found)s, bukan nama penanda "
+                            "tangannya. Hasilnya ditolak dan disimpan sebagai bukti: %(subject)s"),
+    "TOO_LATE": N_("Hasil tanda tangan tiba sesudah tindakannya dinyatakan tidak jadi, jadi ditolak dan disimpan "
+                   "sebagai bukti: %(subject)s"),
+}
+_TOLD_OTHERWISE = N_("Tanda tangan dari penyelenggara tidak lolos pemeriksaan. Hasilnya ditolak dan disimpan sebagai "
+                     "bukti: %(subject)s")
+_UNPROVEN: Mapping[str, str] = {
+    "NOT_AN_EXTENSION": N_("Yang dihasilkan bukan naskah ini dengan satu tanda tangan lagi, jadi naskah belum "
+                           "ditandatangani. Hubungi administrator."),
+    "NOT_AS_ASKED": N_("Tanda tangan yang dihasilkan lain dari yang diminta, jadi naskah belum ditandatangani. Hubungi "
+                       "administrator."),
+    "EXPIRED": N_("Sertifikat penanda tangan sudah berakhir ketika tanda tangan dibuat, jadi naskah belum "
+                  "ditandatangani. Hubungi administrator."),
+    "REVOKED": N_("Sertifikat penanda tangan sudah dicabut ketika tanda tangan dibuat, jadi naskah belum "
+                  "ditandatangani. Hubungi administrator."),
+}
+_PENDING: Mapping[str, str] = {
+    "TRY_LATER": N_("Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan: daftar pencabutan "
+                    "sertifikat yang terbaru belum tersedia. Jangan ulangi: layanan memeriksanya kembali sendiri. "
+                    "Bila tetap demikian, hubungi administrator."),
+    "NO_CERTIFICATE_CHAIN_FOUND": N_(
+        "Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan: penerbit sertifikatnya belum "
+        "dipercaya di sini. Jangan ulangi; minta administrator memeriksa jangkar kepercayaan, lalu layanan "
+        "menyelesaikannya sendiri."),
+}
+
+
+def refusal_notice(why: str) -> str:
+    """The msgid of the notice about bytes that were refused; ``subject`` and ``found`` fill it."""
+    return _TOLD.get(why, _TOLD_OTHERWISE)
+
+
+def unproven(why: str) -> str | None:
+    """What the signer reads about a result that does not hold, or None where only its code can be told."""
+    return _UNPROVEN.get(why)
+
+
+def pending(why: str) -> str | None:
+    """The same about one that may still be proven."""
+    return _PENDING.get(why)
