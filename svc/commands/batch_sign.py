@@ -17,6 +17,7 @@ from svc.commands.batch import batch
 from svc.commands.batch_progress import heeding_interrupts, is_over, with_reachable_host, work_through
 from svc.deps import Deps
 from svc.errors import Conflict
+from svc.services import signing_codes
 from svc.services.batches import page, signing
 from svc.services.batches.page import Speed
 from svc.services.batches.signing import SigningList
@@ -24,6 +25,7 @@ from svc.services.second_step import SecondStep
 from svc.services.signing_keys import STORED, StepUp
 
 EXIT_INTERRUPTED: Final = 130
+_SEND: Final = "?"
 _OVER: Final = frozenset({"authorisation_over", "authorisation_expired"})
 
 
@@ -47,29 +49,51 @@ class _Typed:
 
     passphrase_file: Path | None
     code: str = field(repr=False)
+    sends_code: bool
 
-    def step_up(self, shown: SigningList, name: str) -> StepUp:
-        """What the signer types for this list. :raises click.ClickException: it cannot be asked"""
-        passphrase = shell.ask_secret(f"Signing passphrase or PIN of {name}", self.passphrase_file, "--passphrase-file")
+    def step_up(self, desk: _Desk, shown: SigningList) -> StepUp:
+        """What the signer types for this list.
+
+        :raises click.ClickException: it cannot be asked. :raises AppError: the service sends no one-time code
+        """
+        passphrase = shell.ask_secret(
+            f"Signing passphrase or PIN of {desk.username}", self.passphrase_file, "--passphrase-file")
         code, self.code = self.code, ""
         asked = shown.second_step
         if asked.is_demanded and not asked.totp and asked.passkey:
             raise click.ClickException("this signer needs a passkey, which only a browser can touch: sign there")
         if asked.totp and not code:
             code = shell.ask_code("--code")
-        remote = ""
-        if shown.credential.backend not in {*STORED, "pkcs11"} and shell.can_ask():
-            remote = str(click.prompt("One-time code of the signing service (empty: none)", default="", err=True,
-                                      hide_input=True, show_default=False))
+        is_remote = shown.credential.backend not in {*STORED, "pkcs11"}
+        remote = self._remote_code(desk, shown.batch_id) if is_remote else ""
         return StepUp(passphrase, SecondStep(totp=code) if asked.totp else SecondStep(), remote)
+
+    def _remote_code(self, desk: _Desk, batch_id: str) -> str:
+        """The code that the signing service sends for one act; which credentials demand one, it alone knows."""
+        if not shell.can_ask():
+            if self.sends_code:
+                raise click.ClickException("there is no terminal to ask at for the code that would be sent")
+            return ""
+        typed = _SEND if self.sends_code else ""
+        while True:
+            if typed == _SEND:
+                signing_codes.request_code_for_list(desk.deps, desk.actor, batch_id)
+                click.echo("a one-time code was requested; look at your phone or mail", err=True)
+            typed = str(click.prompt(f"One-time code of the signing service (empty: none; {_SEND}: send one)",
+                                     default="", err=True, hide_input=True, show_default=False)).strip()
+            if typed != _SEND:
+                return typed
 
 
 @click.command()
 @click.argument("batch_id", metavar="ID")
 @click.option("--passphrase-file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
               help="Take the passphrase from the first line of this file (-: standard input) and do not ask.")
+@click.option("--send-code", is_flag=True,
+              help="Have the signing service send a one-time code (CSC, BSrE v2) before it is asked for.")
 @shell.by_person
-def sign(batch_id: str, passphrase_file: Path | None, username: str, password_file: Path | None, code: str) -> None:
+def sign(batch_id: str, passphrase_file: Path | None, username: str, password_file: Path | None, code: str, *,
+         send_code: bool) -> None:
     """Authorise a frozen list once and sign it.
 
     Ctrl-C pauses: what is signed stays signed, and signing again takes what is left. Exit code 0 only if every document
@@ -80,7 +104,7 @@ def sign(batch_id: str, passphrase_file: Path | None, username: str, password_fi
         actor = shell.log_in_by_password(deps, "task.sign", username, password_file)
         reachable = with_reachable_host(deps)
         desk = _Desk(reachable, actor, username, out, keeps_key=reachable is not deps)
-        speed = _sign_all(desk, batch_id, _Typed(passphrase_file, code))
+        speed = _sign_all(desk, batch_id, _Typed(passphrase_file, code, send_code))
         outcome = _tell_outcome(desk, batch_id, speed)
     sys.exit(outcome)
 
@@ -94,7 +118,7 @@ def _sign_all(desk: _Desk, batch_id: str, typed: _Typed) -> Speed:
             return speed
         shown = signing.prepare(desk.deps, desk.actor, batch_id)
         _show(desk.out, shown)
-        step_up = typed.step_up(shown, desk.username)
+        step_up = typed.step_up(desk, shown)
         with heeding_interrupts() as asked:
             count = signing.authorise(desk.deps, desk.actor, batch_id, shown.lock_version, shown.list_sha256, step_up)
             del step_up
