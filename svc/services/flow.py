@@ -17,7 +17,7 @@ from svc import errors
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.models import AuditEvent, Decree, DecreeSigner, DecreeVersion, Paraf, RouteVersion, Task
-from svc.services import numbering, rendition, signature_blocks
+from svc.services import numbering, parents, rendition, signature_blocks
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.flow_notices import notify_about
 from svc.services.gathering import add_row
@@ -256,6 +256,7 @@ def _definition_of(session: Session, deps: Deps, decree: Decree) -> m.Definition
 
 def _take_number(session: Session, deps: Deps, flow: Flow, now: datetime) -> Sequence[m.Event]:
     kind = rendition.kind_of(deps, flow.decree.kind)
+    parents.ensure_in_force(session, deps, kind.id, flow.decree.parent_id)
     entry = numbering.take_number(session, deps, flow.decree, kind, now)
     frozen = rendition.freeze(session, deps, flow.decree, flow.version, flow.definition, entry.formatted, now)
     snapshot = replace(flow.snapshot, number=entry.formatted)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, String, cast, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from svc import failpoints
@@ -27,6 +27,7 @@ from svc.services.upsert import insert_missing
 PAGE_SIZE = 100
 YEAR_CHANGED = "Tahun berganti sebelum naskah ditandatangani."
 _SAYS_MONTH = "{month_roman}"
+_SIGNED = frozenset({"signing", "signed", "issued"})
 # Longer texts of digits are nobody's row, and too long for the database's integers.
 _LONGEST_KEY = 15
 _LONGEST_SEQ = 9
@@ -39,6 +40,10 @@ class NumberTaken(InvalidInput):
 
     def __init__(self) -> None:
         super().__init__(fields={"number": "Nomor ini sudah dipakai dalam buku register."})
+
+
+class NumberInUse(RuntimeError):
+    """A signed document carries this number for ever: a fault of the program wanted to change it."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,11 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
 
     A number of an earlier year is voided, since the printed date must be of the year that the number says; where
     the format says the month, a number held since another month is written anew under its place in the register.
+    :raises NumberInUse: the decree is signed, or being signed
     """
     today = local_day(deps, now)
     held = live_entry(session, decree)
+    _ensure_unsigned(decree, held)
     if held is not None:
         if _year_of(session, held) == today.year:
             if _SAYS_MONTH in kind.number_format:
@@ -98,29 +105,35 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
     return entry
 
 
-def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: Kind, now: datetime) -> None:
+def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: Kind, now: datetime) -> set[int]:
     """Numbers of this year for decrees of one agency, contiguous and in their order, all or none.
 
     Those that hold numbers of this year keep them (written anew where the format says the month). When any holds a
     number of an earlier year, or none at all, that one becomes void and all such take new ones, side by side.
+    Returns the ids of those whose number is another now.
+    :raises NumberInUse: one of them is signed, or being signed
     """
     today = local_day(deps, now)
     held = {row.decree_id: row for row in session.scalars(select(RegisterEntry).where(
         RegisterEntry.decree_id.in_([one.id for one in decrees]), RegisterEntry.state != "void"))}
     years = {row.id: row.year for row in session.scalars(
         select(Register).where(Register.id.in_({entry.register_id for entry in held.values()})))}
-    wanting = []
+    wanting, changed = [], set()
     for decree in decrees:
         entry = held.get(decree.id)
+        _ensure_unsigned(decree, entry)
         if entry is not None and years[entry.register_id] == today.year:
-            if _SAYS_MONTH in kind.number_format:
-                entry.formatted = _write(session, decree, kind, entry.seq, today)
+            written = _write(session, decree, kind, entry.seq, today)
+            if _SAYS_MONTH in kind.number_format and written != entry.formatted:
+                entry.formatted = written
+                changed.add(decree.id)
             continue
         if entry is not None:
+            decree.lock_version += 1  # a void number is news to everybody who saw the page
             void_number(session, decree, YEAR_CHANGED, AuditActor.system(), now)
         wanting.append(decree)
     if not wanting:
-        return
+        return changed
     register = _lock_register(session, kind.register, wanting[0].agency_id, today.year)
     first = _next_free(session, register, len(wanting))
     if first == register.next_seq:  # else numbers before a paper one stay free for single decrees
@@ -129,6 +142,7 @@ def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: 
              "formatted": _write(session, decree, kind, seq, today)} for seq, decree in enumerate(wanting, start=first)]
     session.execute(insert(RegisterEntry), rows)
     failpoints.reach("numbers.taken")
+    return changed | {decree.id for decree in wanting}
 
 
 def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: datetime) -> None:
@@ -139,8 +153,7 @@ def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: dateti
     """
     if decree.number is None or decree.issued_on is None:
         return
-    agency = session.get_one(Unit, decree.agency_id)
-    seq = read_seq(kind.number_format, decree.number, unit_code=agency.letter_code or agency.code,
+    seq = read_seq(kind.number_format, decree.number, unit_code=_code_of(session, decree.agency_id),
                    issued_on=decree.issued_on)
     if seq is None:
         return
@@ -151,6 +164,19 @@ def enter_paper_number(session: Session, decree: Decree, kind: Kind, now: dateti
     session.add(RegisterEntry(register_id=register.id, seq=seq, decree_id=decree.id, state="used", taken_at=now,
                               formatted=decree.number))
     session.flush()
+
+
+def says_another_day(session: Session, kind: Kind, agency_id: int, today: date) -> ColumnElement[bool]:
+    """Condition over entries joined with their registers: the number is of another year than that day, or says
+    another month where the format says months. A document dated that day must not carry it."""
+    of_another_year = Register.year != today.year
+    if _SAYS_MONTH not in kind.number_format:
+        return of_another_year
+    code = _code_of(session, agency_id)
+    before, after = (format_number(part, seq=0, unit_code=code, issued_on=today)
+                     for part in kind.number_format.split("{seq}", 1))
+    return or_(of_another_year,
+               RegisterEntry.formatted != literal(before) + cast(RegisterEntry.seq, String) + literal(after))
 
 
 def _next_free(session: Session, register: Register, count: int = 1) -> int:
@@ -180,10 +206,14 @@ def mark_used(session: Session, decree_ids: Sequence[int]) -> None:
 
 
 def void_number(session: Session, decree: Decree, reason: str, actor: AuditActor, now: datetime) -> None:
-    """Keep the decree's number as void, with its reason; nothing when it has none."""
+    """Keep the decree's number as void, with its reason; nothing when it has none.
+
+    :raises NumberInUse: the decree is signed, or being signed
+    """
     entry = live_entry(session, decree)
     if entry is None:
         return
+    _ensure_unsigned(decree, entry)
     entry.state, entry.void_reason, entry.voided_at = "void", reason[:500], now
     decree.number = None
     session.flush()
@@ -237,9 +267,18 @@ def _is_key(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_KEY
 
 
+def _ensure_unsigned(decree: Decree, entry: RegisterEntry | None) -> None:
+    if decree.status in _SIGNED or (entry is not None and entry.state == "used"):
+        raise NumberInUse(f"decree {decree.public_id} is {decree.status}")
+
+
 def _write(session: Session, decree: Decree, kind: Kind, seq: int, today: date) -> str:
-    agency = session.get_one(Unit, decree.agency_id)
-    return format_number(kind.number_format, seq=seq, unit_code=agency.letter_code or agency.code, issued_on=today)
+    return format_number(kind.number_format, seq=seq, unit_code=_code_of(session, decree.agency_id), issued_on=today)
+
+
+def _code_of(session: Session, agency_id: int) -> str:
+    agency = session.get_one(Unit, agency_id)
+    return agency.letter_code or agency.code
 
 
 def _year_of(session: Session, entry: RegisterEntry) -> int:

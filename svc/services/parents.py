@@ -42,7 +42,7 @@ class ParentRevoked(Conflict):
     """What was revoked gives rise to nothing new."""
 
     code = "parent_revoked"
-    message = "Keputusan induknya telah dicabut; petikan atau salinannya tidak dapat diajukan lagi."
+    message = "Keputusan induknya telah dicabut; petikan atau salinannya tidak dapat diajukan atau ditandatangani lagi."
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,7 @@ def load_parent(session: Session, deps: Deps, decree: Decree, child: Kind) -> Pa
 
     :raises NotExcerptable: another kind, not signed here, or not from a form. :raises ParentRevoked: not in force
     """
-    if decree.kind != child.parent_kind or decree.status not in {"signed", "issued"} or decree.source != "template":
-        raise NotExcerptable
-    if decree.legal_status == "revoked":
-        raise ParentRevoked
+    _ensure_in_force(decree, child)
     data = session.scalars(select(DecreeVersion.data).where(
         DecreeVersion.decree_id == decree.id, DecreeVersion.version_no == decree.version_no)).one()
     return Parent(decree.id, decree.public_id, decree.number or "", decree.agency_id, decree.security, data,
@@ -93,6 +90,21 @@ def parent_of(session: Session, deps: Deps, parent_id: int | None, child: Kind, 
     if decree is None:
         raise NotExcerptable
     return load_parent(session, deps, decree, child)
+
+
+def ensure_in_force(session: Session, deps: Deps, kind_id: str, parent_id: int | None) -> None:
+    """What a document of that kind is made from may still give rise to it: asked again before it gets its number and
+    before it is signed, which may be weeks after it was submitted. Nothing happens for kinds that have no parent.
+
+    :raises NotExcerptable: there is none. :raises ParentRevoked: it was revoked
+    """
+    kind = kind_of(deps, kind_id)
+    if not kind.parent_kind:
+        return
+    decree = session.scalars(select(Decree).where(Decree.id == parent_id)).one_or_none()
+    if decree is None:
+        raise NotExcerptable
+    _ensure_in_force(decree, kind)
 
 
 def excerpt_of(parent: Parent, number: int) -> dict[str, Any]:
@@ -155,6 +167,13 @@ def security_of(session: Session, kind: Kind, parent_id: int | None) -> str:
         return kind.security
     above = session.scalar(select(Decree.security).where(Decree.id == parent_id))
     return max(kind.security, above or kind.security, key=_SECURITY.index)
+
+
+def _ensure_in_force(decree: Decree, child: Kind) -> None:
+    if decree.kind != child.parent_kind or decree.status not in {"signed", "issued"} or decree.source != "template":
+        raise NotExcerptable
+    if decree.legal_status == "revoked":
+        raise ParentRevoked
 
 
 def _facts(session: Session, deps: Deps, decree: Decree, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from svc.models import Decree, Task
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.flow import Doer, load_flow, lock_by_task, run_command, to_workflow
 from svc.services.layout_ahead import lay_out_ahead
+from svc.services.parents import ensure_in_force
 from workflows.errors import NotYourTask
 from workflows.model import Refreeze
 from workflows.rules import capacity_for
@@ -28,6 +29,7 @@ def ensure_dated_today(deps: Deps, task_id: str, signer: Actor | None = None) ->
 
     The number stays, unless the year has changed: then it becomes void and the next of this year is taken.
     :raises svc.errors.NotFound: no such task. :raises svc.services.rendition.NotRenderable: it cannot be laid out
+    :raises svc.services.parents.ParentRevoked: what it is made from is in force no more
     """
     now = deps.clock.now()
     with deps.db.read_session() as session:
@@ -45,6 +47,7 @@ def _refreeze(deps: Deps, task_id: str, signer: Actor | None, now: datetime) -> 
             return False
         flow = load_flow(session, deps, decree)
         kind = rendition.kind_of(deps, decree.kind)
+        ensure_in_force(session, deps, kind.id, decree.parent_id)
         before = decree.number
         decree.lock_version += 1  # a void number is news to everybody who saw the page
         entry = numbering.take_number(session, deps, decree, kind, now)

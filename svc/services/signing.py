@@ -172,7 +172,7 @@ def _ensure_can_begin(deps: Deps, actor: Actor, task_id: str, seen_version: int)
         decree = lock_by_task(session, task_id)
         ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
-        steps.ensure_may_sign(deps, actor, decree, load_flow(session, deps, decree))
+        steps.ensure_may_sign(session, deps, actor, decree, load_flow(session, deps, decree))
 
 
 def _outcome(deps: Deps, claimed: steps.Claim, produced: steps.Produced) -> SignOutcome:

@@ -31,7 +31,7 @@ def request_code(deps: Deps, actor: Actor, task_id: str) -> None:
     """
     with deps.db.read_session() as session:
         decree = lock_by_task(session, task_id)
-        steps.ensure_may_sign(deps, actor, decree, load_flow(session, deps, decree))
+        steps.ensure_may_sign(session, deps, actor, decree, load_flow(session, deps, decree))
         credential = current_credential(session, actor.person_id)
     _send(deps, credential, 1)
 

@@ -121,7 +121,7 @@ def prepare(deps: Deps, actor: Actor, task_id: str) -> SigningSheet:
     with deps.db.read_session() as session:
         decree = lock_by_task(session, task_id)
         flow = load_flow(session, deps, decree)
-        held = ensure_may_sign(deps, actor, decree, flow)
+        held = ensure_may_sign(session, deps, actor, decree, flow)
         position = session.get_one(Position, held.position_id)
         last_seen, changes = _changes(session, deps, decree, flow.version, actor)
         return SigningSheet(

@@ -59,6 +59,7 @@ from svc.services.flow import (
 )
 from svc.services.gathering import add_row
 from svc.services.orgchart import CAPACITY_PREFIX
+from svc.services.parents import ensure_in_force
 from svc.services.preservation import FileToKeep, keep_provable
 from svc.services.signing_errors import NamedOtherwise, Unknown
 from svc.services.signing_keys import WHOLE_DOCUMENTS, OpenedSigner
@@ -97,12 +98,13 @@ def capacity_line(position: Position, capacity: str) -> str:
     return line.strip()[:300]
 
 
-def ensure_may_sign(deps: Deps, actor: Actor, decree: Decree, flow: Flow) -> HeldPosition:
+def ensure_may_sign(session: Session, deps: Deps, actor: Actor, decree: Decree, flow: Flow) -> HeldPosition:
     """The actor's position on which the open sign task waits, and nothing printed that would be untrue.
 
     :raises NotYourTask: :raises Forbidden: not his task, or no position that signs
     :raises NamedOtherwise: the frozen document names somebody else
     :raises DocumentChanged: the printed date is not today (once somebody has signed, it stays what it is)
+    :raises svc.services.parents.ParentRevoked: what it is made from is in force no more
     """
     ensure_can_view(actor, decree)
     task = flow.snapshot.open_task
@@ -111,6 +113,7 @@ def ensure_may_sign(deps: Deps, actor: Actor, decree: Decree, flow: Flow) -> Hel
         raise NotYourTask
     if not is_allowed("task.sign", held.roles):
         raise Forbidden
+    ensure_in_force(session, deps, decree.kind, decree.parent_id)
     if (decree.signer_id, decree.signer_capacity) != (actor.person_id, held.capacity):
         raise NamedOtherwise
     if not flow.snapshot.signatures and decree.issued_on != numbering.local_day(deps, deps.clock.now()):
@@ -133,7 +136,7 @@ def claim(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha2
         ensure_alone(decree)
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
-        held = ensure_may_sign(deps, actor, decree, flow)
+        held = ensure_may_sign(session, deps, actor, decree, flow)
         credential = _ensure_active(session, opened.credential_id)
         row_id, authorisation = authorisations.give(session, actor, credential, [frozen_sha256], opened.factors, now)
         task = session.scalars(select(Task).where(Task.public_id == task_id)).one()

@@ -49,6 +49,8 @@ def failure_words(code: str) -> str:
                              "memeriksanya sendiri; jangan menandatanganinya di tempat lain."),
         "interrupted": _("Terhenti di tengah jalan; belum ada tanda tangan. Ulangi baris ini."),
         "document_changed": _("Naskahnya berubah sejak daftar ini dibekukan. Ulangi baris ini."),
+        "date_changed": _("Hari berganti sebelum semua naskah ditandatangani. Yang sudah ditandatangani tetap sah; "
+                          "sisanya ditata ulang dengan tanggal hari ini, lalu memerlukan otorisasi baru."),
         "not_tried": _("Belum sempat ditandatangani."),
         "authorisation_over": over, "authorisation_expired": over,
         "not_authorised": _("Naskah ini tidak termasuk daftar yang diotorisasi. Ulangi baris ini."),

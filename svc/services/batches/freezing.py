@@ -1,7 +1,8 @@
 """The frozen list: numbers for the whole batch in one go, then every document laid out with its number and date.
 
 Layout and storage happen outside any transaction, under a lease on the rows. A document that does not say today's
-date, or names another holder, is laid out anew under its number.
+date, or names another holder, is laid out anew under its number. Nothing is laid out under a number that says another
+year (or month, where the format says it) than the date printed beside it: all that is unsigned is numbered anew first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from svc import failpoints
@@ -19,7 +20,7 @@ from svc.deps import Deps
 from svc.errors import AppError, StorageUnavailable
 from svc.ids import new_public_id
 from svc.kinds import Kind
-from svc.models import Batch, BatchRow, Decree, RegisterEntry, StoredFile
+from svc.models import Batch, BatchRow, Decree, Register, RegisterEntry, StoredFile
 from svc.rendering import RenderedPdf
 from svc.services import numbering, rendition, signature_blocks
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
@@ -28,10 +29,16 @@ from svc.services.batches.signing_results import finish_signed
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import object_key, put_pdfs
 from svc.services.flow import Doer, Flow
+from svc.services.parents import ensure_in_force
 from workflows import model as m
 
 ROWS = 40
 LEASE = timedelta(minutes=2)
+_UNSIGNED = (m.DecreeStatus.IN_REVIEW.value, m.DecreeStatus.READY_TO_SIGN.value)
+
+
+class _OtherDayError(Exception):
+    """Numbers that say another year or month than today's: nothing was leased."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class _Leased:
     kind: Kind
     place: rendition.Place
     positions: tuple[int, ...]
+    barred: AppError | None  # why none of them may go out
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,29 @@ class _Made:
     key: str
 
 
-def take_numbers(session: Session, deps: Deps, batch: Batch, now: datetime) -> None:
-    """Numbers for all live rows, contiguous and in row order, in the caller's transaction."""
-    decrees = list(session.scalars(
-        select(Decree).join(BatchRow, BatchRow.decree_id == Decree.id)
-        .where(BatchRow.batch_id == batch.id, BatchRow.state == "live").order_by(BatchRow.row_no)))
-    numbering.take_numbers(session, deps, decrees, kind_of_batch(deps, batch), now)
+def take_numbers(session: Session, deps: Deps, batch: Batch, now: datetime) -> int:
+    """Numbers of today for all documents that nobody has signed or is signing, contiguous and in row order, in the
+    caller's transaction. Failed rows keep their place if they held a number.
+
+    Those whose number is another now are to be laid out under it, also when they were already, or somebody is at it
+    this moment; returns how many rows that adds to the work.
+    """
+    chosen = (BatchRow.batch_id == batch.id, Decree.status.in_(_UNSIGNED),
+              or_(BatchRow.state == "live", and_(BatchRow.state == "failed", _has_number())))
+    rows = session.scalars(
+        select(BatchRow).join(Decree, Decree.id == BatchRow.decree_id).where(*chosen).order_by(BatchRow.row_no)
+        .with_for_update(of=BatchRow).execution_options(populate_existing=True)).all()
+    decrees = {one.id: one for one in session.scalars(
+        select(Decree).join(BatchRow, BatchRow.decree_id == Decree.id).where(*chosen).order_by(Decree.id)
+        .with_for_update(of=Decree).execution_options(populate_existing=True))}
+    ours = [decrees[row.decree_id] for row in rows if row.decree_id in decrees]
+    changed = numbering.take_numbers(session, deps, ours, kind_of_batch(deps, batch), now)
+    added = 0
+    for row in rows:
+        if row.decree_id in changed and row.state == "live":
+            added += not row.pending
+            row.pending, row.lease, row.leased_until = True, None, None
+    return added
 
 
 def freeze(deps: Deps, batch_id: int) -> int:
@@ -68,7 +93,10 @@ def freeze(deps: Deps, batch_id: int) -> int:
     :raises StorageUnavailable: nothing changed; the rows are free again
     """
     now = deps.clock.now()
-    leased = _lease(deps, batch_id, now)
+    try:
+        leased = _lease(deps, batch_id, now)
+    except _OtherDayError:
+        return _renumber(deps, batch_id, now)
     if leased is None:
         return 0
     failpoints.reach("freeze.leased")
@@ -103,13 +131,18 @@ def list_digest(hashes: Sequence[str]) -> str:
 
 
 def is_true_today(session: Session, deps: Deps, batch: Batch, today: date, signer_id: int | None = None) -> bool:
-    """Whether what every frozen document says of date and signer holds today, for this signer if one is given."""
+    """Whether what every frozen document says of date, number and signer holds today, for this signer if one is given:
+    its number is the one that the register has for it, of the year and month that its date says."""
     holder = place_of_batch(session, deps, batch, today, signer_id or batch.signer_id).parties[0].signer
     if holder is None:
         return False
     is_untrue = or_(Decree.issued_on != today, Decree.signer_id.is_(None), Decree.signer_id != holder.person_id,
-                    Decree.signer_capacity != holder.capacity)
+                    Decree.signer_capacity != holder.capacity, Decree.number.is_(None), RegisterEntry.id.is_(None),
+                    RegisterEntry.formatted != Decree.number,
+                    numbering.says_another_day(session, kind_of_batch(deps, batch), batch.agency_id, today))
     untrue = (select(Decree.id).join(BatchRow, BatchRow.decree_id == Decree.id)
+              .outerjoin(RegisterEntry, and_(RegisterEntry.decree_id == Decree.id, RegisterEntry.state != "void"))
+              .outerjoin(Register, Register.id == RegisterEntry.register_id)
               .where(BatchRow.batch_id == batch.id, BatchRow.state == "live", Decree.status == "ready_to_sign",
                      is_untrue).limit(1))
     return session.scalar(untrue) is None
@@ -122,7 +155,29 @@ def place_of_batch(session: Session, deps: Deps, batch: Batch, today: date,
     return rendition.place_of(session, deps, batch.unit_id, positions, kind_of_batch(deps, batch), today, signer_id)
 
 
+def _has_number() -> ColumnElement[bool]:
+    return exists(select(RegisterEntry.id).where(
+        RegisterEntry.decree_id == Decree.id, RegisterEntry.state != "void"))
+
+
+def _renumber(deps: Deps, batch_id: int, now: datetime) -> int:
+    """The year (or month) changed since the numbers were taken: all that is unsigned gets numbers of today.
+
+    Returns 1, a chunk of work, or 0 when the batch is at another work by now.
+    """
+    with deps.db.unit_of_work() as session:
+        batch = session.get_one(Batch, batch_id)
+        locked = session.scalars(select(BatchRow.id).where(BatchRow.batch_id == batch_id, IS_PENDING)
+                                 .order_by(BatchRow.row_no).with_for_update()).all()
+        session.refresh(batch)
+        if not locked or batch.work != "freeze":
+            return 0
+        batch.work_total += take_numbers(session, deps, batch, now)
+        return 1
+
+
 def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
+    """:raises _OtherDayError: what they hold must not be printed with today's date"""
     token = new_public_id()
     with deps.db.unit_of_work() as session:
         batch = session.get_one(Batch, batch_id)
@@ -134,13 +189,31 @@ def _lease(deps: Deps, batch_id: int, now: datetime) -> _Leased | None:
         ids = [row.decree_id for row in rows if row.decree_id]
         flows = [flow for flow in lock_flows(session, deps, ids) if _can_be_laid_out(flow)]
         finish_signed(session, deps, batch, rows)
-        numbers = {row[0]: row[1] for row in session.execute(
-            select(RegisterEntry.decree_id, RegisterEntry.formatted)
-            .where(RegisterEntry.decree_id.in_(ids), RegisterEntry.state != "void"))}
-        today = numbering.local_day(deps, now)
+        today, kind = numbering.local_day(deps, now), kind_of_batch(deps, batch)
+        barred, numbers = _bar(session, deps, batch), _numbers(session, kind, batch, ids, today)
+        if barred is None and any(flow.decree.id not in numbers for flow in flows):
+            raise _OtherDayError
         positions = rendition.signer_positions(batch.assignments, definition_of(session, batch))
-        return _Leased(token, tuple(flows), numbers, kind_of_batch(deps, batch),
-                       place_of_batch(session, deps, batch, today, batch.signer_id), positions)
+        return _Leased(token, tuple(flows), numbers, kind, place_of_batch(session, deps, batch, today, batch.signer_id),
+                       positions, barred)
+
+
+def _numbers(session: Session, kind: Kind, batch: Batch, decree_ids: Sequence[int], today: date) -> dict[int, str]:
+    """The numbers of those decrees whose number may stand beside today's date."""
+    return {row[0]: row[1] for row in session.execute(
+        select(RegisterEntry.decree_id, RegisterEntry.formatted)
+        .join(Register, Register.id == RegisterEntry.register_id)
+        .where(RegisterEntry.decree_id.in_(decree_ids), RegisterEntry.state != "void",
+               ~numbering.says_another_day(session, kind, batch.agency_id, today)))}
+
+
+def _bar(session: Session, deps: Deps, batch: Batch) -> AppError | None:
+    """Why none of the batch's documents may go out any more: its parent was revoked."""
+    try:
+        ensure_in_force(session, deps, batch.kind, batch.parent_id)
+    except AppError as error:  # each row fails with it, as with whatever else is wrong with the document
+        return error
+    return None
 
 
 def _give_back(deps: Deps, token: str) -> None:
@@ -154,6 +227,8 @@ def _can_be_laid_out(flow: Flow) -> bool:
 
 
 def _make(deps: Deps, flow: Flow, leased: _Leased, now: datetime) -> _Made:
+    if leased.barred is not None:
+        raise leased.barred
     number = leased.numbers[flow.decree.id]
     rendered = rendition.render_final(deps, leased.kind, flow.decree, flow.version.data, leased.place, number, now)
     key = object_key(flow.decree, "frozen", rendered.sha256)

@@ -36,6 +36,7 @@ from svc.services.batches.model import (
     touch,
 )
 from svc.services.key_use import current_credential
+from svc.services.parents import ensure_in_force
 from svc.services.plain_text import clean_text
 from svc.services.second_step import Demand, demand
 from svc.services.signing_errors import NamedOtherwise
@@ -107,21 +108,22 @@ class SigningList:
 
 
 def refresh(deps: Deps, actor: Actor, batch_id: str) -> bool:
-    """Have the list laid out anew when its date or its signer's name is not true any more; whether that began.
+    """Have the list laid out anew when its date, its numbers or its signer's name are not true any more; whether that
+    began. What is signed keeps its number, whatever day it is.
 
     :raises NotFound: :raises NotYourTask: not this actor's to sign
+    :raises svc.services.parents.ParentRevoked: what they are made from is in force no more
     """
     now = deps.clock.now()
     today = numbering.local_day(deps, now)
     with deps.db.unit_of_work() as session:
         batch = lock_batch(session, deps, actor, batch_id)
-        _ensure_signer(actor, batch)
+        _ensure_signer(session, deps, actor, batch)
         if batch.work and not _is_stopped(batch):
             return batch.work == "freeze"
         if freezing.is_true_today(session, deps, batch, today, actor.person_id):
             return False
-        if batch.frozen_on is None or batch.frozen_on.year != today.year or _says_month(deps, batch):
-            freezing.take_numbers(session, deps, batch, now)
+        freezing.take_numbers(session, deps, batch, now)
         batch.signer_id, batch.status = actor.person_id, "ready_to_sign"
         begin_work(session, batch, "freeze", now, only=decree_is("ready_to_sign"))
         return True
@@ -132,10 +134,11 @@ def prepare(deps: Deps, actor: Actor, batch_id: str, row_no: int = 0) -> Signing
 
     :raises NotFound: :raises NotYourTask: not his. :raises BatchBusy: it is being laid out or signed
     :raises NamedOtherwise: the documents name somebody else. :raises Conflict: nothing waits for a signature
+    :raises svc.services.parents.ParentRevoked: what they are made from is in force no more
     """
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
-        position_id = _ensure_signer(actor, batch)
+        position_id = _ensure_signer(session, deps, actor, batch)
         _ensure_stopped(batch)
         hashes = freezing.frozen_hashes(session, batch)
         if not hashes:
@@ -168,6 +171,7 @@ def authorise(deps: Deps, actor: Actor, batch_id: str, seen_version: int, list_s
     :raises StaleBatch: :raises DocumentChanged: the list is not the one shown
     :raises StepUpFailed: :raises TooManyAttempts: :raises CredentialLocked: :raises CredentialUnusable: the key
     :raises NotYourTask: :raises NamedOtherwise: :raises HostUnavailable: nothing was authorised
+    :raises svc.services.parents.ParentRevoked: what they are made from is in force no more
     """
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
@@ -249,13 +253,14 @@ def cancel(deps: Deps, actor: Actor, batch_id: str, reason: str) -> None:
             return  # with the process the key is gone
 
 
-def _ensure_signer(actor: Actor, batch: Batch) -> int:
+def _ensure_signer(session: Session, deps: Deps, actor: Actor, batch: Batch) -> int:
     position_id = ensure_waits_for(actor, batch)
     held = next(one for one in actor.held if one.position_id == position_id)
     if batch.status not in {"ready_to_sign", "signing"}:
         raise Conflict("Kelompok naskah ini sedang tidak menunggu tanda tangan.")
     if not is_allowed("task.sign", held.roles):
         raise Forbidden
+    ensure_in_force(session, deps, batch.kind, batch.parent_id)
     return position_id
 
 
@@ -272,7 +277,7 @@ def _ensure_stopped(batch: Batch) -> None:
 def _ensure_ready(session: Session, deps: Deps, actor: Actor, batch: Batch, seen_version: int,
                   list_sha256: str) -> list[str]:
     """The hashes that are left, when they are those shown and everything on them is true now."""
-    position_id = _ensure_signer(actor, batch)
+    position_id = _ensure_signer(session, deps, actor, batch)
     _ensure_stopped(batch)
     hashes = freezing.frozen_hashes(session, batch)
     if batch.lock_version != seen_version or not hashes or freezing.list_digest(hashes) != list_sha256:
@@ -299,10 +304,6 @@ def _controlled(session: Session, deps: Deps, actor: Actor, batch_id: str) -> Ba
     if batch.status != "signing" or batch.work != "sign":
         raise Conflict("Kelompok naskah ini sedang tidak ditandatangani.")
     return batch
-
-
-def _says_month(deps: Deps, batch: Batch) -> bool:
-    return "{month_roman}" in kind_of_batch(deps, batch).number_format
 
 
 def _authorisation(session: Session, batch: Batch) -> SigningAuthorisation | None:

@@ -43,6 +43,7 @@ from svc.services.batches.signing_results import Claimed, Harvest
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
 from svc.services.flow import Flow
+from svc.services.parents import ensure_in_force
 from svc.services.reconciliation import settle
 from svc.services.rendition import verify_url
 from svc.services.signing_errors import ResultNotOurs
@@ -97,11 +98,11 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
                 stop_work(batch, "authorisation_over", now)
             return len(rows), None
         flows = _claimable(session, deps, batch, rows, authorisation)
-        today = numbering.local_day(deps, now)
-        if any(flow.decree.issued_on != today for flow in flows):
-            stop_work(batch, "date_changed", now)  # what they print would not be the day of their signature
-            return len(rows), None
         if not flows:
+            return len(rows), None
+        stop_code = _stop_code(session, deps, batch, flows, now)
+        if stop_code:
+            stop_work(batch, stop_code, now)
             return len(rows), None
         order = order_of(session, batch)
         refused = {one.decree_id: one.error for one in run_commands(
@@ -116,6 +117,18 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
             row = by_decree[flow.decree.id]
             row.lease, row.leased_until = new_public_id(), now + (REMOTE_LEASE if is_remote else LEASE)
         return len(rows), _write_claims(session, deps, batch, authorisation, order, taken, now)
+
+
+def _stop_code(session: Session, deps: Deps, batch: Batch, flows: Sequence[Flow], now: datetime) -> str:
+    """Why none of these may be signed, though they were authorised; empty: they may."""
+    today = numbering.local_day(deps, now)
+    if any(flow.decree.issued_on != today for flow in flows):
+        return "date_changed"  # what they print would not be the day of their signature
+    try:
+        ensure_in_force(session, deps, batch.kind, batch.parent_id)
+    except AppError as error:  # the signer is told on his page, as for any other stop
+        return error.code
+    return ""
 
 
 def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchRow],
