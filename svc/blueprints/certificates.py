@@ -10,7 +10,7 @@ from svc.error_pages import translate, translated_fields
 from svc.errors import AppError, Conflict, CredentialUnusable, InvalidInput, StepUpFailed, TooManyAttempts
 from svc.limits import limited
 from svc.security import current_actor, deps, requires
-from svc.services import credentials
+from svc.services import certificate_names, credentials
 
 bp = Blueprint("certificates", __name__)
 _MAX_FILE = 256 * 1024
@@ -46,7 +46,8 @@ def import_file() -> Response | Page:
     actor = current_actor()
     try:
         credentials.import_pkcs12(deps(), actor, actor.person_public_id, _file(), _secret("file_passphrase"),
-                                  _secret("passphrase"), _secret("repeated"))
+                                  _secret("passphrase"), _secret("repeated"),
+                                  accepts_name=bool(request.form.get(certificate_names.FIELD)))
     except (InvalidInput, CredentialUnusable, Conflict) as error:
         return _page("import", error), error.status
     flash(_("Sertifikat diimpor."), "success")

@@ -15,6 +15,9 @@ from svc.errors import AppError, InvalidInput
 from svc.services import accounts, key_registration, token_keys
 from svc.settings import Settings
 
+_OTHER_NAME = click.option("--other-name", is_flag=True,
+                           help="The certificate has another name, and it is this person all the same; recorded.")
+
 
 def register(group: click.Group) -> None:
     """Add this group to the command."""
@@ -63,13 +66,14 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
 @click.argument("label")
 @click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--pin", prompt="PIN (empty: do not write the certificate into the token)", hide_input=True, default="")
-def add_token(username: str, token: str, label: str, certificate: Path, pin: str) -> None:
+@_OTHER_NAME
+def add_token(username: str, token: str, label: str, certificate: Path, pin: str, *, other_name: bool) -> None:
     """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
     deps = build_deps(Settings.from_env())
     actor = accounts.load_actor_by_username(deps, username)
     with _failing_in_a_line(token):
         key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
-                                            certificate.read_bytes(), pin)
+                                            certificate.read_bytes(), pin, accepts_name=other_name)
     click.echo(f"{username} signs with {label} in {token} from now on")
 
 
@@ -78,11 +82,14 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
 @click.argument("credential_id")
 @click.option("--second-factor", default="", type=click.Choice(key_registration.SECOND_FACTORS),
               help="What signing with it demands here besides.")
-def add_remote(username: str, credential_id: str, second_factor: str) -> None:
+@_OTHER_NAME
+def add_remote(username: str, credential_id: str, second_factor: str, *, other_name: bool) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
     deps = build_deps(Settings.from_env())
     actor = accounts.load_actor_by_username(deps, username)
-    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor)
+    with _failing_in_a_line(credential_id):
+        key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
+                                         accepts_name=other_name)
     click.echo(f"{username} signs with {credential_id} from now on")
 
 

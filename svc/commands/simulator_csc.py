@@ -20,9 +20,10 @@ from svc.simulators.csc_vault import Credential, CscVault
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8778, show_default=True, help="0 takes a free one.")
 @click.option("--pin", default="123456", show_default=True, help="PIN of all simulated credentials.")
+@click.option("--name", default="Penanda Tangan Simulasi", show_default=True, help="Name on all certificates.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
               help="Write the simulated root (PEM) and revocation lists (DER) here, to trust them on purpose.")
-def csc(host: str, port: int, pin: str, trust_dir: Path | None) -> None:
+def csc(host: str, port: int, pin: str, name: str, trust_dir: Path | None) -> None:
     """Simulate a CSC API v2 service with three credentials: PIN, PIN and code, and PIN with a P-256 key.
 
     Its keys are made at the start and end with it. One-time codes are shown here instead of on a phone; faults are
@@ -30,7 +31,7 @@ def csc(host: str, port: int, pin: str, trust_dir: Path | None) -> None:
     """
     clock = system_clock()
     authority = simulated_authority(clock.now())
-    vault = CscVault(_credentials(authority, pin, clock.now()), clock.now,
+    vault = CscVault(_credentials(authority, pin, name, clock.now()), clock.now,
                      announce=lambda credential_id, code: click.echo(f"code for {credential_id}: {code}"))
     if trust_dir is not None:
         _write_trust(authority, trust_dir, clock.now())
@@ -44,11 +45,11 @@ def csc(host: str, port: int, pin: str, trust_dir: Path | None) -> None:
         threading.Event().wait()
 
 
-def _credentials(authority: DevelopmentPki, pin: str, now: datetime) -> dict[str, Credential]:
+def _credentials(authority: DevelopmentPki, pin: str, name: str, now: datetime) -> dict[str, Credential]:
     made = (
-        make_credential(authority, "SIM-PIN", now, pin=pin),
-        make_credential(authority, "SIM-PIN-OTP", now, pin=pin, otp=True),
-        make_credential(authority, "SIM-P256", now, key=ec.generate_private_key(ec.SECP256R1()), pin=pin),
+        make_credential(authority, "SIM-PIN", now, pin=pin, name=name),
+        make_credential(authority, "SIM-PIN-OTP", now, pin=pin, otp=True, name=name),
+        make_credential(authority, "SIM-P256", now, key=ec.generate_private_key(ec.SECP256R1()), pin=pin, name=name),
     )
     return {one.credential_id: one for one in made}
 

@@ -35,6 +35,7 @@ from svc.models import Credential, Person
 from svc.pki_addresses import issuing_addresses
 from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
+from svc.services.certificate_names import ensure_names
 from svc.services.certificate_words import unusable
 from svc.services.key_rotation import rotate_server_key
 from svc.services.key_use import (
@@ -111,13 +112,15 @@ def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: s
 
 
 def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_passphrase: str,
-                  passphrase: str, repeated: str | None = None) -> str:
+                  passphrase: str, repeated: str | None = None, *, accepts_name: bool = False) -> str:
     """Take over key and certificate from a PKCS#12 file, sealed under a new passphrase. Returns its public id.
 
     The CA certificates in the file are kept; whether the certificate is trusted depends on the configured
     anchors alone.
 
+    :param accepts_name: somebody has seen that the certificate has another name, and says that it is this person
     :raises InvalidInput: the file or a passphrase does not do
+    :raises NamesAnother: another's name, and nobody has confirmed it (``svc.services.certificate_names``)
     :raises CredentialUnusable: expired, revoked, too weak, or not for signing
     """
     ensure_new_passphrase(passphrase, passphrase if repeated is None else repeated)
@@ -136,9 +139,10 @@ def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_pa
         pass  # kept, and shown as not usable until the anchor is configured or the day has come
     except CannotSign as error:
         raise unusable(error, deps.settings.tzinfo) from error
+    named = ensure_names(deps, person_id, content.certificate, is_confirmed=accepts_name)
     with deps.db.unit_of_work() as session:
         owner = claim_owner(session, actor, person_id)
-        return _keep(session, deps, actor, owner, content, passphrase, "credential_imported")
+        return _keep(session, deps, actor, owner, content, passphrase, "credential_imported", named)
 
 
 def revoke(deps: Deps, actor: Actor, credential_id: str, reason: str) -> None:
@@ -222,7 +226,7 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
 
 
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
-          passphrase: str, event: str) -> str:
+          passphrase: str, event: str, named: Mapping[str, str] | None = None) -> str:
     certificate, now = content.certificate, deps.clock.now()
     issuer, serial = certificate.issuer.rfc4514_string()[:300], f"{certificate.serial_number:x}"
     known = session.scalar(
@@ -238,7 +242,8 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
         valid_to=certificate.not_valid_after_utc, is_own_issue=_is_own_issue(deps, certificate), created_at=now,
         key_envelope=vault.seal_key(content.key, passphrase, deps.server_key, owner.public_id, credential_id)))
     record_stream(session, STREAM, event, AuditActor.of(actor), now,
-                  {"credential": credential_id, "owner": owner.public_id, "serial": serial, "issuer": issuer})
+                  {"credential": credential_id, "owner": owner.public_id, "serial": serial, "issuer": issuer,
+                   **(named or {})})
     if owner.id != actor.person_id:
         notify(session, owner.id, "Administrator menerbitkan sertifikat tanda tangan elektronik untuk Anda.", now)
     return credential_id

@@ -31,6 +31,7 @@ from svc.ports import BackendNotConfigured
 from svc.roles import is_allowed
 from svc.services import token_keys
 from svc.services.audit_log import AuditActor, record_stream
+from svc.services.certificate_names import ensure_names, other_name
 from svc.services.certificate_words import unfit
 from svc.services.credentials import claim_owner, common_name, replace_earlier
 from svc.services.key_use import STREAM
@@ -70,7 +71,8 @@ class KeyHost:
 @dataclass(frozen=True)
 class FoundCertificate:
     """What a remote service tells of a credential. ``sha256`` is the certificate's fingerprint, hexadecimal;
-    ``problem`` says why it may not sign (a msgid that ``problem_params`` fill), or is empty."""
+    ``problem`` says why it may not sign (a msgid that ``problem_params`` fill), or is empty; ``other_name`` is whom it
+    names, where that is not the person."""
 
     remote_id: str
     subject: str
@@ -81,6 +83,7 @@ class FoundCertificate:
     sha256: str
     problem: str
     problem_params: Mapping[str, object]
+    other_name: str = ""
 
 
 def key_hosts(deps: Deps) -> tuple[KeyHost, ...]:
@@ -97,11 +100,13 @@ def key_hosts(deps: Deps) -> tuple[KeyHost, ...]:
 
 
 def register_token_key(deps: Deps, actor: Actor, person_id: str, token: str, label: str, certificates: bytes,
-                       pin: str = "") -> str:
+                       pin: str = "", *, accepts_name: bool = False) -> str:
     """A key in the security module, by token and label, with its certificate and those above it (PEM, his first; or
     his alone, DER). Returns the credential's public id.
 
     :param pin: the token's: the certificate is put there too, which proves that it is this key's; empty: it is not
+    :param accepts_name: somebody has seen that the certificate has another name, and says that it is this person
+    :raises NamesAnother: nobody has (``svc.services.certificate_names``)
     :raises InvalidInput: a field. :raises CredentialUnusable: no module, or the certificate may not sign
     :raises TokenUnavailable: :raises TokenRefused: (``svc.services.token_keys``)
     :raises Forbidden: :raises Conflict: refused
@@ -110,9 +115,10 @@ def register_token_key(deps: Deps, actor: Actor, person_id: str, token: str, lab
     config = {"token": token_keys.config_of(deps, token, label).token, "label": label.strip()}
     certificate, chain = _read(certificates)
     _ensure_fit(deps, certificate, chain)
+    named = ensure_names(deps, person_id, certificate, is_confirmed=accepts_name)
     if pin:
         token_keys.store_certificate(deps, token, label, pin, certificate, chain)
-    return _keep(deps, actor, person_id, "pkcs11", config, certificate, chain)
+    return _keep(deps, actor, person_id, "pkcs11", config, certificate, chain, named=named)
 
 
 def look_up_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str) -> FoundCertificate:
@@ -128,16 +134,17 @@ def look_up_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str) -> 
         issuer=certificate.issuer.rfc4514_string(), serial=f"{certificate.serial_number:x}",
         valid_from=certificate.not_valid_before_utc, valid_to=certificate.not_valid_after_utc,
         sha256=fingerprint(certificate).hex(), problem=refusal.text if refusal else "",
-        problem_params=refusal.params if refusal else {})
+        problem_params=refusal.params if refusal else {}, other_name=other_name(deps, person_id, certificate))
 
 
 def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, second_factor: str = "",
-                    seen_sha256: str = "") -> str:
+                    seen_sha256: str = "", *, accepts_name: bool = False) -> str:
     """A credential of the CSC service, by its id there; its certificate is asked for. Returns the public id.
 
     :param second_factor: what signing with it demands here besides: one of :data:`SECOND_FACTORS`
     :param seen_sha256: the certificate that somebody has looked at (:func:`look_up_remote`); empty: nobody has
-    :raises CertificateChanged: it is another by now
+    :param accepts_name: as for :func:`register_token_key`
+    :raises NamesAnother: nobody has confirmed another name. :raises CertificateChanged: it is another by now
     :raises InvalidInput: the service knows no such credential, or it is not usable. :raises NotSetUp: no CSC service
     :raises ProviderSilent: no answer. :raises CredentialUnusable: the certificate may not sign
     """
@@ -147,7 +154,9 @@ def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, se
     if seen_sha256 and seen_sha256 != fingerprint(certificate).hex():
         raise CertificateChanged
     _ensure_fit(deps, certificate, chain)
-    return _keep(deps, actor, person_id, "csc", {"credential_id": remote_id.strip()}, certificate, chain, second_factor)
+    named = ensure_names(deps, person_id, certificate, is_confirmed=accepts_name)
+    return _keep(deps, actor, person_id, "csc", {"credential_id": remote_id.strip()}, certificate, chain, second_factor,
+                 named=named)
 
 
 def register_identity(deps: Deps, actor: Actor, person_id: str, nik: str) -> str:
@@ -226,7 +235,7 @@ def _ensure_fit(deps: Deps, certificate: x509.Certificate, chain: tuple[x509.Cer
 
 def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[str, str],
           certificate: x509.Certificate | None, chain: tuple[x509.Certificate, ...], second_factor: str = "",
-          identity: str = "") -> str:
+          identity: str = "", named: Mapping[str, str] | None = None) -> str:
     now, public_id = deps.clock.now(), new_public_id()
     with deps.db.unit_of_work() as session:
         owner = claim_owner(session, actor, person_id)
@@ -241,7 +250,8 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
             row.key_envelope = seal_secret(identity.encode(), deps.server_key, identity_purpose(public_id))
         session.add(row)
         record_stream(session, STREAM, "credential_registered", AuditActor.of(actor), now,
-                      {"credential": public_id, "owner": owner.public_id, "backend": backend, "serial": row.serial})
+                      {"credential": public_id, "owner": owner.public_id, "backend": backend, "serial": row.serial,
+                       **(named or {})})
         if owner.id != actor.person_id:
             notify(session, owner.id, "Administrator mendaftarkan kunci tanda tangan (%(where)s) untuk Anda.",
                    now, params={"where": _NAMES[backend]})

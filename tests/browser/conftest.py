@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,12 +53,19 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     var = tmp_path_factory.mktemp("service") / "var"
+    with run_service(var, PARAF_BSRE_URL="http://127.0.0.1:9", PARAF_BSRE_USERNAME="uji",
+                     PARAF_BSRE_PASSWORD="uji") as running:
+        yield running
+
+
+@contextmanager
+def run_service(var: Path, **settings: str) -> Iterator[Service]:
+    """A service that keeps its things in ``var``, with these settings besides its own, until the block ends."""
     port = _free_port()
     url = f"http://localhost:{port}"  # a passkey belongs to a host name, never to an address
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     env |= {"PARAF_VAR_DIR": str(var), "PARAF_BIND": f"127.0.0.1:{port}", "PARAF_BASE_URL": url,
-            "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMITS": "false",
-            "PARAF_BSRE_URL": "http://127.0.0.1:9", "PARAF_BSRE_USERNAME": "uji", "PARAF_BSRE_PASSWORD": "uji"}
+            "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMITS": "false"} | settings
     if shutil.which("softhsm2-util"):
         hsm = soft_hsm()
         env |= {"PARAF_PKCS11_MODULE": hsm.module, "SOFTHSM2_CONF": str(hsm.configuration())}

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from playwright.sync_api import Page, expect
 
 from certs.ca import SignerSubject, issue_signer_certificate
@@ -53,7 +54,8 @@ def certify(service: Service, csr: Path) -> Path:
     request = x509.load_pem_x509_csr(csr.read_bytes())
     key = request.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
-    issued = issue_signer_certificate(pki.issuing, SignerSubject("Contoh Sekretaris", "Instansi Contoh"), key,
+    (name,) = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)  # a certificate in another is not taken
+    issued = issue_signer_certificate(pki.issuing, SignerSubject(str(name.value), "Instansi Contoh"), key,
                                       system_clock().now())
     path = csr.with_suffix(".pem")
     path.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in (issued, *pki.chain)))

@@ -86,7 +86,7 @@ def move_key(var: Path, more: Mapping[str, str], credential_id: str) -> None:
     """From now on the signer signs with a key at a remote service."""
     deps = deps_of(settings_of(var, more), "stock")
     actor = world_of(deps).actor(b.SIGNER)
-    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id)
+    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, accepts_name=True)
     deps.db.dispose()
 
 

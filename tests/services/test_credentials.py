@@ -16,9 +16,10 @@ from certs.validation import validate_pdf
 from svc.adapters import keystore
 from svc.deps import Deps
 from svc.errors import Conflict, CredentialUnusable, Forbidden, InvalidInput, NotFound, StepUpFailed
-from svc.models import Credential, Notice, Person
+from svc.models import AuditEvent, Credential, Notice, Person
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials, decree_page, key_rotation, key_use, second_factor, trust
+from svc.services.certificate_names import NamesAnother
 from svc.services.credentials import CredentialView
 from svc.services.second_step import SecondStep
 from tests.support.clock import FrozenClock
@@ -199,6 +200,20 @@ def test_an_imported_certificate_is_kept_with_its_chain(world: World) -> None:
     assert set(opened.chain) == set(authority.chain)
     with pytest.raises(Conflict):
         imported(world, data)
+
+
+def test_a_file_in_another_name_is_taken_only_when_that_is_confirmed_and_recorded(world: World) -> None:
+    data, _ = foreign_pkcs12(world, "berkas-p12", "Orang Lain")
+    actor = world.actor(SIGNER)
+    with pytest.raises(NamesAnother) as refused:
+        imported(world, data)
+    assert refused.value.params == {"found": "Orang Lain", "wanted": actor.name}
+    assert own(world) == ()
+    credentials.import_pkcs12(world.deps, actor, actor.person_public_id, data, "berkas-p12", DEMO_PASSPHRASE,
+                              accepts_name=True)
+    with world.deps.db.read_session() as session:
+        (said,) = session.scalars(select(AuditEvent.payload).where(AuditEvent.type == "credential_imported"))
+    assert (said["certificate_name"], said["confirmed_as"]) == ("Orang Lain", actor.name)
 
 
 def test_a_revoked_foreign_certificate_stays_out_of_our_list(world: World) -> None:

@@ -41,6 +41,7 @@ from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
 from svc.services import key_registration, signing
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
+from svc.services.certificate_names import NamesAnother
 from svc.services.signing_errors import BackendDown, ResultNotOurs, SignedAsAnother, Unknown
 from svc.signing_host import protocol
 from svc.signing_host.inline import InlineHost
@@ -125,7 +126,7 @@ def remote(world: World, service: CscWorld) -> Waiting:
     offered = with_settings(world, csc_url=service.simulator.base_url, csc_client_id=access.client_id,
                             csc_client_secret=_secret(access.client_secret))
     actor = world.actor(SIGNER)
-    key_registration.register_remote(offered.deps, actor, actor.person_public_id, "pin")
+    key_registration.register_remote(offered.deps, actor, actor.person_public_id, "pin", accepts_name=True)
     return wait(offered)
 
 
@@ -219,7 +220,14 @@ def test_a_key_in_a_token_signs_and_a_wrong_pin_does_not(world: World, clock: Fr
     pem = b"".join(one.public_bytes(Encoding.PEM) for one in (certificate, *world.deps.pki.chain))
     offered = with_settings(world, pkcs11_module=hsm.module)
     actor = world.actor(SIGNER)
-    key_registration.register_token_key(offered.deps, actor, actor.person_public_id, config.token, "tte", pem)
+    with pytest.raises(NamesAnother) as refused:
+        key_registration.register_token_key(offered.deps, actor, actor.person_public_id, config.token, "tte", pem)
+    assert refused.value.params == {"found": "Contoh Kepala", "wanted": actor.name}
+    key_registration.register_token_key(offered.deps, actor, actor.person_public_id, config.token, "tte", pem,
+                                        accepts_name=True)
+    with world.deps.db.read_session() as session:
+        said = list(session.scalars(select(AuditEvent.payload).where(AuditEvent.type == "credential_registered")))[-1]
+    assert (said["certificate_name"], said["confirmed_as"]) == ("Contoh Kepala", actor.name)
     waiting = wait(offered)
     with pytest.raises(StepUpFailed):
         waiting.sign("000000")

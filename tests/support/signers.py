@@ -19,13 +19,14 @@ def give_certificates(world: World, *usernames: str) -> None:
         credentials.issue(world.deps, actor, actor.person_public_id, DEMO_PASSPHRASE)
 
 
-def foreign_pkcs12(world: World, file_secret: str) -> tuple[bytes, ca.DevelopmentPki]:
-    """A PKCS#12 file of another authority, and that authority."""
+def foreign_pkcs12(world: World, file_secret: str,
+                   name: str = "Fajar Contoh Nugraha") -> tuple[bytes, ca.DevelopmentPki]:
+    """A PKCS#12 file of another authority in a name, and that authority."""
     now = world.deps.clock.now()
     pki = ca.create_development_pki("Otoritas Lain", now)
     key = ca.generate_signer_key()
-    name = ca.SignerSubject("Fajar Contoh Nugraha", "Instansi Lain")
-    certificate = ca.issue_signer_certificate(pki.issuing, name, key.public_key(), now)
+    subject = ca.SignerSubject(name, "Instansi Lain")
+    certificate = ca.issue_signer_certificate(pki.issuing, subject, key.public_key(), now)
     data = pkcs12.serialize_key_and_certificates(
         b"contoh", key, certificate, list(pki.chain), BestAvailableEncryption(file_secret.encode()))
     return data, pki

@@ -173,7 +173,16 @@ def test_the_certificate_is_shown_before_it_is_registered(remote: Desk, world: W
     assert seen
     form = {"credential": "pin", "sha256": seen.group(1), "second_factor": "any"}
     assert remote.send("/remote", form | {"second_factor": "sidik jari"})[0] == 422
+    status, text = remote.send("/remote", form)
+    assert status == 422
+    for name in ("Penanda Tangan Simulasi", "Fajar Contoh Nugraha"):
+        assert name in text
+    assert remote.credentials() == []
+    form["other_name"] = "true"
     assert remote.send("/remote", form)[0] == 302
+    with world.deps.db.read_session() as session:
+        said = list(session.scalars(select(AuditEvent.payload).where(AuditEvent.type == "credential_registered")))[-1]
+    assert said["certificate_name"] == "Penanda Tangan Simulasi"
     assert remote.credentials() == [("csc", "active")]
     page = remote.see()
     assert certificate.subject.rfc4514_string() in page
@@ -269,6 +278,9 @@ def test_a_key_is_made_certified_and_registered(module: Desk, world: World, toke
     other = ca.issue_signer_certificate(world.deps.pki.issuing, ca.SignerSubject("Orang Lain", "Contoh"),
                                         ca.generate_signer_key().public_key(), world.deps.clock.now())
     status, text = module.send("/token", register | {"certificate": in_file(other, *chain)})
+    assert (status, "atas nama Orang Lain, sedangkan orangnya Fajar" in text, 'name="other_name"' in text) == (
+        422, True, True)
+    status, text = module.send("/token", register | {"certificate": in_file(other, *chain), "other_name": "true"})
     assert (status, "untuk kunci lain" in text) == (422, True)
     assert module.credentials() == []
     assert module.send("/token", register | {"certificate": in_file(own, *chain)})[0] == 302

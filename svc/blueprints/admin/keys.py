@@ -15,7 +15,8 @@ from svc.error_pages import translate, translated_fields
 from svc.errors import AppError, Conflict, CredentialUnusable, InvalidInput, ServiceUnavailable
 from svc.limits import limited
 from svc.security import current_actor, deps, requires
-from svc.services import directory, key_registration, token_keys
+from svc.services import certificate_names, directory, key_registration, token_keys
+from svc.services.certificate_names import NamesAnother
 from svc.services.key_registration import FoundCertificate, KeyHost
 from svc.services.token_keys import NotSetUp
 
@@ -69,7 +70,7 @@ def register_token_key(person_id: str) -> Response | Page:
     """Keep token, label and certificate."""
     try:
         key_registration.register_token_key(deps(), current_actor(), person_id, text("token"), text("label"),
-                                            _certificates(), _pin())
+                                            _certificates(), _pin(), accepts_name=_accepts_name())
     except _REFUSALS as error:
         return _token_page(person_id, error, "register")
     return _registered(person_id)
@@ -101,7 +102,10 @@ def register_remote_key(person_id: str) -> Response | Page:
     """Keep the credential whose certificate was shown."""
     try:
         key_registration.register_remote(deps(), current_actor(), person_id, text("credential"),
-                                         text("second_factor"), text("sha256") or "-")
+                                         text("second_factor"), text("sha256") or "-", accepts_name=_accepts_name())
+    except NamesAnother as error:
+        found = key_registration.look_up_remote(deps(), current_actor(), person_id, text("credential"))
+        return _remote_page(person_id, error, found)
     except _REFUSALS as error:
         return _remote_page(person_id, error)
     return _registered(person_id)
@@ -165,6 +169,10 @@ def _registered(person_id: str) -> Response:
 def _to_take_away(pem: bytes, label: str) -> MadeRequest:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.") or "kunci"
     return MadeRequest(pem.decode(), f"data:application/pkcs10;base64,{base64.b64encode(pem).decode()}", f"{name}.csr")
+
+
+def _accepts_name() -> bool:
+    return bool(text(certificate_names.FIELD))
 
 
 def _pin() -> str:
