@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from svc.roles import Role
+
+SHELL: Final = "shell"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class HeldPosition:
 
 @dataclass(frozen=True)
 class Actor:
-    """A logged-in person. ``acting_as`` is the position shown as *Bertindak sebagai*."""
+    """A logged-in person. ``acting_as`` is the position shown as *Bertindak sebagai*; ``channel`` is how he came in:
+    :data:`SHELL`, or empty for the pages."""
 
     person_id: int
     person_public_id: str
@@ -45,6 +49,7 @@ class Actor:
     locale: str
     held: tuple[HeldPosition, ...]
     acting_as: HeldPosition | None
+    channel: str = ""
 
     @property
     def roles(self) -> frozenset[Role]:

@@ -12,6 +12,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,7 +21,7 @@ import click
 from rich.console import Console
 
 from svc import logs
-from svc.actors import Actor
+from svc.actors import SHELL, Actor
 from svc.bootstrap import prepare
 from svc.deps import Deps
 from svc.errors import AppError, Forbidden, InvalidInput, NotAuthenticated
@@ -95,7 +96,7 @@ def log_in(deps: Deps, permission: str, username: str, password_file: Path | Non
     if found.needs_totp_enrolment:
         raise click.ClickException(f"{username} must set up a second factor on the web page first")
     ensure_allowed(found.actor, permission)
-    return found.actor
+    return at_shell(found.actor)
 
 
 def log_in_by_password(deps: Deps, permission: str, username: str, password_file: Path | None) -> Actor:
@@ -110,7 +111,12 @@ def log_in_by_password(deps: Deps, permission: str, username: str, password_file
         raise accounts.LoginRefused from error
     accounts.confirm_password(deps, actor, password)
     ensure_allowed(actor, permission)
-    return actor
+    return at_shell(actor)
+
+
+def at_shell(actor: Actor) -> Actor:
+    """The person as one whose acts were made here, which the audit trail tells."""
+    return replace(actor, channel=SHELL)
 
 
 def ensure_allowed(actor: Actor, permission: str) -> None:

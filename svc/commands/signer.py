@@ -10,6 +10,7 @@ import click
 
 from certs.errors import CertsError
 from svc.bootstrap import prepare
+from svc.commands import shell
 from svc.deps import build_deps
 from svc.errors import AppError, InvalidInput
 from svc.services import accounts, key_registration, token_keys
@@ -70,7 +71,7 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
 def add_token(username: str, token: str, label: str, certificate: Path, pin: str, *, other_name: bool) -> None:
     """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
     deps = build_deps(Settings.from_env())
-    actor = accounts.load_actor_by_username(deps, username)
+    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
     with _failing_in_a_line(token):
         key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
                                             certificate.read_bytes(), pin, accepts_name=other_name)
@@ -86,10 +87,15 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
 def add_remote(username: str, credential_id: str, second_factor: str, *, other_name: bool) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
     deps = build_deps(Settings.from_env())
+<<<<<<< HEAD
     actor = accounts.load_actor_by_username(deps, username)
     with _failing_in_a_line(credential_id):
         key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
                                          accepts_name=other_name)
+=======
+    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
+    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor)
+>>>>>>> acd2e6f (Say in the audit trail what was done from the shell, and let no identifier look like an option)
     click.echo(f"{username} signs with {credential_id} from now on")
 
 
@@ -99,6 +105,6 @@ def add_remote(username: str, credential_id: str, second_factor: str, *, other_n
 def add_identity(username: str, nik: str) -> None:
     """USERNAME signs with BSrE from now on, which knows him by his NIK; it is sealed here."""
     deps = build_deps(Settings.from_env())
-    actor = accounts.load_actor_by_username(deps, username)
+    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
     key_registration.register_identity(deps, actor, actor.person_public_id, nik)
     click.echo(f"{username} signs with BSrE from now on")

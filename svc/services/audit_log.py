@@ -26,11 +26,15 @@ SYSTEM_NAME = "Sistem"
 
 @dataclass(frozen=True)
 class AuditActor:
-    """Who did it, as printed for ever; ``person_id`` is empty for the system and for the public."""
+    """Who did it, as printed for ever; ``person_id`` is empty for the system and for the public.
+
+    ``channel``, where there is one, is told in the event's payload, so that events before it keep their hashes.
+    """
 
     person_id: int | None
     name: str
     capacity: str | None = None
+    channel: str = ""
 
     @classmethod
     def system(cls) -> Self:
@@ -39,7 +43,7 @@ class AuditActor:
     @classmethod
     def of(cls, actor: Actor) -> Self:
         title = actor.acting_as.display_title if actor.acting_as else None
-        return cls(actor.person_id, actor.name, title)
+        return cls(actor.person_id, actor.name, title, actor.channel)
 
 
 def event_hash(event: AuditEvent) -> str:
@@ -86,10 +90,11 @@ def _append(session: Session, stream: str, seq: int, head: str | None,
             said: tuple[str, AuditActor, datetime, Mapping[str, Any] | None],
             decree_id: int | None = None) -> tuple[int, str]:
     event_type, actor, at, payload = said
+    channel = {"channel": actor.channel} if actor.channel else {}
     values: dict[str, Any] = {
         "stream": stream, "seq": seq + 1, "decree_id": decree_id, "type": event_type, "at": at,
         "actor_id": actor.person_id, "actor_name": actor.name, "actor_capacity": actor.capacity,
-        "payload": dict(payload or {}), "prev_hash": head}
+        "payload": {**(payload or {}), **channel}, "prev_hash": head}
     values["hash"] = _hash_of(values)
     add_row(session, AuditEvent, values)
     return seq + 1, values["hash"]

@@ -83,7 +83,8 @@ def doer_of(actor: Actor, position_id: int | None = None) -> Doer:
     """The actor in the capacity in which he acts on a position (else in the one he has chosen)."""
     held = next((one for one in actor.held if one.position_id == position_id), actor.acting_as)
     title = held.display_title if held else None
-    return Doer(AuditActor(actor.person_id, actor.name, title), actor.person_id, held.capacity if held else None)
+    return Doer(AuditActor(actor.person_id, actor.name, title, actor.channel), actor.person_id,
+                held.capacity if held else None)
 
 
 def lock_decree(session: Session, public_id: str) -> Decree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import pty
 import re
@@ -43,6 +44,12 @@ class Desk:
             (count,) = database.execute(
                 "SELECT count(*) FROM decree WHERE batch_id IS NOT NULL AND signed_sha256 IS NOT NULL").fetchone()
         return int(count)
+
+    def told(self, event_type: str) -> list[dict[str, object]]:
+        """What the audit trail tells of all events of a type."""
+        with closing(sqlite3.connect(self.folder / "var" / "paraf.db")) as database:
+            return [json.loads(payload) for (payload,) in database.execute(
+                "SELECT payload FROM audit_event WHERE type = ?", (event_type,))]
 
     def run(self, *arguments: str, by: str = CLERK, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run as this person; what he ``typed`` comes through standard input, in the place of the password."""
@@ -112,6 +119,7 @@ def test_faulty_rows_are_named_and_nothing_is_made(desk: Desk) -> None:
     table = read_sheet(mended.read_bytes(), SHEET_LIMITS)
     assert [[cell for cell in row.cells if cell.startswith("Contoh Pegawai ")] for row in table.rows] == [
         ["Contoh Pegawai 2"], ["Contoh Pegawai 4"]]
+    assert {one.get("channel") for one in desk.told("batch_created")} == {"shell"}
     said = desk.run("batch", "list").stdout
     assert "cancelled" in said
     assert " draft " not in said
