@@ -87,15 +87,10 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
 def add_remote(username: str, credential_id: str, second_factor: str, *, other_name: bool) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
     deps = build_deps(Settings.from_env())
-<<<<<<< HEAD
-    actor = accounts.load_actor_by_username(deps, username)
+    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
     with _failing_in_a_line(credential_id):
         key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
                                          accepts_name=other_name)
-=======
-    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
-    key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor)
->>>>>>> acd2e6f (Say in the audit trail what was done from the shell, and let no identifier look like an option)
     click.echo(f"{username} signs with {credential_id} from now on")
 
 
