@@ -35,6 +35,7 @@ from svc.models import Credential, Person
 from svc.pki_addresses import issuing_addresses
 from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
+from svc.services.batches.grants import CERTIFICATE_REVOKED, close_grants, end_grants
 from svc.services.certificate_names import ensure_names
 from svc.services.certificate_words import unusable
 from svc.services.key_rotation import rotate_server_key
@@ -146,7 +147,8 @@ def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_pa
 
 
 def revoke(deps: Deps, actor: Actor, credential_id: str, reason: str) -> None:
-    """End a credential for good; for our own issue it stands in the revocation list at once.
+    """End a credential for good; for our own issue it stands in the revocation list at once. What is being signed
+    with it stops.
 
     :raises InvalidInput: no such reason. :raises Conflict: revoked already. :raises Forbidden: refused
     """
@@ -163,6 +165,8 @@ def revoke(deps: Deps, actor: Actor, credential_id: str, reason: str) -> None:
         record_stream(session, STREAM, "credential_revoked", AuditActor.of(actor), now,
                       {"credential": credential_id, "serial": row.serial, "reason": reason})
         notify(session, row.owner_id, "Sertifikat Anda dicabut dan tidak dapat lagi dipakai menandatangani.", now)
+        open_grants = end_grants(session, CERTIFICATE_REVOKED, now, credential_id=row.id)
+    close_grants(deps, open_grants)
 
 
 def unlock(deps: Deps, actor: Actor, credential_id: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from certs.errors import UploadRefused
@@ -19,6 +20,7 @@ from svc.kinds import InvalidDecreeData, Kind, search_terms, subject_of
 from svc.models import Decree, DecreeVersion
 from svc.rendering import RenderedPdf, RenderFailed
 from svc.services import rendition
+from svc.services.files import store_pdf
 from svc.services.orgchart import load_chart
 from svc.services.refusals import refusal_words
 from svc.services.signing_parties import ensure_chosen
@@ -86,6 +88,43 @@ def content_of_pdf(deps: Deps, subject: str, pdf: bytes) -> Content:
     """A finished PDF as it is. :raises InvalidInput: refused, with the reason at ``file``"""
     facts = inspect(deps, pdf)
     return Content(subject, subject.lower(), {}, _sha256(pdf), pdf, facts.pages)
+
+
+@dataclass(frozen=True)
+class _DraftedFrom:
+    position_id: int
+    unit_id: int
+    agency_id: int
+
+
+def lay_out_missing(deps: Deps, person_id: int, decree_id: str) -> None:
+    """Give a draft of this person its PDF when it has none though nothing in it lacks: it was made for a batch, which
+    lays none out, and has left it since. What is unfinished stays as it is.
+
+    :raises InvalidInput: it cannot be laid out. :raises StorageUnavailable: nothing changed
+    """
+    with deps.db.read_session() as session:
+        found = session.execute(_without_pdf(person_id, decree_id)).one_or_none()
+    if found is None:
+        return
+    decree, version = found
+    origin = _DraftedFrom(decree.drafter_position_id, decree.unit_id, decree.agency_id)
+    content = content_of_data(deps, rendition.kind_of(deps, decree.kind), version.data, origin, is_partial=True)
+    if content.pdf is None:
+        return
+    with deps.db.unit_of_work() as session:
+        now_found = session.execute(_without_pdf(person_id, decree_id).with_for_update(of=Decree)).one_or_none()
+        if now_found is not None and now_found[1].content_sha256 == version.content_sha256:
+            store_pdf(session, deps, now_found[0], "draft", content.pdf, deps.clock.now(), pages=content.pages)
+            now_found[1].pdf_sha256 = content.pdf_sha256
+
+
+def _without_pdf(person_id: int, decree_id: str) -> Select[Decree, DecreeVersion]:
+    return (select(Decree, DecreeVersion)
+            .join(DecreeVersion, (DecreeVersion.decree_id == Decree.id)
+                  & (DecreeVersion.version_no == Decree.version_no))
+            .where(Decree.public_id == decree_id, Decree.status == "draft", Decree.drafter_id == person_id,
+                   Decree.source == "template", DecreeVersion.pdf_sha256.is_(None)))
 
 
 def ensure_complete(deps: Deps, decree: Decree, version: DecreeVersion) -> None:

@@ -13,6 +13,7 @@ from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound
 from svc.models import Holding, Person, Position
 from svc.services.administration import collect, ensure_admin_remains, record, refuse_if, text_fault, today
+from svc.services.batches.grants import HOLDING_ENDED, close_grants, end_grants
 from svc.wording import write_date
 
 CAPACITIES = ("definitive", "plt", "plh", "pj")
@@ -62,7 +63,7 @@ def create_holding(deps: Deps, actor: Actor, person_public_id: str, given: Holdi
 
 
 def end_holding(deps: Deps, actor: Actor, holding_public_id: str, last_day: date | None) -> str:
-    """Set the last day (inclusive); returns the public id of the person.
+    """Set the last day (inclusive); returns the public id of the person. A day that is past stops what he is signing.
 
     :raises InvalidInput: no day, or before the first one
     :raises LastAdministrator: nobody could administer from the day after
@@ -78,7 +79,11 @@ def end_holding(deps: Deps, actor: Actor, holding_public_id: str, last_day: date
         ensure_admin_remains(session, max(last_day + timedelta(days=1), today(deps)))
         record(session, deps, actor, "holding_ended",
                {"holding": holding_public_id, "person": person_id, "valid_to": last_day.isoformat()})
-        return person_id
+        is_over = last_day < today(deps)
+        open_grants = (end_grants(session, HOLDING_ENDED, deps.clock.now(), person_id=holding.person_id)
+                       if is_over else [])
+    close_grants(deps, open_grants)
+    return person_id
 
 
 def cancel_holding(deps: Deps, actor: Actor, holding_public_id: str) -> str:

@@ -24,6 +24,7 @@ from svc.services import signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.audit_log import AuditActor, record_decree
+from svc.services.batches.settling import follow_up
 from svc.services.files import read_file
 from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
@@ -78,6 +79,7 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
         results[settle(deps, row.public_id)].append(row.decree_id)
+    follow_up(deps)
     signing_evidence.empty_spool(deps)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
 
@@ -107,7 +109,9 @@ def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
     attempt = _own(deps, actor, attempt_id)
     if _is_under_way(deps, attempt):
         return "waiting"
-    return settle(deps, attempt_id)
+    outcome = settle(deps, attempt_id)
+    follow_up(deps)
+    return outcome
 
 
 def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
@@ -120,12 +124,14 @@ def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
     if attempt.state != "unknown":
         raise Conflict("Tindakan ini sudah selesai atau masih berjalan; muat ulang halaman ini.")
     if settle(deps, attempt_id) == "finished":
+        follow_up(deps)
         raise Conflict("Tanda tangan ini ternyata sudah ada dan sudah dicatat.")
     with deps.db.unit_of_work() as session:
         decree = session.scalars(select(Decree).where(Decree.id == attempt.decree_id).with_for_update()).one()
         record_decree(session, decree, "signing_abandoned", AuditActor.of(actor), deps.clock.now(),
                       {"attempt": attempt_id})
     steps.release(deps, attempt_id, "abandoned")
+    follow_up(deps)
 
 
 def _is_leased(now: datetime) -> ColumnElement[bool]:

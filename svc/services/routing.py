@@ -13,7 +13,7 @@ from svc.errors import InvalidInput, RouteUnusable
 from svc.models import Position, RouteVersion
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
-from svc.services.draft_content import ensure_complete
+from svc.services.draft_content import ensure_complete, lay_out_missing
 from svc.services.flow import (
     Flow,
     doer_of,
@@ -60,6 +60,7 @@ def submit(deps: Deps, actor: Actor, decree_id: str, seen_version: int) -> None:
     :raises svc.kinds.InvalidDecreeData: something lacks or is not what the parent says, or a signer that was chosen
         can sign no more
     """
+    lay_out_missing(deps, actor.person_id, decree_id)
     with deps.db.unit_of_work() as session:
         decree = lock_decree(session, decree_id)
         ensure_can_view(actor, decree)

@@ -35,6 +35,7 @@ def event_titles() -> dict[str, str]:
         "batch_cancelled": _("Penandatanganan dihentikan"),
         "batch_signed": _("Penandatanganan berakhir"),
         "batch_issue_ordered": _("Penerbitan dimulai"),
+        "signatures_found": _("Tanda tangan yang tertunda ditemukan"),
         "rows_retried": _("Baris gagal diulang"),
         "batch_finished": _("Selesai"),
     }
@@ -55,6 +56,11 @@ def failure_words(code: str) -> str:
         "authorisation_over": over, "authorisation_expired": over,
         "not_authorised": _("Naskah ini tidak termasuk daftar yang diotorisasi. Ulangi baris ini."),
         "authorisation_spent": _("Naskah ini sudah dicoba dengan otorisasi yang sama. Ulangi baris ini."),
+        "certificate_revoked": _("Sertifikat penanda tangan dicabut. Yang ditandatangani sebelumnya tetap sah; sisanya "
+                                 "menunggu sertifikat baru dan otorisasi baru, atau kelompok ini diakhiri."),
+        "holding_ended": _("Penanda tangan tidak memegang jabatan ini lagi. Yang sudah ditandatangani tetap sah; "
+                           "pemegang jabatan yang baru menandatangani sisanya, atau kelompok ini diakhiri."),
+        "date_changed": _("Hari berganti: sisanya akan disusun kembali dengan tanggal hari ini."),
         "signing_host_down": _("Proses penanda tangan berhenti menjawab. Yang sudah ditandatangani tetap sah; "
                                "otorisasi baru mencakup sisanya."),
         "signing_host_unavailable": _("Proses penanda tangan sedang tidak menjawab."),

@@ -16,7 +16,7 @@ from svc.kinds import Kind
 from svc.models import Batch, BatchRow, Decree, DecreeVersion
 from svc.services.audit_log import record_decree
 from svc.services.batches.drafting import check_rows
-from svc.services.batches.model import IS_PENDING, Order, drafter_of, kind_of_batch, order_of
+from svc.services.batches.model import IS_PENDING, Order, decree_is, drafter_of, kind_of_batch, order_of
 from svc.services.bulk_flow import CommandFor, Refused, lock_flows, run_commands
 from svc.services.draft_content import describe
 from svc.services.flow import Doer
@@ -25,6 +25,7 @@ from svc.services.parents import security_of
 from workflows import model as m
 
 CHECK_ROWS, FLOW_ROWS = 500, 100
+WAIT_FOR_SIGNING = frozenset({"freeze", "exclude", "dissolve"})
 
 
 def pending_rows(session: Session, batch: Batch, now: datetime, most: int, work: str) -> list[BatchRow]:
@@ -32,8 +33,11 @@ def pending_rows(session: Session, batch: Batch, now: datetime, most: int, work:
 
     None when the batch has another work by now: a worker that was slow to begin must not take
     rows for what they no longer wait for. Looked at once they are locked, since from then on no other can begin.
+    What is being signed waits until that is settled, whatever else is to be done with it.
     """
     free = (BatchRow.leased_until.is_(None)) | (BatchRow.leased_until <= now)
+    if work in WAIT_FOR_SIGNING:
+        free &= ~decree_is("signing")
     rows = list(session.scalars(
         select(BatchRow).where(BatchRow.batch_id == batch.id, IS_PENDING, free)
         .order_by(BatchRow.row_no).limit(most).with_for_update(skip_locked=True)))

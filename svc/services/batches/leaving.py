@@ -10,6 +10,7 @@ from svc.deps import Deps
 from svc.models import Batch, BatchRow
 from svc.services.batches.chunks import FLOW_ROWS, fail_row, finish_rows, pending_rows
 from svc.services.batches.model import Order, drafter_of, order_of
+from svc.services.batches.signing_results import finish_signed
 from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.flow import Flow
 from workflows import model as m
@@ -20,7 +21,7 @@ _SIGNED = {m.DecreeStatus.SIGNED, m.DecreeStatus.ISSUED}
 def exclude(deps: Deps, batch_id: int) -> int:
     """Take some rows out: their decrees become drafts of their own again; returns how many.
 
-    What was signed meanwhile stays signed and stays in.
+    What was signed meanwhile stays signed and stays in; what is being signed waits until that is settled.
     """
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
@@ -29,6 +30,7 @@ def exclude(deps: Deps, batch_id: int) -> int:
         if not rows:
             return 0
         order = order_of(session, batch)
+        finish_signed(session, deps, batch, rows)
         gone = _give_back(session, deps, batch, rows, order)
         for row, flow in gone:
             flow.decree.batch_id = None

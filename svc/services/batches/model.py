@@ -118,16 +118,18 @@ def ensure_waits_for(actor: Actor, batch: Batch) -> int:
 
 def begin_work(session: Session, batch: Batch, work: str, now: datetime, *, states: Sequence[str] = ("live",),
                only: ColumnElement[bool] | None = None, by: Actor | None = None, position_id: int | None = None,
-               note: str = "") -> int:
+               note: str = "", keep_leases: bool = False) -> int:
     """Put rows of those states on the work list, in the caller's transaction; returns how many.
 
-    ``only`` narrows them. ``by`` None goes on in the name of whom the last work was ordered by.
+    ``only`` narrows them. ``by`` None goes on in the name of whom the last work was ordered by. ``keep_leases``
+    leaves rows to the process that is at them until it is done, or its lease is over.
     """
     session.flush()
     chosen = true() if only is None else only
+    free: dict[str, None] = {} if keep_leases else {"lease": None, "leased_until": None}
     marked = session.execute(
         update(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state.in_(states), chosen)
-        .values(pending=True, lease=None, leased_until=None).execution_options(synchronize_session=False))
+        .values(pending=True, **free).execution_options(synchronize_session=False))
     batch.work, batch.work_at, batch.idle_seconds = work, now, 0.0
     batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
     batch.work_total = int(getattr(marked, "rowcount", 0))
@@ -143,8 +145,8 @@ def begin_work(session: Session, batch: Batch, work: str, now: datetime, *, stat
 
 
 def stop_work(batch: Batch, code: str, now: datetime) -> None:
-    """Take up nothing more until the signer acts again; why stands in the code."""
-    batch.stop_code, batch.stopped_at = code, batch.stopped_at or now
+    """Take up nothing more until the signer acts again; what stopped it first stands in the code."""
+    batch.stop_code, batch.stopped_at = batch.stop_code or code[:60], batch.stopped_at or now
 
 
 def running_seconds(batch: Batch, now: datetime) -> float:

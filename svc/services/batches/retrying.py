@@ -19,7 +19,16 @@ from svc.deps import Deps
 from svc.errors import Conflict
 from svc.models import Batch, BatchRow, Task
 from svc.roles import is_allowed
-from svc.services.batches.model import BatchBusy, begin_work, definition_of, ensure_party, is_party, lock_batch, record
+from svc.services.batches.model import (
+    BatchBusy,
+    begin_work,
+    decree_is,
+    definition_of,
+    ensure_party,
+    is_party,
+    lock_batch,
+    record,
+)
 from workflows.model import StepKind
 
 _NOTE = "Diulang setelah gagal."
@@ -42,12 +51,13 @@ class Again:
 
 
 def find_again(session: Session, batch: Batch, actor: Actor) -> Again | None:
-    """What of an idle batch the actor may have done again; None: nothing."""
+    """What of an idle batch the actor may have done again; None: nothing. What may be signed waits for its outcome."""
     failed: dict[str, list[tuple[BatchRow, int | None]]] = {}
     for row, step_index in session.execute(
             select(BatchRow, Task.step_index)
             .outerjoin(Task, (Task.decree_id == BatchRow.decree_id) & (Task.status == "open"))
-            .where(BatchRow.batch_id == batch.id, BatchRow.state == "failed").order_by(BatchRow.row_no)):
+            .where(BatchRow.batch_id == batch.id, BatchRow.state == "failed", ~decree_is("signing"))
+            .order_by(BatchRow.row_no)):
         failed.setdefault(_WORK_OF.get(row.failed_work or "", ""), []).append((row, step_index))
     is_drafter = batch.drafter_id == actor.person_id
     for work, found in sorted(failed.items(), key=lambda item: _ORDER.index(item[0])):

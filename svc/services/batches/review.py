@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
@@ -29,6 +29,12 @@ from workflows.engine import decide
 
 _MAX_REASON = 2000
 _OPEN = ("in_review", "ready_to_sign")
+
+
+class OutcomeUnknown(Conflict):
+    code = "outcome_unknown"
+    message = ("Hasil tanda tangan pada salah satu naskah itu belum diketahui. Tunggu sampai layanan mengetahuinya, "
+               "atau sampai penanda tangan menyatakannya tanpa hasil.")
 
 
 def approve(deps: Deps, actor: Actor, batch_id: str, seen_version: int) -> int:
@@ -62,8 +68,10 @@ def exclude_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, row
         batch = lock_batch(session, deps, actor, batch_id, seen_version)
         ensure_idle(batch, *_OPEN)
         position_id = ensure_waits_for(actor, batch)
-        count = begin_work(session, batch, "exclude", now, states=("live", "failed"),
-                           only=BatchRow.row_no.in_(list(row_nos)), by=actor, position_id=position_id, note=reason)
+        chosen = BatchRow.row_no.in_(list(row_nos))
+        _ensure_settled(session, batch, chosen)
+        count = begin_work(session, batch, "exclude", now, states=("live", "failed"), only=chosen, by=actor,
+                           position_id=position_id, note=reason)
         if count == 0:
             raise InvalidInput("Pilih paling sedikit satu baris yang akan dikeluarkan.")
         record(session, batch, "rows_excluded", actor, now, {"rows": list(row_nos)[:1000], "reason": reason},
@@ -103,9 +111,17 @@ def _dissolve(session: Session, deps: Deps, batch: Batch, actor: Actor, position
         select(BatchRow.id).where(BatchRow.batch_id == batch.id, decree_is("signed", "issued")).limit(1))
     if signed is not None:
         raise Conflict("Sebagian naskah kelompok ini sudah ditandatangani. Keluarkan yang belum, satu per satu.")
+    _ensure_settled(session, batch, true())
     begin_work(session, batch, "dissolve", now, states=("live", "failed"), by=actor, position_id=position_id,
                note=reason)
     record(session, batch, event_type, actor, now, {"reason": reason}, position_id)
+
+
+def _ensure_settled(session: Session, batch: Batch, chosen: ColumnElement[bool]) -> None:
+    """:raises OutcomeUnknown: one of those rows may be signed"""
+    if session.scalar(select(BatchRow.id).where(
+            BatchRow.batch_id == batch.id, chosen, decree_is("signing")).limit(1)) is not None:
+        raise OutcomeUnknown
 
 
 def _ensure_engine_allows(session: Session, deps: Deps, batch: Batch, actor: Actor) -> None:

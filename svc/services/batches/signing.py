@@ -23,6 +23,7 @@ from svc.ports import SigningHostDown
 from svc.roles import is_allowed
 from svc.services import authorisations, numbering
 from svc.services.batches import freezing
+from svc.services.batches.grants import close_grants, close_outlived
 from svc.services.batches.model import (
     BatchBusy,
     begin_work,
@@ -183,6 +184,7 @@ def authorise(deps: Deps, actor: Actor, batch_id: str, seen_version: int, list_s
         with deps.db.unit_of_work() as session:
             batch = lock_batch(session, deps, actor, batch_id, seen_version)
             hashes = _ensure_ready(session, deps, actor, batch, seen_version, list_sha256)
+            earlier = batch.authorisation_id
             credential = session.scalars(
                 select(Credential).where(Credential.id == key.credential_id).with_for_update()).one()
             row_id, authorisation = authorisations.give(session, actor, credential, hashes, key.factors, now)
@@ -198,6 +200,7 @@ def authorise(deps: Deps, actor: Actor, batch_id: str, seen_version: int, list_s
             deps.signing_host.close(opened.authorisation_id)
         give_try_back(deps, key.tried)
         raise
+    close_outlived(deps, earlier)
     return len(hashes)
 
 
@@ -233,6 +236,8 @@ def resume(deps: Deps, actor: Actor, batch_id: str) -> None:
 def cancel(deps: Deps, actor: Actor, batch_id: str, reason: str) -> None:
     """End the signing: what is signed stays signed, the rest goes back to the drafter.
 
+    What is being signed this moment, or may have been, goes back or stays once that is settled.
+
     :raises InvalidInput: no reason. :raises Forbidden: neither signer nor drafter. :raises Conflict: too late
     """
     reason = clean_text(reason, _MAX_REASON)
@@ -244,13 +249,10 @@ def cancel(deps: Deps, actor: Actor, batch_id: str, reason: str) -> None:
         authorisation = _authorisation(session, batch)
         position_id = batch.assignee_id if batch.drafter_id != actor.person_id else batch.drafter_position_id
         begin_work(session, batch, "exclude", now, states=("live", "failed"), only=~decree_is("signed", "issued"),
-                   by=actor, position_id=position_id, note=reason)
+                   by=actor, position_id=position_id, note=reason, keep_leases=True)
         record(session, batch, "batch_cancelled", actor, now, {"reason": reason}, position_id)
     if authorisation is not None:
-        try:
-            deps.signing_host.close(authorisation.public_id)
-        except SigningHostDown:
-            return  # with the process the key is gone
+        close_grants(deps, [authorisation.public_id])
 
 
 def _ensure_signer(session: Session, deps: Deps, actor: Actor, batch: Batch) -> int:

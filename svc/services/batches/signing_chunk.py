@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from certs.pades import SignedDocument
@@ -38,6 +38,7 @@ from svc.services import signing_steps as steps
 from svc.services.authorisations import covered_hashes
 from svc.services.batches import signing_results as results
 from svc.services.batches.chunks import fail_row, finish_rows, pending_rows
+from svc.services.batches.grants import close_outlived, why_over
 from svc.services.batches.model import IS_PENDING, Order, kind_of_batch, order_of, stop_work
 from svc.services.batches.signing_results import Claimed, Harvest
 from svc.services.bulk_flow import lock_flows, run_commands
@@ -59,7 +60,6 @@ logger = logging.getLogger(__name__)
 
 def sign(deps: Deps, batch_id: int) -> int:
     """Sign some documents; returns how many rows were looked at. Nothing is tried twice under one authorisation."""
-    _settle_left(deps, batch_id)
     looked_at, claimed = _claim(deps, batch_id)
     if claimed is None:
         return looked_at
@@ -67,20 +67,30 @@ def sign(deps: Deps, batch_id: int) -> int:
     harvest = _sign(deps, claimed)
     failpoints.reach("chunk.proven")
     results.record(deps, claimed, harvest)
+    close_outlived(deps, claimed.grant_id)
     failpoints.reach("chunk.recorded")
     return looked_at
 
 
-def _settle_left(deps: Deps, batch_id: int) -> None:
-    """Rows whose lease ran out were being signed by a process that ended."""
+def settle_left(deps: Deps, batch_id: int) -> None:
+    """Settle once what a process that ended was signing, when its lease is over, whatever the batch is at by now.
+
+    What nobody can know yet is left to recovery and to its signer.
+    """
     now = deps.clock.now()
+    is_left = (BatchRow.batch_id == batch_id, IS_PENDING, BatchRow.leased_until <= now)
     with deps.db.read_session() as session:
-        left = session.scalars(
-            select(SigningAttempt.public_id).join(BatchRow, BatchRow.decree_id == SigningAttempt.decree_id)
-            .where(BatchRow.batch_id == batch_id, IS_PENDING, BatchRow.leased_until <= now,
-                   SigningAttempt.state.in_(_OPEN)).limit(2 * ROWS)).all()
-    for attempt_id in left:
+        left = session.execute(
+            select(SigningAttempt.public_id, BatchRow.id)
+            .join(BatchRow, BatchRow.decree_id == SigningAttempt.decree_id)
+            .where(*is_left, SigningAttempt.state.in_(_OPEN)).limit(2 * ROWS)).all()
+    if not left:
+        return
+    for attempt_id, _row_id in left:
         logger.info("batch signing settles: attempt=%s outcome=%s", attempt_id, settle(deps, attempt_id))
+    with deps.db.unit_of_work() as session:
+        session.execute(update(BatchRow).where(*is_left, BatchRow.id.in_([row_id for _, row_id in left]))
+                        .values(lease=None, leased_until=None).execution_options(synchronize_session=False))
 
 
 def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
@@ -96,6 +106,11 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
         if authorisation is None or now >= authorisation.expires_at:
             if results.finish_signed(session, deps, batch, rows) < len(rows):
                 stop_work(batch, "authorisation_over", now)
+            return len(rows), None
+        over = why_over(session, batch, authorisation, numbering.local_day(deps, now))
+        if over:
+            if results.finish_signed(session, deps, batch, rows) < len(rows):
+                stop_work(batch, over, now)
             return len(rows), None
         flows = _claimable(session, deps, batch, rows, authorisation)
         if not flows:
@@ -174,7 +189,7 @@ def _write_claims(session: Session, deps: Deps, batch: Batch, authorisation: Sig
     session.execute(insert(AuthorisedDocument), [
         {"authorisation_id": authorisation.id, "sha256": one.sha256, "claimed_at": now} for one in attempts])
     acts = _acts(session, deps, batch, order, flows, attempts)
-    return Claimed(batch.id, authorisation.public_id, credential.id, credential.backend,
+    return Claimed(batch.id, authorisation.id, authorisation.public_id, credential.id, credential.backend,
                    production.expected_of_credential(deps, credential), acts)
 
 

@@ -40,6 +40,7 @@ class Claimed:
     """Documents that are ours to sign now."""
 
     batch_id: int
+    grant_id: int
     authorisation_id: str
     credential_id: int
     backend: str
@@ -110,16 +111,18 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
     _settle_try(deps, claimed, harvest)
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
-        batch = session.scalars(select(Batch).where(Batch.id == claimed.batch_id)).one()
+        found = select(Batch).where(Batch.id == claimed.batch_id)
+        batch = session.scalars(found.with_for_update() if harvest.stop_code else found).one()
         attempts = {one.public_id: one for one in session.scalars(
             select(SigningAttempt).where(SigningAttempt.public_id.in_([act.attempt_id for act in claimed.acts]))
             .with_for_update()) if one.state in {"claimed", "unknown"}}
         rows = {row.decree_id: row for row in session.scalars(
             select(BatchRow).where(BatchRow.decree_id.in_([one.decree_id for one in attempts.values()]))
             .with_for_update())}
+        session.refresh(batch)  # with its rows locked: whoever ends the signing now waits, and finds what is left here
         _record_signed(session, deps, claimed, harvest, attempts, rows, now)
-        _record_unsigned(session, deps, harvest, attempts, rows, now)
-        if harvest.stop_code:
+        _record_unsigned(session, deps, harvest, attempts, rows, now, has_ended=batch.work != "sign")
+        if harvest.stop_code and batch.work == "sign":
             stop_work(batch, harvest.stop_code, now)
         if harvest.proven:
             logger.info("batch signed: batch=%s count=%s", batch.public_id, len(harvest.proven))
@@ -150,7 +153,10 @@ def finish_signed(session: Session, deps: Deps, batch: Batch, rows: Sequence[Bat
     """Send out those that recovery found signed, whatever the batch is at now; returns how many they are."""
     signed = set(session.scalars(select(Decree.id).where(
         Decree.id.in_([row.decree_id for row in rows]), Decree.status.in_(("signed", "issued")))))
-    finish_rows([row for row in rows if row.decree_id in signed])
+    done = [row for row in rows if row.decree_id in signed]
+    finish_rows(done)
+    for row in done:
+        row.state, row.error_code, row.failed_work = "live", None, None
     issue_signed(session, deps, batch, sorted(signed))
     return len(signed)
 
@@ -188,8 +194,11 @@ def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harv
 
 
 def _record_unsigned(session: Session, deps: Deps, harvest: Harvest, attempts: dict[str, SigningAttempt],
-                     rows: dict[int | None, BatchRow], now: datetime) -> None:
-    """Give back what was not signed; what may exist elsewhere stays claimed until it is known."""
+                     rows: dict[int | None, BatchRow], now: datetime, *, has_ended: bool) -> None:
+    """Give back what was not signed; what may exist elsewhere stays claimed until it is known.
+
+    When the signing was ended meanwhile, all of it stays on the list of what is to be taken out.
+    """
     back: dict[int, str] = {}
     for key, code in {**harvest.failed, **dict.fromkeys(harvest.untried, "not_tried")}.items():
         if key in attempts:
@@ -204,10 +213,12 @@ def _record_unsigned(session: Session, deps: Deps, harvest: Harvest, attempts: d
         if key in attempts:
             attempts[key].state, attempts[key].error_code = "unknown", "outcome_unknown"
             attempts[key].reference = reference[:200] or None
-            fail_row(rows[attempts[key].decree_id], "sign", "outcome_unknown")
-    for key in harvest.failed:
+    for key, code in {**harvest.failed, **dict.fromkeys(harvest.unknown, "outcome_unknown")}.items():
         if key in attempts:
-            fail_row(rows[attempts[key].decree_id], "sign", harvest.failed[key])
+            row = rows[attempts[key].decree_id]
+            was_pending = row.pending
+            fail_row(row, "sign", code)
+            row.pending = has_ended and was_pending
     for key in harvest.untried:  # still pending: the signer's next act covers them
         if key in attempts:
             row = rows[attempts[key].decree_id]

@@ -20,6 +20,7 @@ from svc.models import Batch, BatchRow
 from svc.services.batches import chunks, freezing, leaving, signing_chunk
 from svc.services.batches.model import IS_PENDING, begin_work, counts_of, decree_is, definition_of, record, touch
 from svc.services.batches.notices import tell_drafter, tell_holders
+from svc.services.batches.settling import has_unsigned
 from workflows.model import Definition, StepKind
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ CHUNKS: Mapping[str, Chunk] = {
     "check": chunks.check, "prepare": chunks.prepare, "approve": chunks.approve, "freeze": freezing.freeze,
     "sign": signing_chunk.sign, "issue": chunks.issue, "exclude": leaving.exclude, "dissolve": leaving.dissolve,
 }
+
+_MEETS_SIGNING = chunks.WAIT_FOR_SIGNING | {"sign"}  # rows may be left by a process that ended while signing them
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def run_chunk(deps: Deps, batch_id: str | None = None, work: str = "") -> bool:
         if work and chosen.work != work:
             continue
         _serve(deps, chosen)
+        if chosen.work in _MEETS_SIGNING:
+            signing_chunk.settle_left(deps, chosen.batch_id)
         if CHUNKS[chosen.work](deps, chosen.batch_id) > 0:
             return True
         if complete(deps, chosen.batch_id, chosen.work):
@@ -135,30 +140,36 @@ def _after_freeze(session: Session, deps: Deps, batch: Batch, now: datetime) -> 
     if hashes and batch.assignee_id is None:
         definition = definition_of(session, batch)
         _open_step(session, deps, batch, definition, definition.sign_steps[0], now)
+    elif not hashes and counts_of(session, batch.id).get("live") and not has_unsigned(session, batch):
+        _end(session, batch, now)
 
 
 def _after_sign(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
-    batch.work, batch.assignee_id, batch.due_at = "", None, None
     record(session, batch, "batch_signed", None, now, dict(counts_of(session, batch.id)))
-    if batch.auto_issue:
-        _close(session, batch, now)
+    _end(session, batch, now)
     tell_drafter(session, batch, "Kelompok selesai ditandatangani: %(subject)s", now)
 
 
 def _after_issue(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
-    _close(session, batch, now)
+    """All of it, or what was found signed later than the rest."""
+    batch.work = ""
+    if batch.status not in {"in_review", "ready_to_sign"} or not has_unsigned(session, batch):
+        _close(session, batch, now)
 
 
 def _after_exclude(session: Session, _deps: Deps, batch: Batch, now: datetime) -> None:
     """Single rows left, or all that were not signed when signing was ended."""
-    left = counts_of(session, batch.id).get("live", 0)
-    signed = session.scalar(
-        select(BatchRow.id).where(BatchRow.batch_id == batch.id, decree_is("signed", "issued")).limit(1))
     batch.work = ""
     batch.list_sha256 = freezing.list_digest(freezing.frozen_hashes(session, batch)) if batch.list_sha256 else None
-    if signed is not None:
-        _close(session, batch, now)
-    elif not left:
+    if has_unsigned(session, batch):
+        return
+    counts = counts_of(session, batch.id)
+    if counts.get("live"):
+        _end(session, batch, now)
+    elif counts.get("failed"):  # the drafter has them done again, or takes the batch back
+        batch.status, batch.assignee_id, batch.due_at = "in_review", None, None
+        tell_drafter(session, batch, "Kelompok hanya memuat baris gagal lagi: %(subject)s", now)
+    else:
         _close(session, batch, now)
         batch.status = "cancelled"
 
@@ -169,8 +180,20 @@ def _after_dissolve(session: Session, _deps: Deps, batch: Batch, now: datetime) 
     tell_drafter(session, batch, "Kelompok dikembalikan untuk perbaikan: %(subject)s", now)
 
 
+def _end(session: Session, batch: Batch, now: datetime) -> None:
+    """Nothing is left to be signed: finished, unless the drafter kept the sending out for himself."""
+    signed = session.scalar(select(BatchRow.id).where(
+        BatchRow.batch_id == batch.id, BatchRow.state == "live", decree_is("signed")).limit(1))
+    if batch.auto_issue or signed is None:
+        _close(session, batch, now)
+        return
+    batch.work, batch.status, batch.assignee_id, batch.due_at = "", "signing", None, None
+    batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
+
+
 def _close(session: Session, batch: Batch, now: datetime) -> None:
     batch.work, batch.status, batch.finished_at = "", "finished", now
+    batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
     batch.assignee_id = batch.due_at = None
     record(session, batch, "batch_finished", None, now, dict(counts_of(session, batch.id)))
 
