@@ -60,7 +60,6 @@ def failure_words(code: str) -> str:
                                  "menunggu sertifikat baru dan otorisasi baru, atau kelompok ini diakhiri."),
         "holding_ended": _("Penanda tangan tidak memegang jabatan ini lagi. Yang sudah ditandatangani tetap sah; "
                            "pemegang jabatan yang baru menandatangani sisanya, atau kelompok ini diakhiri."),
-        "date_changed": _("Hari berganti: sisanya akan disusun kembali dengan tanggal hari ini."),
         "signing_host_down": _("Proses penanda tangan berhenti menjawab. Yang sudah ditandatangani tetap sah; "
                                "otorisasi baru mencakup sisanya."),
         "signing_host_unavailable": _("Proses penanda tangan sedang tidak menjawab."),

@@ -103,12 +103,10 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
         rows = pending_rows(session, batch, now, REMOTE_ROWS if is_remote else ROWS, "sign")
         if not rows or (authorisation is not None and authorisation.id != batch.authorisation_id):
             return 0, None  # nothing to do, or authorised anew this moment
-        if authorisation is None or now >= authorisation.expires_at:
-            if results.finish_signed(session, deps, batch, rows) < len(rows):
-                stop_work(batch, "authorisation_over", now)
-            return len(rows), None
-        over = why_over(session, batch, authorisation, numbering.local_day(deps, now))
-        if over:
+        over = "authorisation_over"
+        if authorisation is not None and now < authorisation.expires_at:
+            over = why_over(session, batch, authorisation, numbering.local_day(deps, now))
+        if authorisation is None or over:
             if results.finish_signed(session, deps, batch, rows) < len(rows):
                 stop_work(batch, over, now)
             return len(rows), None

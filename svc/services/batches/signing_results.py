@@ -121,7 +121,7 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
             .with_for_update())}
         session.refresh(batch)  # with its rows locked: whoever ends the signing now waits, and finds what is left here
         _record_signed(session, deps, claimed, harvest, attempts, rows, now)
-        _record_unsigned(session, deps, harvest, attempts, rows, now, has_ended=batch.work != "sign")
+        _record_unsigned(session, deps, harvest, attempts, rows, now, has_ended=batch.work == "exclude")
         if harvest.stop_code and batch.work == "sign":
             stop_work(batch, harvest.stop_code, now)
         if harvest.proven:
