@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 from tests.chaos.scene import Scene
@@ -118,6 +118,29 @@ def _set_clock(scene: Scene) -> None:
         scene.shift(timedelta(), role)
 
 
+def _turn_of(month: int | None, scene: Scene) -> None:
+    """Midnight at the end of the year, or of a month, while all are at work; perhaps all processes end just then."""
+    midnight = _next_turn(datetime.now(UTC).astimezone(scene.settings.tzinfo), month)
+    lead = timedelta(seconds=scene.rng.uniform(1, 9))
+    scene.notes.append(f"{lead.total_seconds():.1f} s before {midnight:%Y-%m-%d}")
+    scene.shift(midnight - lead - datetime.now(UTC))
+    scene.start_all()
+    scene.pass_time(lead.total_seconds() + scene.rng.uniform(0, 0.4), lambda: scene.is_over)
+    if scene.rng.random() < 0.5:
+        for name in list(scene.running):
+            scene.kill(name)
+        scene.start_all()
+    scene.pass_time(scene.rng.uniform(0.5, 3), lambda: scene.is_over)
+
+
+def _next_turn(now: datetime, month: int | None) -> datetime:
+    """The next first day, of that month if one is given, at 00.00 where the province is."""
+    day = date(now.year, now.month, 1)
+    while day <= now.date() or month not in {None, day.month}:
+        day = date(day.year + day.month // 12, day.month % 12 + 1, 1)
+    return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo)
+
+
 def _crowd(scene: Scene) -> None:
     """Fifty people click on the same at once, and there are more workers than work."""
     scene.start_all(people="crowd")
@@ -217,7 +240,8 @@ def faults(around: Surroundings) -> tuple[Fault, ...]:
     kills = [Fault(f"kill {name}", partial(_kill_at_random, names)) for name, names in (
         ("web", ("people",)), ("workers", ("batch#0", "batch#1", "worker")), ("signing host", ("host",)),
         ("any", ("people", "batch#0", "batch#1", "worker", "host")))]
-    again = [Fault("power lost", _kill_all), Fault("clock", _set_clock), Fault("crowd", _crowd)]
+    again = [Fault("power lost", _kill_all), Fault("clock", _set_clock), Fault("crowd", _crowd),
+             Fault("year end", partial(_turn_of, 1)), Fault("month end", partial(_turn_of, None))]
     web = [Fault(f"web server by HTTP: {point or 'kill'}", partial(_by_browser, point), _LATE) for point in (
         "", "signing.claimed", "signing.produced", "signing.kept", "signing.before_finalise", "db.before_commit")]
     leaning = [

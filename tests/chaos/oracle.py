@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import pypdfium2
 from sqlalchemy import Connection, create_engine, text
 
 from certs.trust import TrustStore
@@ -25,6 +26,9 @@ _SIGNED = {"signed", "issued"}
 _NUMBERED = {"ready_to_sign", "signing", *_SIGNED}
 _OBJECT = re.compile(r"decrees/([^/]+)/(\w+)/([0-9a-f]{64})\.pdf")
 _OPEN_ATTEMPTS = {"claimed", "produced", "unknown"}
+_MONTHS = ("Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli", "Agustus", "September", "Oktober",
+           "November", "Desember")
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def strict(trust: TrustStore, now: datetime) -> Verdict:
 
 def judge(evidence: Evidence, verdict: Verdict) -> list[Finding]:
     """All that is lost, doubled, torn or half done."""
-    return [*numbers(evidence), *stuck(evidence), *endings(evidence), *files(evidence),
+    return [*numbers(evidence), *papers(evidence), *stuck(evidence), *endings(evidence), *files(evidence),
             *signatures(evidence, verdict), *chains(evidence), *routes(evidence)]
 
 
@@ -141,6 +145,39 @@ def numbers(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("number_missing", f"decree {decree['id']} shows {decree['number']}")
         elif (mine[0]["state"] == "used") != (decree["status"] in _SIGNED):
             yield Finding("number_state", f"decree {decree['id']} is {decree['status']}, {mine[0]['state']}")
+
+
+def papers(evidence: Evidence) -> Iterator[Finding]:
+    """What a document prints is what the tables say: the number that its register has for it, and the date; and the
+    number is of the year and month of that date, and used by nothing but what is signed."""
+    stored = evidence.by("stored_file", "decree_id")
+    years = {row["id"]: row["year"] for row in evidence.tables["register"]}
+    entries = {row["decree_id"]: row for row in evidence.tables["register_entry"] if row["state"] != "void"}
+    for decree in evidence.tables["decree"]:
+        entry, sha256 = entries.get(decree["id"]), decree["signed_sha256"] or decree["frozen_sha256"]
+        if entry is not None and entry["state"] == "used" and decree["status"] not in _SIGNED:
+            yield Finding("number_state", f"decree {decree['id']} is {decree['status']}, its number used")
+        names = [row["object_key"] for row in stored[decree["id"]] if row["sha256"] == sha256]
+        if decree["status"] not in _NUMBERED or entry is None or not names or names[0] not in evidence.files:
+            continue  # found elsewhere
+        said, printed, day = entry["formatted"], _text_of(evidence.files[names[0]]), str(decree["issued_on"])[:10]
+        if said.replace(" ", "") not in printed:
+            yield Finding("number_printed", f"decree {decree['id']}: {said} stands in the register, not on it")
+        year, month, day_of_month = (int(part) for part in day.split("-"))
+        if f"{day_of_month}{_MONTHS[month - 1]}{year}" not in printed:
+            yield Finding("date_printed", f"decree {decree['id']}: {day} does not stand on it")
+        stated = set(said.split("/")) & set(_ROMAN)
+        if years[entry["register_id"]] != year or str(year) not in said or not stated <= {_ROMAN[month - 1]}:
+            yield Finding("number_dated", f"decree {decree['id']}: {said} of {day}")
+
+
+def _text_of(pdf: bytes) -> str:
+    """All that is printed, without blanks."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return "".join("".join(page.get_textpage().get_text_bounded().split()) for page in document)
+    finally:
+        document.close()
 
 
 def stuck(evidence: Evidence) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -74,7 +74,7 @@ def clock_of(var: Path, role: str) -> Clock:
 def load_everything(chunk_rows: int = 3) -> None:
     """What each process would read at its start, read once here. Chunks are small, so that a few documents make many
     borders between chunks, and pauses short."""
-    kinds, routes = KindCatalogue.load(), load_all()
+    kinds, routes = _with_months(KindCatalogue.load()), load_all()
     renderer = TypstRenderer(kinds)
 
     @cache
@@ -90,6 +90,13 @@ def load_everything(chunk_rows: int = 3) -> None:
     _set(svc.worker, _IDLE_SECONDS=0.15)
     _set(svc.services.batches.signing_chunk, ROWS=chunk_rows)
     _set(svc.services.batches.freezing, ROWS=chunk_rows)
+
+
+def _with_months(kinds: KindCatalogue) -> KindCatalogue:
+    """Numbers that say the month too, so that the end of a month changes them as that of a year does."""
+    rise = kinds.get("kgb")
+    dated = replace(rise, number_format=rise.number_format.replace("{year}", "{month_roman}/{year}"))
+    return replace(kinds, kinds={**kinds.kinds, rise.id: dated})
 
 
 def know_keys(var: Path) -> None:

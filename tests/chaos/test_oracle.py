@@ -59,6 +59,8 @@ TABLES = {
     "number_missing": "UPDATE register_entry SET seq = seq + 10 WHERE id = (SELECT max(id) FROM register_entry)",
     "number_twice": "UPDATE register_entry SET formatted = (SELECT min(formatted) FROM register_entry)",
     "number_state": "UPDATE register_entry SET state = 'held' WHERE decree_id = (SELECT min(id) FROM decree)",
+    "number_dated": "UPDATE register SET year = year - 1",
+    "date_printed": "UPDATE decree SET issued_on = '2020-02-29'",
     "stuck_attempt": "UPDATE signing_attempt SET state = 'claimed' WHERE id = (SELECT min(id) FROM signing_attempt)",
     "stuck_row": "UPDATE batch_row SET pending = TRUE WHERE row_no = 2",
     "stuck_batch": "UPDATE batch SET work = 'sign'",
@@ -82,6 +84,17 @@ TABLES = {
 def test_what_is_wrong_in_the_tables_is_named(sound: Copy, kind: str) -> None:
     change(sound, TABLES[kind])
     assert kind in {one.kind for one in found(sound)}
+
+
+def test_a_number_that_only_the_tables_know_is_named(sound: Copy) -> None:
+    change(sound, "UPDATE decree SET number = '1/X' WHERE id = (SELECT min(id) FROM decree)")
+    change(sound, "UPDATE register_entry SET formatted = '1/X' WHERE decree_id = (SELECT min(id) FROM decree)")
+    assert "number_printed" in {one.kind for one in found(sound)}
+
+
+def test_a_used_number_of_what_nobody_signed_is_named(sound: Copy) -> None:
+    change(sound, "UPDATE decree SET status = 'draft' WHERE id = (SELECT min(id) FROM decree)")
+    assert "number_state" in {one.kind for one in found(sound)}
 
 
 def _delete(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SORTS = ("kill at chunk.proven", "kill at numbers.taken", "kill at store.half_written", "kill at signing.kept",
-         "kill signing host", "power lost", "clock", "crowd")
+         "kill signing host", "power lost", "clock", "crowd", "year end", "month end")
 
 
 @pytest.mark.timeout(400)
