@@ -1,4 +1,4 @@
-"""Why the result of an act of signing does not hold, or not yet, in words; the codes stand in the audit log."""
+"""Why nothing was signed, or why a result does not hold, or not yet, in words; the codes stand in the audit log."""
 
 from __future__ import annotations
 
@@ -43,6 +43,29 @@ _PENDING: Mapping[str, str] = {
         "menyelesaikannya sendiri."),
 }
 
+_NOT_READY: Mapping[str, str] = {
+    "NOT_REGISTERED": N_(
+        "Penyelenggara tidak mengenal Anda (NIK belum terdaftar di sana). Daftarkan diri Anda pada "
+        "verifikator sertifikat di instansi Anda."),
+    "NO_CERTIFICATE": N_(
+        "Anda terdaftar pada penyelenggara, tetapi belum memiliki sertifikat. Terbitkan dahulu di sana."),
+    "NEW": N_(
+        "Akun Anda pada penyelenggara belum selesai dibuat. Selesaikan pendaftarannya di sana."),
+    "WAITING_FOR_VERIFICATION": N_(
+        "Pendaftaran Anda pada penyelenggara masih menunggu verifikasi. Hubungi verifikator sertifikat "
+        "di instansi Anda."),
+    "EXPIRED": N_(
+        "Sertifikat Anda pada penyelenggara sudah berakhir. Perbarui di sana, lalu tanda tangani "
+        "kembali."),
+    "RENEW": N_(
+        "Sertifikat Anda pada penyelenggara sedang diperbarui. Selesaikan pembaruannya di sana."),
+    "SUSPEND": N_(
+        "Akun Anda pada penyelenggara ditangguhkan. Hubungi verifikator sertifikat di instansi Anda."),
+    "REVOKE": N_(
+        "Sertifikat Anda pada penyelenggara sudah dicabut. Hubungi verifikator sertifikat di instansi "
+        "Anda."),
+}
+
 
 def refusal_notice(why: str) -> str:
     """The msgid of the notice about bytes that were refused; ``subject`` and ``found`` fill it."""
@@ -57,3 +80,8 @@ def unproven(why: str) -> str | None:
 def pending(why: str) -> str | None:
     """The same about one that may still be proven."""
     return _PENDING.get(why)
+
+
+def not_ready(status: str) -> str | None:
+    """What the signer reads when the provider knows no usable certificate of his, by its word for that."""
+    return _NOT_READY.get(status)

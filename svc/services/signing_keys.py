@@ -19,7 +19,7 @@ from svc.deps import Deps
 from svc.errors import AppError, CredentialUnusable, StepUpFailed
 from svc.models import Credential
 from svc.ports import Activation, BackendNotConfigured, ElsewhereKey, KeyElsewhere, StoredKey
-from svc.services import key_use
+from svc.services import key_use, result_words
 from svc.services.certificate_words import unusable
 from svc.services.key_use import Try, certificate_of, chain_of, current_credential
 from svc.services.remote_calls import CallRecorder
@@ -122,6 +122,7 @@ def refused(deps: Deps, opened: OpenedSigner, error: ActivationRefused) -> AppEr
 def not_ready(error: SignerNotReady) -> CredentialUnusable:
     """What to raise when the backend has no usable certificate of this signer."""
     return CredentialUnusable(
+        result_words.not_ready(error.status) or
         "Penyelenggara sertifikat menyatakan sertifikat Anda tidak dapat dipakai (status %(status)s). "
         "Hubungi verifikator sertifikat di instansi Anda.", params={"status": error.status})
 

@@ -26,7 +26,7 @@ from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
 from svc import mail_templates
 from svc.call_log import CallRows
 from svc.deps import build_backends
-from svc.errors import Conflict, Forbidden, StepUpFailed
+from svc.errors import Conflict, CredentialUnusable, Forbidden, StepUpFailed
 from svc.models import (
     AuditEvent,
     AuthorisedDocument,
@@ -353,6 +353,20 @@ def test_a_signature_in_another_name_is_refused_recorded_and_told(
         assert "SIGNED_AS_ANOTHER" not in said_in_words
     signing.recover(agency.world.deps, timedelta(0))
     assert len(refusals(agency)) == 1
+
+
+@pytest.mark.parametrize(("status", "words"), [
+    ("SUSPEND", "ditangguhkan"), ("EXPIRED", "sudah berakhir"), ("NO_CERTIFICATE", "belum memiliki sertifikat"),
+    ("WAITING_FOR_VERIFICATION", "menunggu verifikasi")])
+def test_what_bsre_says_of_the_signer_is_told_in_words_before_anything_is_signed(
+    agency: Waiting, gateway: BsreWorld, status: str, words: str
+) -> None:
+    user = gateway.desk.find(nik=NIK)
+    assert user is not None
+    user.status = status
+    with pytest.raises(CredentialUnusable, match=words):
+        agency.sign(PASSPHRASE)
+    assert (agency.status, gateway.desk.made) == ("ready_to_sign", [])
 
 
 def test_what_bsre_gives_back_instead_of_the_document_is_kept_as_evidence(

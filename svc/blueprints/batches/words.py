@@ -66,6 +66,11 @@ def failure_words(code: str) -> str:
         "step_up_failed": _("Kata sandi atau PIN ditolak pada tanda tangan pertama; satu percobaan terpakai dan tidak "
                             "ada lagi yang dicoba."),
         "activation_refused": _("Kata sandi, PIN, atau kode ditolak; tidak ada lagi yang dicoba."),
+        "signer_not_ready": _("Penyelenggara menyatakan sertifikat Anda tidak dapat dipakai sekarang. Periksa "
+                              "statusnya di akun Anda pada penyelenggara, atau hubungi verifikator sertifikat di "
+                              "instansi Anda."),
+        "backend_refused": _("Penyelenggara menolak naskah ini; belum ada tanda tangan. Ulangi baris ini, dan bila "
+                             "tetap ditolak hubungi administrator."),
         "signer_unavailable": _("Layanan tanda tangan tidak menjawab. Coba lagi beberapa saat lagi."),
     }
     return special.get(code) or _of_tree(code) or _("Gagal (kode %(code)s). Laporkan kode ini kepada administrator.",
