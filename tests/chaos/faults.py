@@ -50,6 +50,8 @@ _REACHED: Mapping[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "s3.before_put": (("batch#0",), 8, (SHEET,)),
     "s3.after_put": (("batch#0",), 8, (SHEET,)),
 }
+# Where a worker is when the year ends: after numbers were taken, between layouts, between signatures.
+_BETWEEN = ("", "numbers.taken:1", "freeze.leased:2", "freeze.stored:4", "chunk.recorded:1", "chunk.recorded:2")
 
 
 @dataclass(frozen=True)
@@ -119,18 +121,20 @@ def _set_clock(scene: Scene) -> None:
 
 
 def _turn_of(month: int | None, scene: Scene) -> None:
-    """Midnight at the end of the year, or of a month, while all are at work; perhaps all processes end just then."""
+    """Midnight at the end of the year, or of a month, when the work has come to some point: a worker ended there, or
+    all go on."""
     midnight = _next_turn(datetime.now(UTC).astimezone(scene.settings.tzinfo), month)
-    lead = timedelta(seconds=scene.rng.uniform(1, 9))
-    scene.notes.append(f"{lead.total_seconds():.1f} s before {midnight:%Y-%m-%d}")
-    scene.shift(midnight - lead - datetime.now(UTC))
-    scene.start_all()
-    scene.pass_time(lead.total_seconds() + scene.rng.uniform(0, 0.4), lambda: scene.is_over)
-    if scene.rng.random() < 0.5:
-        for name in list(scene.running):
-            scene.kill(name)
-        scene.start_all()
-    scene.pass_time(scene.rng.uniform(0.5, 3), lambda: scene.is_over)
+    scene.shift(midnight - timedelta(minutes=2) - datetime.now(UTC))
+    point = scene.rng.choice(_BETWEEN)
+    scene.notes.append(f"{point or 'at any moment'} before {midnight:%Y-%m-%d}")
+    scene.start_all({f"batch#{number}": f"{point}:kill" for number in range(2)} if point else {})
+    longest = _LONGEST if point else scene.rng.uniform(0.3, 6)
+    scene.pass_time(longest, lambda: bool(scene.died) or scene.is_over, revive=False)
+    scene.shift(midnight - timedelta(seconds=scene.rng.uniform(0, 1)) - datetime.now(UTC))
+    for name in ("batch#0", "batch#1"):
+        if name not in scene.running:
+            scene.start(name)
+    scene.pass_time(scene.rng.uniform(1, 4), lambda: scene.is_over)
 
 
 def _next_turn(now: datetime, month: int | None) -> datetime:
