@@ -16,6 +16,7 @@ from svc.metrics import facts
 from svc.models import BatchRow, Decree, Notice, Person, Task
 from svc.ports import Mail
 from svc.services import audit, preservation, revocation_fetch, signing
+from svc.services.batches import receipts
 from svc.services.batches.forgotten import nudge_forgotten
 from svc.services.batches.notices import BATCH
 from svc.services.orgchart import holders_of
@@ -131,12 +132,14 @@ def sweep_store(deps: Deps) -> int:
     return swept
 
 
-OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": send_decree_mail}
+OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": send_decree_mail,
+                             "batch_receipt": receipts.look_again}
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
     Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5), is_shared=True),
     Periodic("forgotten_batches", nudge_forgotten, every=timedelta(seconds=5),
              is_wanted=lambda deps: deps.engine.is_swept),
+    Periodic("batch_receipts", receipts.make_due, every=timedelta(seconds=5), is_wanted=receipts.is_any_due),
     Periodic("revocation_data", revocation_fetch.refresh, every=timedelta(hours=6)),
     Periodic("sweep_store", sweep_store, every=timedelta(hours=1)),
     Periodic("facts", facts.recompute_touched, every=timedelta(minutes=1)),

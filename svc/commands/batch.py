@@ -18,7 +18,7 @@ from svc.commands import shell
 from svc.commands.batch_progress import WORKS, heeding_interrupts, waits_for, work_through
 from svc.commands.issue import address, write_out
 from svc.deps import Deps
-from svc.services.batches import issuing, page, results, retrying, review, signing
+from svc.services.batches import issuing, page, receipts, results, retrying, review, signing
 from svc.services.batches.page import BatchView
 
 _SHOWN_ROWS: Final = 20
@@ -166,7 +166,9 @@ def receipt(batch_id: str, target: Path, username: str, password_file: Path | No
     deps = shell.open_service()
     with shell.refusals_in_a_line():
         actor = shell.log_in(deps, "decree.view", username, password_file, code)
-        made = results.receipt(deps, actor, batch_id)
+        page.load_batch(deps, actor, batch_id)
+        receipts.make_wanted(deps, batch_id)  # if no worker came to it yet
+        made = receipts.read_receipt(deps, actor, batch_id)
     write_out(target, made.pdf)
     click.echo(f"{target}: SHA-256 {made.sha256}")
 

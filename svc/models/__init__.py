@@ -2,7 +2,7 @@
 
 from svc.models.authorisation import AuthorisedDocument, Passkey, RemoteCall, SigningAuthorisation
 from svc.models.base import Base
-from svc.models.batches import Batch, BatchRow
+from svc.models.batches import Batch, BatchReceipt, BatchRow
 from svc.models.decrees import Decree, DecreeVersion, Register, RegisterEntry, StoredFile
 from svc.models.facts import CycleFact, DayFact
 from svc.models.flow import Paraf, RouteVersion, Task
@@ -22,7 +22,8 @@ from svc.models.signing import Credential, PassphraseTry, Signature, SigningAtte
 
 __all__ = [
     "ApiToken", "ArchivedDocument", "AuditCheckpoint", "AuditEvent", "AuditStream", "AuthorisedDocument", "Base",
-    "Batch", "BatchRow", "Credential", "CycleFact", "DayFact", "Decree", "DecreeSigner", "DecreeVersion", "Holding",
+    "Batch", "BatchReceipt", "BatchRow", "Credential", "CycleFact", "DayFact", "Decree", "DecreeSigner",
+    "DecreeVersion", "Holding",
     "JobRun", "Notice", "OutboxMessage", "Paraf", "Passkey", "PassphraseTry", "Person", "Position", "Preservation",
     "Register", "RegisterEntry", "RemoteCall", "RevocationData", "RouteVersion", "Signature", "SigningAttempt",
     "SigningAuthorisation", "StoredFile", "Task", "TrustAnchor", "Unit",

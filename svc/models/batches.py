@@ -30,6 +30,9 @@ class Batch(HasPublicId, Base):
         Index("ix_batch_inbox", "assignee_id", "due_at", "id"),
         Index("ix_batch_work", "last_chunk_at", "id",
               sqlite_where=text("work <> ''"), postgresql_where=text("work <> ''")),
+        Index("ix_batch_receipt", "receipt_wanted_at", "id",
+              sqlite_where=text("receipt_wanted_at IS NOT NULL"),
+              postgresql_where=text("receipt_wanted_at IS NOT NULL")),
     )
 
     kind: Mapped[str] = mapped_column(String(40))
@@ -73,6 +76,24 @@ class Batch(HasPublicId, Base):
     updated_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    # Since when its receipt may say something else than is so, or is missing; empty: nothing is to be done.
+    receipt_wanted_at: Mapped[datetime | None]
+
+
+class BatchReceipt(HasId, Base):
+    """A signed statement of what became of a batch's rows. ``no`` counts from 1: a later one replaces the one before,
+    which is kept. ``outcome_sha256`` is over what it says, so that the same is not said twice."""
+
+    __tablename__ = "batch_receipt"
+    __table_args__ = (UniqueConstraint("batch_id", "no"),)
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batch.id"))
+    no: Mapped[int]
+    outcome_sha256: Mapped[str] = mapped_column(Sha256)
+    sha256: Mapped[str] = mapped_column(Sha256)
+    size: Mapped[int]
+    object_key: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
 
 
 class BatchRow(HasId, Base):

@@ -174,6 +174,9 @@ def apply_events(session: Session, deps: Deps, flow: Flow, events: Sequence[m.Ev
         snapshot = evolve(flow.definition, snapshot, event, task_id=_opened(session, flow, event),
                           version=flow.decree.lock_version)
         notify_about(session, deps, flow.decree, event, deps.clock.now())
+        if flow.decree.batch_id is not None and isinstance(event, m.Signed | m.SigningReleased):
+            # Found out by itself, perhaps after its batch had ended.
+            enqueue(session, "batch_receipt", {"batch_id": flow.decree.batch_id}, deps.clock.now())
         if isinstance(event, m.Signed):
             numbering.mark_used(session, [flow.decree.id])
         if isinstance(event, m.NumberRequired):

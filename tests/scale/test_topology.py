@@ -75,6 +75,8 @@ def test_two_thousand_decrees_are_issued_although_a_worker_is_killed(whole: Topo
     late = bundle(clerk, batch_id, tmp_path / "late.zip")
     ensure_bundle_is_whole(late, handed_out)
     ensure_others_believe_samples(late, tmp_path)
+    wait_until(lambda: "Tanda terima (PDF)" in clerk.get(f"/batches/{batch_id}").text, _WORK_SECONDS,
+               whole.service.logs)
     receipt = clerk.get(f"/batches/{batch_id}/receipt.pdf").data
     assert verdict(receipt).signatures
     assert f"Ditandatangani {ROWS}" in text_of(receipt)

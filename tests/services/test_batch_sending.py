@@ -112,7 +112,7 @@ def test_what_was_signed_before_signing_was_ended_can_be_sent_out(
     signing.cancel(world.deps, world.actor(b.SIGNER), batch_id, "Sudah cukup")
     work.drain(world.deps, batch_id)
     view = page.load_batch(world.deps, clerk, batch_id)
-    assert (view.status, view.signed, view.unsent, view.actions.issue) == ("finished", 1, 1, True)
+    assert (view.status, view.signed, view.unsent, view.actions.issue) == ("signing", 1, 1, True)
     assert not page.load_batch(world.deps, world.actor(b.SIGNER), batch_id).actions.issue
     assert send(world, batch_id) == 1
     view = page.load_batch(world.deps, clerk, batch_id)

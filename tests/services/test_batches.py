@@ -24,7 +24,7 @@ from svc.models import (
     Task,
 )
 from svc.services import audit, decree_page, trust
-from svc.services.batches import chunks, drafting, results, review, signing, work
+from svc.services.batches import chunks, drafting, receipts, results, review, signing, work
 from svc.services.batches.drafting import NewRow
 from svc.services.signing_keys import StepUp
 from svc.worker import run_once
@@ -227,7 +227,8 @@ def test_the_archive_holds_every_signed_document_and_a_list_of_all_rows(world: W
 
 def test_the_receipt_names_every_outcome_and_is_signed_by_the_service(world: World) -> None:
     batch_id = b.signed(world, 3)
-    receipt = results.receipt(world.deps, world.actor(b.CLERK), batch_id)
+    receipts.make_due(world.deps)
+    receipt = receipts.read_receipt(world.deps, world.actor(b.CLERK), batch_id)
     report = validate_pdf(receipt.pdf, trust.trust_store(world.deps), world.deps.clock.now())
     assert report.passed, report.explanation
     text = text_of(receipt.pdf)

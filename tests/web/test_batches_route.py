@@ -11,7 +11,7 @@ import pytest
 
 from svc.models import Decree
 from svc.seed.walk import DEMO_PASSPHRASE
-from svc.services.batches import work
+from svc.services.batches import receipts, work
 from tests.support import batches
 from tests.support.clock import FrozenClock
 from tests.support.statements import counted
@@ -320,9 +320,33 @@ def test_what_came_of_it_is_downloaded_whole(log_in: LogIn, world: World) -> Non
         assert len([name for name in names if name.endswith(".pdf")]) == 2
         assert "Contoh Pegawai 2" in bundle.read("daftar.csv").decode("utf-8-sig")
         assert bundle.read(names[0]).startswith(b"%PDF")
-    assert clerk.get(f"/batches/{batch_id}/receipt.pdf").data.startswith(b"%PDF")
-    for path in ("naskah.zip", "receipt.pdf"):
+    for path in ("naskah.zip", "receipt.pdf", "receipts/1.pdf", "receipt/now"):
         assert log_in("kadis").get(f"/batches/{batch_id}/{path}").status_code == 404
+
+
+def test_the_receipt_is_handed_out_as_it_was_made(log_in: LogIn, world: World) -> None:
+    batch_id = batches.ready(world, 2)
+    clerk = log_in("analis")
+    assert clerk.get(f"/batches/{batch_id}/receipt.pdf").status_code == 409
+    batches.authorise(world, batch_id)
+    work.drain(world.deps, batch_id)
+    page = text_of(clerk, f"/batches/{batch_id}")
+    assert "Tanda terima sedang dibuat." in page
+    assert "Tanda terima (PDF)" not in page
+    answer = clerk.get(f"/batches/{batch_id}/receipt.pdf")
+    assert (answer.status_code, "Tanda terima sedang dibuat" in answer.get_data(as_text=True)) == (409, True)
+    assert "sedang dibuat" in text_of(clerk, f"/batches/{batch_id}/receipt/now")
+
+    receipts.make_due(world.deps)
+    assert clerk.get(f"/batches/{batch_id}/receipt/now").headers["HX-Refresh"] == "true"
+    page = text_of(clerk, f"/batches/{batch_id}")
+    assert "Tanda terima (PDF)" in page
+    assert "sedang dibuat" not in page
+    first = clerk.get(f"/batches/{batch_id}/receipt.pdf").data
+    assert first.startswith(b"%PDF")
+    assert clerk.get(f"/batches/{batch_id}/receipt.pdf").data == first
+    assert clerk.get(f"/batches/{batch_id}/receipts/1.pdf").data == first
+    assert clerk.get(f"/batches/{batch_id}/receipts/2.pdf").status_code == 404
 
 
 def test_an_official_gives_a_paraf_that_failed_on_a_row_again(log_in: LogIn, world: World) -> None:

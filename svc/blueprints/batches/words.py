@@ -38,6 +38,7 @@ def event_titles() -> dict[str, str]:
         "signatures_found": _("Tanda tangan yang tertunda ditemukan"),
         "rows_retried": _("Baris gagal diulang"),
         "batch_finished": _("Selesai"),
+        "batch_receipt_made": _("Tanda terima dibuat"),
     }
 
 

@@ -157,6 +157,11 @@ def running_seconds(batch: Batch, now: datetime) -> float:
     return max(0.0, (until - batch.work_at).total_seconds() - batch.idle_seconds)
 
 
+def want_receipt(batch: Batch, now: datetime) -> None:
+    """What became of its rows may be another than its receipt says: let a worker see to it."""
+    batch.receipt_wanted_at = now
+
+
 def touch(batch: Batch, now: datetime) -> None:
     """The batch changed: pages made before are out of date."""
     batch.lock_version += 1

@@ -24,6 +24,7 @@ from svc.services.batches.model import (
     running_seconds,
 )
 from svc.services.batches.problems import from_stored
+from svc.services.batches.receipts import ReceiptItem, receipts_of
 from svc.services.batches.retrying import find_again
 from svc.services.paging import Cursor, Page, decode_cursor
 from svc.services.pinned_routes import read_pinned
@@ -132,6 +133,8 @@ class BatchView:
     events: tuple[Event, ...]
     actions: BatchActions
     speed: Speed
+    receipts: tuple[ReceiptItem, ...]  # newest first
+    receipt_wanted: bool  # it is being made, or made anew
 
     @property
     def rows(self) -> int:
@@ -320,7 +323,9 @@ def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView
         paused_at=batch.paused_at, stop_code=batch.stop_code, auto_issue=batch.auto_issue,
         created_at=batch.created_at, submitted_at=batch.submitted_at, finished_at=batch.finished_at,
         due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route),
-        events=_events(session, batch), actions=_actions(session, batch, actor, tally), speed=speed)
+        events=_events(session, batch), actions=_actions(session, batch, actor, tally), speed=speed,
+        receipts=receipts_of(session, batch) if tally.signed else (),
+        receipt_wanted=bool(tally.signed) and not batch.work and batch.receipt_wanted_at is not None)
 
 
 def _speed(batch: Batch, tally: _Tally, now: datetime) -> Speed:

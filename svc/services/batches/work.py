@@ -18,7 +18,16 @@ from svc import failpoints
 from svc.deps import Deps
 from svc.models import Batch, BatchRow
 from svc.services.batches import chunks, freezing, leaving, signing_chunk
-from svc.services.batches.model import IS_PENDING, begin_work, counts_of, decree_is, definition_of, record, touch
+from svc.services.batches.model import (
+    IS_PENDING,
+    begin_work,
+    counts_of,
+    decree_is,
+    definition_of,
+    record,
+    touch,
+    want_receipt,
+)
 from svc.services.batches.notices import tell_drafter, tell_holders
 from svc.services.batches.settling import has_unsigned
 from workflows.model import Definition, StepKind
@@ -189,11 +198,13 @@ def _end(session: Session, batch: Batch, now: datetime) -> None:
         return
     batch.work, batch.status, batch.assignee_id, batch.due_at = "", "signing", None, None
     batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
+    want_receipt(batch, now)
 
 
 def _close(session: Session, batch: Batch, now: datetime) -> None:
     batch.work, batch.status, batch.finished_at = "", "finished", now
     batch.stop_code, batch.stopped_at, batch.paused_at = "", None, None
+    want_receipt(batch, now)
     batch.assignee_id = batch.due_at = None
     record(session, batch, "batch_finished", None, now, dict(counts_of(session, batch.id)))
 
