@@ -32,7 +32,8 @@ from svc.services.result_words import refusal_notice
 # How long to wait before trying again to keep what may not be handed out twice.
 PAUSES = (0.2, 0.6, 1.2)
 EVENT = "signing_result_refused"
-_NAME = re.compile(r"([A-Za-z0-9_-]+)\.([0-9a-f]{64})\.pdf")
+_TOO_LATE = "TOO_LATE"
+_NAME = re.compile(r"([A-Za-z0-9_-]+)\.([0-9a-f]{64})(?:\.([A-Za-z][A-Za-z0-9_]*))?\.pdf")
 logger = logging.getLogger(__name__)
 
 
@@ -55,11 +56,12 @@ def keep_or_spool(deps: Deps, claimed: steps.Claim, signed: bytes) -> bool:
     return False
 
 
-def spool(deps: Deps, attempt_id: str, signed: bytes) -> None:
-    """Write to the spool, whole or not at all. :raises OSError: not written"""
+def spool(deps: Deps, attempt_id: str, signed: bytes, why: str = "") -> None:
+    """Write to the spool, whole or not at all; ``why`` says that it does not hold. :raises OSError: not written"""
     folder = _folder(deps)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{attempt_id}.{hashlib.sha256(signed).hexdigest()}.pdf"
+    reason = f".{why}" if why else ""
+    path = folder / f"{attempt_id}.{hashlib.sha256(signed).hexdigest()}{reason}.pdf"
     partial = path.with_suffix(".part")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(signed)
@@ -79,8 +81,8 @@ def bring_in(deps: Deps, attempt_id: str) -> None:
 
     :raises StorageUnavailable: it still waits. :raises SigningFailed: the claim was released meanwhile
     """
-    for path, spooled_id, signed in _spooled(deps):
-        if spooled_id == attempt_id:
+    for path, spooled_id, signed, why in _spooled(deps):
+        if spooled_id == attempt_id and not why:
             with deps.db.read_session() as session:
                 attempt = session.scalars(select(SigningAttempt).where(SigningAttempt.public_id == attempt_id)).one()
                 claimed = steps.load_claim(session, deps, attempt)
@@ -89,35 +91,51 @@ def bring_in(deps: Deps, attempt_id: str) -> None:
 
 
 def empty_spool(deps: Deps) -> None:
-    """Bring in what waits for attempts that ended meanwhile: nothing counts on it any more, but nothing is lost."""
-    for path, attempt_id, signed in _spooled(deps):
+    """Bring in what waits for attempts that ended meanwhile: nothing counts on it any more, but nothing is lost.
+
+    What the store does not take goes on waiting: a file goes only after its bytes are stored and recorded.
+    """
+    for path, attempt_id, signed, why in _spooled(deps):
         with deps.db.read_session() as session:
             state = session.scalar(select(SigningAttempt.state).where(SigningAttempt.public_id == attempt_id))
-        if state in {"failed", "done"}:
-            keep_refused(deps, attempt_id, signed, "TOO_LATE")
-            path.unlink(missing_ok=True)
+        if state not in {"failed", "done"}:
+            continue
+        try:
+            _store_refused(deps, attempt_id, signed, why or _TOO_LATE)
+        except StorageUnavailable:
+            logger.warning("still waits in the spool: attempt=%s file=%s", attempt_id, path.name)
+            return  # the others would wait for the same store
+        path.unlink(missing_ok=True)
 
 
-def keep_refused(deps: Deps, attempt_id: str, received: bytes, why: str) -> None:
-    """Keep bytes that came back and do not hold, under the attempt's id, and record it; in the spool if need be.
+def keep_refused(deps: Deps, attempt_id: str, received: bytes, why: str) -> bool:
+    """Keep bytes that came back and do not hold, under the attempt's id, and record it; whether they are in the store
+    and on record. Else they wait in the spool, with why.
 
     :raises OSError: neither store nor spool took it
     """
+    for pause in (*PAUSES, 0):
+        try:
+            _store_refused(deps, attempt_id, received, why)
+        except (StorageUnavailable, SQLAlchemyError) as error:
+            logger.warning("refused, not kept yet: attempt=%s error=%s", attempt_id, type(error).__name__)
+            time.sleep(pause)
+        else:
+            return True
+    spool(deps, attempt_id, received, why)
+    return False
+
+
+def _store_refused(deps: Deps, attempt_id: str, received: bytes, why: str) -> None:
+    """Into the store first, then on record: a crash between leaves bytes that the next look records."""
     sha256 = hashlib.sha256(received).hexdigest()
     with deps.db.read_session() as session:
         decree_id = session.scalars(
             select(Decree.public_id).join(SigningAttempt, SigningAttempt.decree_id == Decree.id)
             .where(SigningAttempt.public_id == attempt_id)).one()
     key = f"decrees/{decree_id}/refused/{attempt_id}/{sha256}.bin"
-    for pause in (*PAUSES, 0):
-        try:
-            put_pdf(deps, key, received, retain_until=retention_of(deps, "signed", deps.clock.now()))
-        except StorageUnavailable:
-            time.sleep(pause)
-        else:
-            record_refused(deps, attempt_id, sha256, len(received), why, key)
-            return
-    spool(deps, attempt_id, received)
+    put_pdf(deps, key, received, retain_until=retention_of(deps, "signed", deps.clock.now()))
+    record_refused(deps, attempt_id, sha256, len(received), why, key)
 
 
 def record_refused(deps: Deps, attempt_id: str, sha256: str, size: int, why: str, key: str, found: str = "") -> None:
@@ -152,7 +170,8 @@ def _folder(deps: Deps) -> Path:
     return deps.settings.var_dir / "spool"
 
 
-def _spooled(deps: Deps) -> Iterator[tuple[Path, str, bytes]]:
+def _spooled(deps: Deps) -> Iterator[tuple[Path, str, bytes, str]]:
+    """Each file, whose attempt it is of, what is in it, and why it was refused (empty: it was not looked at)."""
     folder = _folder(deps)
     for path in sorted(folder.glob("*.pdf")) if folder.is_dir() else ():
         named = _NAME.fullmatch(path.name)
@@ -165,4 +184,4 @@ def _spooled(deps: Deps) -> Iterator[tuple[Path, str, bytes]]:
         if hashlib.sha256(data).hexdigest() != named[2]:
             logger.error("spooled bytes are not what was written: file=%s", path.name)
             continue
-        yield path, named[1], data
+        yield path, named[1], data, named[3] or ""

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import undefer
 
 from certs.authorisation import Authorisation
@@ -38,7 +39,7 @@ from svc.models import (
     SigningAuthorisation,
 )
 from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
-from svc.services import key_registration, signing
+from svc.services import key_registration, signing, signing_evidence
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
 from svc.services.certificate_names import NamesAnother
@@ -328,6 +329,61 @@ def test_what_comes_in_after_its_act_was_given_up_is_evidence(agency: Waiting, g
     assert said["why"] == "TOO_LATE"
     assert deps.store.get(str(said["key"])).startswith(b"%PDF-")
     assert agency.status == "ready_to_sign"
+
+
+def test_evidence_waits_in_the_spool_while_the_store_is_down(agency: Waiting, gateway: BsreWorld) -> None:
+    deps, actor = agency.world.deps, agency.world.actor(SIGNER)
+    full = replace(deps, store=FaultyStore(deps.store, "decrees/"))
+    with pytest.raises(Unknown):
+        replace(agency, world=World(full, agency.world.organisation)).sign(PASSPHRASE)
+    signing.abandon(full, actor, agency.open_act())
+    (spooled,) = (deps.settings.var_dir / "spool").iterdir()
+    received = spooled.read_bytes()
+    for _ in range(2):
+        signing.recover(full)
+        assert spooled.read_bytes() == received
+        assert refusals(agency) == []
+    signing.recover(deps)
+    (said,) = refusals(agency)
+    assert deps.store.get(str(said["key"])) == received
+    assert not spooled.exists()
+
+
+def test_evidence_that_was_stored_and_not_recorded_is_recorded_at_the_next_look(
+    agency: Waiting, gateway: BsreWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deps, actor = agency.world.deps, agency.world.actor(SIGNER)
+    full = replace(deps, store=FaultyStore(deps.store, "/signed/"))
+    with pytest.raises(Unknown):
+        replace(agency, world=World(full, agency.world.organisation)).sign(PASSPHRASE)
+    signing.abandon(full, actor, agency.open_act())
+
+    def dies(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_evidence, "record_refused", dies)
+        with pytest.raises(OperationalError):
+            signing_evidence.empty_spool(deps)
+    assert len(list((deps.settings.var_dir / "spool").iterdir())) == 1
+    signing.recover(deps)
+    assert [one["why"] for one in refusals(agency)] == ["TOO_LATE"]
+    assert list((deps.settings.var_dir / "spool").iterdir()) == []
+
+
+def test_what_does_not_hold_keeps_its_reason_in_the_spool(
+    agency: Waiting, gateway: BsreWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = blank_pdf(title="Berkas lain")
+    monkeypatch.setattr(gateway.desk, "sign", lambda *_: [other])
+    deps = agency.world.deps
+    full = replace(deps, store=FaultyStore(deps.store, "decrees/"))
+    with pytest.raises(ResultNotOurs):
+        replace(agency, world=World(full, agency.world.organisation)).sign(PASSPHRASE)
+    assert refusals(agency) == []
+    signing.recover(deps)
+    (said,) = refusals(agency)
+    assert (said["why"], deps.store.get(str(said["key"]))) == (ResultNotOurs.code, other)
 
 
 def test_a_signature_in_another_name_is_refused_recorded_and_told(
