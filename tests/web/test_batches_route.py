@@ -324,6 +324,16 @@ def test_what_came_of_it_is_downloaded_whole(log_in: LogIn, world: World) -> Non
         assert log_in("kadis").get(f"/batches/{batch_id}/{path}").status_code == 404
 
 
+def test_a_row_whose_person_stands_in_another_batch_under_way_says_which(log_in: LogIn, world: World) -> None:
+    batches.drafted(world, 1, "KGB semula")
+    batch_id = batches.drafted(world, 2, "KGB kedua")
+    page = text_of(log_in("analis"), f"/batches/{batch_id}")
+    assert page.count("NIP ini juga ada dalam kelompok") == 1
+    assert "KGB semula" in page
+    assert batches.batch_row(world, batch_id).status == "draft"
+    assert [row.state for row in batches.rows_of(world, batch_id)] == ["ready", "ready"]
+
+
 def test_the_receipt_is_handed_out_as_it_was_made(log_in: LogIn, world: World) -> None:
     batch_id = batches.ready(world, 2)
     clerk = log_in("analis")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -273,6 +273,26 @@ def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
     with deps.db.read_session() as session:
         batch = find_batch(session, deps, actor, batch_id)
         return _speed(batch, _tally(session, batch), now)
+
+
+def also_in(deps: Deps, actor: Actor, view: BatchView,
+            rows: Sequence[RowItem]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Other batches of the same kind under way, of those that the actor may see, in which people of these rows stand
+    too: (id, title) by NIP. No refusal: somebody may be due two letters."""
+    keys = {row.subject_key for row in rows if row.subject_key and row.state != "excluded"}
+    if not keys or view.status in {"finished", "cancelled"}:
+        return {}
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    with deps.db.read_session() as session:
+        for key, batch_id, title in session.execute(
+                select(BatchRow.subject_key, Batch.public_id, Batch.title).distinct()
+                .join(Batch, Batch.id == BatchRow.batch_id)
+                .where(Batch.kind == view.kind, Batch.public_id != view.batch_id,
+                       Batch.status.in_(("draft", "in_review", "ready_to_sign", "signing")), _visible(deps, actor),
+                       BatchRow.subject_key.in_(keys), BatchRow.state != "excluded")
+                .order_by(Batch.title, Batch.public_id)):
+            found[key] = (*found.get(key, ()), (batch_id, title))
+    return found
 
 
 def _items() -> Any:
