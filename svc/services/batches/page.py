@@ -280,7 +280,7 @@ def also_in(deps: Deps, actor: Actor, view: BatchView,
     """Other batches of the same kind under way, of those that the actor may see, in which people of these rows stand
     too: (id, title) by NIP. No refusal: somebody may be due two letters."""
     keys = {row.subject_key for row in rows if row.subject_key and row.state != "excluded"}
-    if not keys or view.status in {"finished", "cancelled"}:
+    if not keys or view.status != "draft":  # later nobody could change it any more
         return {}
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     with deps.db.read_session() as session:
