@@ -84,8 +84,8 @@ def test_bad_rows_are_named_before_anything_is_made(world: World) -> None:
     assert "pegawai.nip" in {path for path, *_ in second.problems}
     assert third.problems[-1] == ["", "NIP ini sudah ada pada baris %(row)s.", {"row": 1}]
     assert b.decrees_of(world, batch_id) == []
-    assert drafting.set_row(world.deps, clerk, batch_id, 2, b.rise(world, 2))
-    drafting.drop_row(world.deps, clerk, batch_id, 3)
+    assert drafting.set_row(world.deps, clerk, batch_id, 2, b.mark(world, batch_id, 2), b.rise(world, 2))
+    drafting.drop_row(world.deps, clerk, batch_id, 3, b.mark(world, batch_id, 3))
     drafting.submit(world.deps, clerk, batch_id, b.batch_row(world, batch_id).lock_version)
     work.drain(world.deps, batch_id)
     assert len(b.decrees_of(world, batch_id)) == 2

@@ -66,7 +66,7 @@ def test_a_second_order_leaves_out_those_who_have_one(world: World) -> None:
     first = made(world, parent_id)
     with pytest.raises(collective.ExcerptsExist):
         collective.make_excerpts(world.deps, world.actor(b.CLERK), parent_id)
-    batch_drafting.drop_row(world.deps, world.actor(b.CLERK), first, 2)
+    batch_drafting.drop_row(world.deps, world.actor(b.CLERK), first, 2, b.mark(world, first, 2))
     again = collective.make_excerpts(world.deps, world.actor(b.CLERK), parent_id)
     assert (again.count, again.left_out) == (1, 2)
     assert b.rows_of(world, again.batch_id)[0].data["nomor_urut"] == 2
@@ -98,7 +98,8 @@ def test_a_row_that_says_something_else_is_refused(world: World, path: str, valu
     data = deepcopy(b.rows_of(world, batch_id)[0].data)
     *groups, last = path.split(".")
     (data[groups[0]] if groups else data)[last] = value
-    assert not batch_drafting.set_row(world.deps, world.actor(b.CLERK), batch_id, 1, data)
+    assert not batch_drafting.set_row(
+        world.deps, world.actor(b.CLERK), batch_id, 1, b.mark(world, batch_id, 1), data)
     row = b.rows_of(world, batch_id)[0]
     assert row.state == "invalid"
     assert any("induk" in text for _path, text, _params in row.problems)

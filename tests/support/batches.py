@@ -14,6 +14,7 @@ from svc.models import Batch, BatchRow, Decree
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services.batches import drafting, review, signing, work
 from svc.services.batches.drafting import NewRow
+from svc.services.batches.model import mark_of
 from svc.services.signing_keys import StepUp
 from svc.sheet_columns import columns_of
 from tests.support.world import World
@@ -61,6 +62,11 @@ def rows_of(world: World, batch_id: str) -> list[BatchRow]:
     with world.deps.db.read_session() as session:
         return list(session.scalars(select(BatchRow).join(Batch, Batch.id == BatchRow.batch_id)
                                     .where(Batch.public_id == batch_id).order_by(BatchRow.row_no)))
+
+
+def mark(world: World, batch_id: str, row_no: int) -> str:
+    """What a page that shows this row now sends back."""
+    return next(mark_of(row) for row in rows_of(world, batch_id) if row.row_no == row_no)
 
 
 def decrees_of(world: World, batch_id: str) -> list[Decree]:

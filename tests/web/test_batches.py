@@ -153,26 +153,58 @@ def test_a_row_is_mended_in_the_form_of_its_kind(log_in: LogIn, world: World) ->
     assert 'value="12345"' in page
     assert 'aria-invalid="true"' in page
     right = dict(form_of(batches.rise(world, 1)))
-    still = clerk.post(place, {**right, "data.pegawai.nip": "99", "then": "next"})
+    still = clerk.post(place, {**right, **mark(world, batch_id, 1), "data.pegawai.nip": "99", "then": "next"})
     assert still.status_code == 422
     assert 'value="99"' in still.get_data(as_text=True)
-    answer = clerk.post(place, {**right, "email": "bukan alamat", "then": "next"})
+    answer = clerk.post(place, {**right, **mark(world, batch_id, 1), "email": "bukan alamat", "then": "next"})
     assert answer.status_code == 422
-    answer = clerk.post(place, {**right, "email": "contoh@contoh.example", "then": "next"})
+    answer = clerk.post(place, {**right, **mark(world, batch_id, 1), "email": "contoh@contoh.example", "then": "next"})
     assert answer.headers["Location"].endswith("/rows/3/edit")
     assert batches.rows_of(world, batch_id)[0].state == "ready"
     assert batches.rows_of(world, batch_id)[0].email == "contoh@contoh.example"
 
 
+def mark(world: World, batch_id: str, row_no: int) -> dict[str, str]:
+    """What the form of a row sends back when it is opened now."""
+    return {"seen_mark": batches.mark(world, batch_id, row_no)}
+
+
+def test_two_tabs_on_one_row_do_not_overwrite_each_other(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    batch_id = filled(clerk, world, 2)
+    place = f"/batches/{batch_id}/rows/1"
+    seen = mark(world, batch_id, 1)
+    assert seen["seen_mark"] in text_of(clerk, f"{place}/edit")
+    first = {**dict(form_of(batches.rise(world, 7))), **seen, "email": "satu@contoh.example"}
+    second = {**dict(form_of(batches.rise(world, 8))), **seen, "email": "dua@contoh.example"}
+    assert clerk.post(f"{place}/edit", first).status_code == 302
+    answer = clerk.post(f"{place}/edit", second)
+    said = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "Contoh Pegawai 7" in said  # what stands there now
+    assert "satu@contoh.example" in said
+    assert 'value="Contoh Pegawai 8"' in said  # what was typed is not lost
+    assert clerk.post(f"{place}/drop", seen).status_code == 409
+    row = batches.rows_of(world, batch_id)[0]
+    assert (row.label, row.email) == ("Contoh Pegawai 7", "satu@contoh.example")
+    again = {**second, **mark(world, batch_id, 1)}
+    assert again["seen_mark"] in said
+    assert clerk.post(f"{place}/edit", again).status_code == 302
+    assert batches.rows_of(world, batch_id)[0].label == "Contoh Pegawai 8"
+
+
 def test_somebody_named_twice_is_found_and_can_be_dropped(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
     batch_id = filled(clerk, world, 2)
-    clerk.post(f"/batches/{batch_id}/rows/2/edit", dict(form_of(batches.rise(world, 1))))
+    twice = {**dict(form_of(batches.rise(world, 1))), **mark(world, batch_id, 2)}
+    clerk.post(f"/batches/{batch_id}/rows/2/edit", twice)
     assert "NIP ini sudah ada pada baris 1." in text_of(clerk, f"/batches/{batch_id}?state=invalid")
     clerk.get("/locale/en")
     assert "This NIP already stands in row 1." in text_of(clerk, f"/batches/{batch_id}?state=invalid")
     clerk.get("/locale/id")
-    assert clerk.post(f"/batches/{batch_id}/rows/2/drop").status_code == 302
+    shown = mark(world, batch_id, 2)
+    assert shown["seen_mark"] in text_of(clerk, f"/batches/{batch_id}")
+    assert clerk.post(f"/batches/{batch_id}/rows/2/drop", shown).status_code == 302
     assert [row.state for row in batches.rows_of(world, batch_id)] == ["ready"]
     assert clerk.post(f"/batches/{batch_id}/rows/2/drop").status_code == 404
 
@@ -327,7 +359,7 @@ def test_what_is_wrong_with_a_row_is_said_in_the_readers_language_with_its_figur
     batch_id = filled(clerk, world, 1)
     wrong = batches.rise(world, 1)
     wrong["kenaikan"] = {**wrong.get("kenaikan", {}), "masa_kerja_tahun": 1}
-    clerk.post(f"/batches/{batch_id}/rows/1/edit", dict(form_of(wrong)))
+    clerk.post(f"/batches/{batch_id}/rows/1/edit", {**dict(form_of(wrong)), **mark(world, batch_id, 1)})
     clerk.get("/locale/en")
     said = re.compile(r"Service on the effective date should be \d+ years \d+ months\.")
     assert said.search(text_of(clerk, f"/batches/{batch_id}"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -22,10 +25,13 @@ from svc.blueprints.batches.words import field_titles, title_at
 from svc.blueprints.downloads import name_file
 from svc.error_pages import translate
 from svc.errors import InvalidInput, NotFound, RouteUnusable
+from svc.kind_fields import values_at
+from svc.kinds import Kind
 from svc.schema_form import build_form, labels_of, parse_form
 from svc.security import current_actor, deps, form_version, requires
 from svc.services.batches import drafting, page
-from svc.services.batches.model import MOST_ROWS
+from svc.services.batches.model import MOST_ROWS, StaleRow
+from svc.sheet_columns import columns_of
 from svc.sheets_write import FaultyRow, faulty_rows_xlsx
 
 
@@ -42,10 +48,17 @@ def edit_row(batch_id: str, row_no: str) -> str:
 @bp.post("/batches/<batch_id>/rows/<row_no>/edit")
 @requires("decree.draft")
 def save_row(batch_id: str, row_no: str) -> WerkzeugResponse | Page:
-    """Keep what was typed, right or not, and say which; then go on to the next faulty row when asked to."""
+    """Keep what was typed, right or not, and say which; then go on to the next faulty row when asked to.
+
+    When the row was changed elsewhere meanwhile, what was typed is shown beside what stands there now.
+    """
     view, number = page.load_batch(deps(), current_actor(), batch_id), row_number(row_no)
     data = parse_form(kind_of(view).schema, request.form.items(multi=True))
-    is_right = drafting.set_row(deps(), current_actor(), batch_id, number, data, request.form.get("email", ""))
+    email = request.form.get("email", "")
+    try:
+        is_right = drafting.set_row(deps(), current_actor(), batch_id, number, _seen_mark(), data, email)
+    except StaleRow as error:
+        return _row_form(page.load_row(deps(), current_actor(), batch_id, number), data, email), error.status
     if not is_right:
         return _row_form(page.load_row(deps(), current_actor(), batch_id, number)), UNPROCESSABLE
     flash(_("Baris %(n)s sudah benar.", n=row_no), "success")
@@ -59,7 +72,7 @@ def save_row(batch_id: str, row_no: str) -> WerkzeugResponse | Page:
 @requires("decree.draft")
 def drop_row(batch_id: str, row_no: str) -> WerkzeugResponse:
     """Take one row out."""
-    drafting.drop_row(deps(), current_actor(), batch_id, row_number(row_no))
+    drafting.drop_row(deps(), current_actor(), batch_id, row_number(row_no), _seen_mark())
     flash(_("Baris %(n)s dihapus.", n=row_no), "success")
     return redirect(address_of(batch_id))
 
@@ -114,16 +127,35 @@ def discard(batch_id: str) -> WerkzeugResponse:
     return redirect(url_for("batches.index"))
 
 
-def _row_form(found: page.RowPage) -> str:
+def _seen_mark() -> str:
+    return request.form.get("seen_mark", "")
+
+
+def _row_form(found: page.RowPage, typed: Mapping[str, Any] | None = None, email: str = "") -> str:
+    """The row as it stands, or what was ``typed`` over what stands there now."""
     item, kind = found.row, kind_of(found.batch)
     errors = {f"data.{one.path}": one.said(_) for one in reversed(item.problems) if _is_of_kind(one.path)}
     others = [one.said(_) for one in item.problems if not one.path]
-    fields = build_form(kind.schema, dict(found.data), errors, say=_)
+    changed = [] if typed is None else _differences(kind, found, typed, email)
+    fields = build_form(kind.schema, dict(found.data if typed is None else typed), errors, say=_)
     return render_template(
         "batches/row_form.html", batch=found.batch, row=item, kind=kind, fields=fields, errors=errors, others=others,
-        labels=labels_of(fields), email=found.email,
+        labels=labels_of(fields), email=found.email if typed is None else email, changed=changed,
+        is_stale=typed is not None,
         email_error=next((one.said(_) for one in item.problems if one.path.startswith("@")), ""),
         left=found.batch.counts.get("invalid", 0))
+
+
+def _differences(kind: Kind, found: page.RowPage, typed: Mapping[str, Any], email: str) -> list[str]:
+    """What stands in a row now where it is not what was typed, with its title."""
+    told = []
+    ours = deps().kinds.complete_data(kind, dict(typed))
+    for column in columns_of(kind):
+        paths = (column.path, f"{column.path}[]")
+        now, mine = ([str(value) for path in paths for value in values_at(data, path)] for data in (found.data, ours))
+        if now != mine:
+            told.append(_line(_(column.title), "; ".join(now) or _("(kosong)")))
+    return told + ([_line(_("Alamat surel"), found.email or _("(kosong)"))] if found.email != email.strip() else [])
 
 
 def _is_of_kind(path: str) -> bool:

@@ -18,6 +18,7 @@ from svc.kinds import InvalidDecreeData, Kind
 from svc.models import Batch, BatchRow
 from svc.services.batches.model import (
     MOST_ROWS,
+    StaleRow,
     begin_work,
     counts_of,
     ensure_drafter,
@@ -25,6 +26,7 @@ from svc.services.batches.model import (
     find_batch,
     kind_of_batch,
     lock_batch,
+    mark_of,
     record,
     touch,
 )
@@ -117,15 +119,18 @@ def put_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, rows: S
                batch.drafter_position_id)
 
 
-def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, data: Mapping[str, Any], email: str = "") -> bool:
+def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str, data: Mapping[str, Any],
+            email: str = "") -> bool:
     """Change one row in place and check it, with the rows of the same person; whether nothing is wrong with it now.
 
-    :raises NotFound: no such row. :raises Forbidden: :raises BatchBusy: :raises Conflict: refused
+    ``seen_mark`` is that of the row as it was shown.
+    :raises NotFound: no such row. :raises StaleRow: it was changed since
+    :raises Forbidden: :raises BatchBusy: :raises Conflict: refused
     """
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id)
         kind = kind_of_batch(deps, batch)
-        row = _row(session, batch, row_no)
+        row = _seen_row(session, batch, row_no, seen_mark)
         others = {row.subject_key, subject_key(kind, data)} - {""}
         row.data, row.email = dict(data), email.strip()[:254]
         row.subject_key, row.label = subject_key(kind, data)[:60], label_of(kind, data)[:300]
@@ -137,11 +142,11 @@ def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, data: Mapping[
         return row.state == "ready"
 
 
-def drop_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> None:
-    """Take a row out of a draft batch. :raises NotFound: no such row. :raises Forbidden: :raises Conflict: refused"""
+def drop_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str) -> None:
+    """Take a row out of a draft batch. Errors as for :func:`set_row`."""
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id)
-        row = _row(session, batch, row_no)
+        row = _seen_row(session, batch, row_no, seen_mark)
         key = row.subject_key
         session.delete(row)
         session.flush()
@@ -272,6 +277,13 @@ def _row(session: Session, batch: Batch, row_no: int) -> BatchRow:
         select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.row_no == row_no)).one_or_none()
     if row is None:
         raise NotFound
+    return row
+
+
+def _seen_row(session: Session, batch: Batch, row_no: int, seen_mark: str) -> BatchRow:
+    row = _row(session, batch, row_no)
+    if mark_of(row) != seen_mark:
+        raise StaleRow
     return row
 
 

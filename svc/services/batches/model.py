@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +34,11 @@ IS_PENDING: ColumnElement[bool] = literal_column("batch_row.pending")
 class StaleBatch(Conflict):
     code = "stale_batch"
     message = "Halaman yang Anda lihat sudah usang: kelompok naskah ini telah berubah. Muat ulang halaman ini."
+
+
+class StaleRow(Conflict):
+    code = "stale_row"
+    message = "Baris ini telah diubah sejak halaman ini dibuka. Tidak ada yang disimpan; periksa isinya sekarang."
 
 
 class BatchBusy(Conflict):
@@ -207,6 +214,12 @@ def record(session: Session, batch: Batch, event_type: str, actor: Actor | None,
     """Append to the batch's own audit chain."""
     by = doer_of(actor, position_id).audit if actor is not None else AuditActor.system()
     record_stream(session, f"batch:{batch.public_id}", event_type, by, now, payload)
+
+
+def mark_of(row: BatchRow) -> str:
+    """What a page that shows a draft's row sends back with it, so that nobody changes what he did not see."""
+    seen = json.dumps([row.data, row.email], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(seen.encode()).hexdigest()
 
 
 def decree_is(*statuses: str) -> ColumnElement[bool]:

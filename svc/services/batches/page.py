@@ -21,6 +21,7 @@ from svc.services.batches.model import (
     find_batch,
     is_party,
     kind_of_batch,
+    mark_of,
     running_seconds,
 )
 from svc.services.batches.problems import from_stored
@@ -156,6 +157,7 @@ class RowItem:
     decree_id: str | None
     decree_status: str
     number: str
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -420,4 +422,4 @@ def _row_item(row: BatchRow, decree_id: str | None, status: str | None, number: 
     return RowItem(
         row.row_no, row.line_no, row.label, row.subject_key, row.state,
         tuple(map(from_stored, row.problems)), row.error_code or "",
-        row.excluded_reason or "", decree_id, status or "", number or "")
+        row.excluded_reason or "", decree_id, status or "", number or "", mark_of(row))
