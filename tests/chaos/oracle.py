@@ -25,6 +25,7 @@ from certs.validation import Report, validate_pdf
 _SIGNED = {"signed", "issued"}
 _NUMBERED = {"ready_to_sign", "signing", *_SIGNED}
 _OBJECT = re.compile(r"decrees/([^/]+)/(\w+)/([0-9a-f]{64})\.pdf")
+_RETRIED = {"prepare", "approve", "freeze", "sign", "exclude", "dissolve"}
 _OPEN_ATTEMPTS = {"claimed", "produced", "unknown"}
 _MONTHS = ("Januari", "Februari", "Maret", "April", "Mei", "Juni", "Juli", "Agustus", "September", "Oktober",
            "November", "Desember")
@@ -113,8 +114,8 @@ def strict(trust: TrustStore, now: datetime) -> Verdict:
 
 def judge(evidence: Evidence, verdict: Verdict) -> list[Finding]:
     """All that is lost, doubled, torn or half done."""
-    return [*numbers(evidence), *papers(evidence), *stuck(evidence), *endings(evidence), *files(evidence),
-            *signatures(evidence, verdict), *chains(evidence), *routes(evidence)]
+    return [*numbers(evidence), *papers(evidence), *stuck(evidence), *endings(evidence), *closed(evidence),
+            *files(evidence), *signatures(evidence, verdict), *chains(evidence), *routes(evidence)]
 
 
 def numbers(evidence: Evidence) -> Iterator[Finding]:
@@ -210,10 +211,34 @@ def endings(evidence: Evidence) -> Iterator[Finding]:
         status = decree["status"] if decree is not None else ""
         is_out = row["state"] == "live" and status == "issued"
         is_excluded = row["state"] == "excluded" and status == "draft"
-        has_failed = (row["state"] == "failed" and bool(row["error_code"]) and bool(row["failed_work"])
-                      and status not in _SIGNED)
+        # A document that waits for its signature in a row that failed can be tried again, by drafter and signer.
+        has_failed = (row["state"] == "failed" and bool(row["error_code"]) and row["failed_work"] in _RETRIED
+                      and status not in {*_SIGNED, "signing"})
         if not (is_out or is_excluded or has_failed):
             yield Finding("row_undecided", f"batch {row['batch_id']} row {row['row_no']}: {row['state']}, {status}")
+
+
+def closed(evidence: Evidence) -> Iterator[Finding]:
+    """What is over is over: nothing of it is under way, waits for a signature that nobody can give, or is signed and
+    was not sent out though its drafter wanted that."""
+    decrees = {row["id"]: row for row in evidence.tables["decree"]}
+    over = {row["id"]: row for row in evidence.tables["batch"] if row["status"] in {"finished", "cancelled"}}
+    for batch in over.values():
+        if batch["work"] or batch["stop_code"] or batch["paused_at"] is not None:
+            yield Finding("closed_unfinished", f"batch {batch['id']}: {batch['work']} {batch['stop_code']}")
+    for row in evidence.tables["batch_row"]:
+        decree = decrees.get(row["decree_id"])
+        if row["batch_id"] not in over or decree is None:
+            continue
+        where = f"batch {row['batch_id']} row {row['row_no']}: {row['state']}, {decree['status']}"
+        if row["pending"] or row["lease"] is not None or decree["status"] == "signing":
+            yield Finding("closed_in_flight", where)
+        if decree["status"] == "ready_to_sign" and row["state"] != "failed":
+            yield Finding("closed_unsigned", where)
+        if decree["status"] == "signed" and over[row["batch_id"]]["auto_issue"]:
+            yield Finding("signed_not_issued", where)
+        if row["state"] == "excluded" and decree["batch_id"] is not None:
+            yield Finding("excluded_bound", where)
 
 
 def files(evidence: Evidence) -> Iterator[Finding]:

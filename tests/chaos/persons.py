@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from svc.services import issuance, redating, routing, signing
 from svc.services.batches import drafting, review
 from svc.services.batches import retrying as batch_retrying
 from svc.services.batches import signing as batch_signing
+from svc.services.batches.retrying import find_again
 from svc.services.signing_keys import StepUp
 from tests.chaos.browser import Browser
 from tests.chaos.processes import shift
@@ -31,6 +33,7 @@ from tests.support.world import World
 
 _MOST_RETRIES, _CROWD = 6, 50
 _PAUSE = 0.06
+_WHIM, _MOST_WHIMS, _SHARE_OF_PAUSES = 0.1, 3, 0.6
 _JUMP = timedelta(minutes=6)  # longer than leases, authorisations and the age at which recovery begins
 _PATIENCE = 3.0
 REMOTE_PIN = "314159"
@@ -45,6 +48,8 @@ class People:
     sign_alone: Callable[[World, str], None] | None = None
     retries: dict[str, int] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
+    rng: random.Random | None = None  # whims: lists are paused, ended, thinned out; None: nobody changes his mind
+    whims: int = 0
 
     @property
     def world(self) -> World:
@@ -88,6 +93,11 @@ class People:
 
     def _batch(self, batch_id: str) -> bool:
         batch = b.batch_row(self.world, batch_id)
+        if self._is_whim() and self._change_mind(batch):
+            return True
+        if batch.work == "sign" and batch.paused_at is not None:
+            batch_signing.resume(self.deps, self.world.actor(b.SIGNER), batch_id)
+            return True
         if batch.work and not (batch.work == "sign" and batch.stop_code):
             return False
         world, version = self.world, batch.lock_version
@@ -104,6 +114,28 @@ class People:
                 return self._retry(batch)
         return True
 
+    def _is_whim(self) -> bool:
+        return self.rng is not None and self.whims < _MOST_WHIMS and self.rng.random() < _WHIM
+
+    def _change_mind(self, batch: Batch) -> bool:
+        """Pause, end, or take rows out, wherever the list stands just now; whether there was something to do."""
+        assert self.rng is not None
+        self.whims += 1
+        batch_id = batch.public_id
+        if batch.status == "signing" and batch.work == "sign":
+            if self.rng.random() < _SHARE_OF_PAUSES:
+                batch_signing.pause(self.deps, self.world.actor(b.SIGNER), batch_id)
+            else:
+                who = self.world.actor(self.rng.choice((b.SIGNER, b.CLERK)))
+                batch_signing.cancel(self.deps, who, batch_id, "Cukup")
+            return True
+        if batch.work or batch.assignee_id is None or batch.status not in {"in_review", "ready_to_sign"}:
+            return False
+        who = self.world.actor(self._holder(batch) if batch.status == "in_review" else b.SIGNER)
+        rows = [row.row_no for row in b.rows_of(self.world, batch_id) if row.state in {"live", "failed"}]
+        review.exclude_rows(self.deps, who, batch_id, batch.lock_version, [self.rng.choice(rows or [1])], "Keliru")
+        return True
+
     def _holder(self, batch: Batch) -> str:
         return next(name for name in b.PARAFS if batch.assignee_id in self.world.actor(name).position_ids)
 
@@ -116,15 +148,14 @@ class People:
                                 StepUp(secret_of(self.deps)))
 
     def _retry(self, batch: Batch) -> bool:
-        """Failed rows are tried again some times, as a person would."""
+        """Failed rows are tried again some times, by whoever can."""
         with self.deps.db.read_session() as session:
-            failed = session.scalar(select(func.count()).select_from(BatchRow).where(
-                BatchRow.batch_id == batch.id, BatchRow.state == "failed",
-                BatchRow.failed_work.in_(("freeze", "sign"))))
-        if not failed or self.retries.get(batch.public_id, 0) >= _MOST_RETRIES:
+            again = [name for name in (b.SIGNER, b.CLERK, *b.PARAFS)
+                     if find_again(session, batch, self.world.actor(name)) is not None]
+        if not again or self.retries.get(batch.public_id, 0) >= _MOST_RETRIES:
             return False
         self.retries[batch.public_id] = self.retries.get(batch.public_id, 0) + 1
-        batch_retrying.retry(self.deps, self.world.actor(b.SIGNER), batch.public_id, batch.lock_version)
+        batch_retrying.retry(self.deps, self.world.actor(again[0]), batch.public_id, batch.lock_version)
         return True
 
     def _single(self, decree_id: str) -> bool:
@@ -160,7 +191,8 @@ def secret_of(deps: Deps) -> str:
 
 def work_day(deps: Deps, stop: Path, seconds: float, *, by_browser: bool = False) -> list[str]:
     """People act until somebody writes ``stop``, or all is done, or the time is over; what they were refused."""
-    persons = People(deps, Browser(f"http://{deps.settings.bind}").sign if by_browser else None)
+    persons = People(deps, Browser(f"http://{deps.settings.bind}").sign if by_browser else None,
+                     rng=random.Random(deps.settings.var_dir.parent.name))  # of the round
     deadline = time.monotonic() + seconds
     while not stop.exists() and time.monotonic() < deadline:
         if not persons.act() and is_quiet(deps):
