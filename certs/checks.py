@@ -79,11 +79,20 @@ def _ensure_fit(certificate: x509.Certificate) -> None:
         raise errors.KeyUsageUnfit("the certificate names no key usage") from error
     if not (usage.digital_signature or usage.content_commitment):
         raise errors.KeyUsageUnfit("the key usage is neither digitalSignature nor nonRepudiation")
-    for constraints in extensions:
-        if isinstance(constraints.value, x509.BasicConstraints) and constraints.value.ca:
-            raise errors.KeyUsageUnfit("the certificate is a CA's")
-        if isinstance(constraints.value, x509.ExtendedKeyUsage) and not _FIT_PURPOSES & set(constraints.value):
-            raise errors.KeyUsageUnfit("the extended key usage is not for documents")
+    fault = tell_purpose_fault(certificate)
+    if fault:
+        raise errors.KeyUsageUnfit(fault)
+
+
+def tell_purpose_fault(certificate: x509.Certificate) -> str:
+    """Why this is no certificate to sign documents with, whatever its key usage: a CA's, or issued for a server, a
+    responder, a time-stamping unit or programs. Empty: it may. :raises ValueError: its extensions are malformed"""
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.BasicConstraints) and extension.value.ca:
+            return "the certificate is a CA's"
+        if isinstance(extension.value, x509.ExtendedKeyUsage) and not _FIT_PURPOSES & set(extension.value):
+            return "the extended key usage is not for documents"
+    return ""
 
 
 def _ensure_numbered(certificate: x509.Certificate) -> None:

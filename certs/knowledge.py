@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 
-from asn1crypto import crl as asn1_crl
-from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,22 +28,20 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
 from certs._remembered import RememberingValidator
-from certs.revocation import listed_since
+from certs.revocation import listed_entry
 from certs.trust import TrustStore
+from certs.verified import (
+    Answer,
+    RevocationData,
+    answers,
+    claims_revocation,
+    is_issued_by,
+    read_crl,
+    read_ocsp,
+    revoked_since,
+)
 
 _MAX_STORE_ITEMS = 500
-
-
-@dataclass(frozen=True)
-class _List:
-    """A CRL or OCSP response with what decides whether its signature may be believed."""
-
-    der: bytes
-    crl: asn1_crl.CertificateList | None
-    ocsp: asn1_ocsp.OCSPResponse | None
-    issuer: bytes  # hash of the CRL issuer's name; empty for responses
-    issued_at: datetime
-    signed_until: datetime | None  # end of an embedded responder's certificate
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Knowledge:
     exist."""
 
     trust: TrustStore
-    lists: tuple[_List, ...]
+    lists: tuple[RevocationData, ...]
     certificates: tuple[asn1_x509.Certificate, ...]
     embedded: frozenset[bytes]
     seen: Mapping[bytes, datetime]
@@ -85,7 +82,7 @@ class Knowledge:
             key_usage_settings=KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"}),
         )
 
-    def _is_believable(self, one: _List, now: datetime, leaf: asn1_x509.Certificate | None) -> bool:
+    def _is_believable(self, one: RevocationData, now: datetime, leaf: asn1_x509.Certificate | None) -> bool:
         seen = self.seen.get(one.der, now)
         if leaf is not None and one.issued_at > leaf.not_valid_after and (
                 one.crl is None or one.issuer == leaf.issuer.sha256):
@@ -105,25 +102,50 @@ class Knowledge:
         end: datetime = authority.not_valid_after
         for one in self.lists:
             if one.crl is not None and one.issuer == authority.issuer.sha256:
-                revoked_at = listed_since(one.der, authority.serial_number)
-                end = min(end, revoked_at) if revoked_at is not None else end
+                entry = listed_entry(one.der, authority.serial_number)
+                end = min(end, entry.since) if entry is not None else end
         return end
 
+    def answers_about(
+        self, certificate: asn1_x509.Certificate, carried: Iterable[asn1_x509.Certificate] = ()
+    ) -> tuple[Answer, ...]:
+        """What genuine revocation data says of a certificate, whatever its chain is worth.
 
-def gather_knowledge(trust: TrustStore, reader: PdfFileReader) -> Knowledge:
-    """What ``trust`` and the file's security store tell. :raises ValueError: a list in ``trust`` is not DER"""
-    lists = {der: _of_crl(der, known_crl(der)) for der in trust.crls}
-    lists |= {der: _of_ocsp(der, known_ocsp(der)) for der in trust.ocsps}
+        :param carried: further certificates among which its issuer may be
+        """
+        issuer = next((one for one in (*self._authorities(), *carried) if is_issued_by(certificate, one)), None)
+        return () if issuer is None else answers(self.lists, certificate, issuer)
+
+    def find_revoked(self, path: Sequence[asn1_x509.Certificate], at: datetime) -> asn1_x509.Certificate | None:
+        """The first certificate below the path's anchor (which comes first) that genuine data revokes at ``at`` or
+        earlier. Data issued later counts, and data whose time is over too: a revocation is final."""
+        for issuer, certificate in pairwise(path):
+            if not claims_revocation(self.lists, certificate.serial_number):
+                continue
+            since = revoked_since(answers(self.lists, certificate, issuer))
+            if since is not None and since <= at:
+                return certificate
+        return None
+
+
+def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) -> Knowledge:
+    """What ``trust`` and the file's security store tell at ``now``; data of the future is left out.
+
+    :raises ValueError: a list in ``trust`` is not DER
+    """
+    lists = {der: read_crl(der, known_crl(der)) for der in trust.crls}
+    lists |= {der: read_ocsp(der, known_ocsp(der)) for der in trust.ocsps}
     certificates = {one.dump(): one for one in map(_known, trust.intermediates)}
     store = read_store(reader)
     for der in store.crls:
-        lists.setdefault(der, _of_crl(der, freeze_crl(der)))
+        lists.setdefault(der, read_crl(der, freeze_crl(der)))
     for der in store.ocsps:
-        lists.setdefault(der, _of_ocsp(der, freeze_ocsp(der)))
+        lists.setdefault(der, read_ocsp(der, freeze_ocsp(der)))
     for der in store.certificates:
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
     embedded = frozenset((*store.crls, *store.ocsps))
-    return Knowledge(trust, tuple(lists.values()), tuple(certificates.values()), embedded, {})
+    current = tuple(one for one in lists.values() if not one.is_from_future(now))
+    return Knowledge(trust, current, tuple(certificates.values()), embedded, {})
 
 
 def ensure_readable(trust: TrustStore) -> None:
@@ -135,48 +157,22 @@ def ensure_readable(trust: TrustStore) -> None:
 
 
 def state_of(
-    certificate: asn1_x509.Certificate, knowledge: Knowledge, at: datetime
+    certificate: asn1_x509.Certificate, given: Iterable[Answer], at: datetime
 ) -> tuple[str, datetime | None]:
-    """For display, not for the verdict: valid, revoked, expired, not_yet_valid or unknown at a moment, and since
-    when it is revoked. Only lists and responses that name its issuer count; their signatures are the verdict's."""
-    revoked_at: datetime | None = None
-    is_known = False
-    for one in knowledge.lists:
-        found, speaks = _look_up(one, certificate)
-        is_known = is_known or (speaks and one.issued_at >= at) or (speaks and _is_fresh(one, at))
-        if found is not None:
-            revoked_at = found if revoked_at is None else min(found, revoked_at)
+    """For display: valid, revoked, expired, not_yet_valid or unknown at a moment, and since when it is revoked.
+
+    :param given: what genuine revocation data says of it (:meth:`Knowledge.answers_about`)
+    """
+    told = tuple(given)
+    revoked_at = revoked_since(told)
     if at < certificate.not_valid_before:
         return "not_yet_valid", revoked_at
     if revoked_at is not None and revoked_at <= at:
         return "revoked", revoked_at
     if at > certificate.not_valid_after:
         return "expired", revoked_at
+    is_known = any(one.issued_at >= at or (one.next_at is not None and at <= one.next_at) for one in told)
     return ("valid" if is_known else "unknown"), revoked_at
-
-
-def _is_fresh(one: _List, at: datetime) -> bool:
-    if one.crl is not None:
-        end = one.crl["tbs_cert_list"]["next_update"].native
-        return end is not None and one.issued_at <= at <= end
-    return False
-
-
-def _look_up(one: _List, certificate: asn1_x509.Certificate) -> tuple[datetime | None, bool]:
-    """Since when a list says it is revoked, and whether it speaks of it at all."""
-    if one.crl is not None:
-        if one.issuer != certificate.issuer.sha256:
-            return None, False
-        return listed_since(one.der, certificate.serial_number), True
-    if one.ocsp is None:
-        return None, False
-    for answer in one.ocsp.response_data["responses"]:
-        if answer["cert_id"]["serial_number"].native == certificate.serial_number:
-            status = answer["cert_status"]
-            if status.name == "revoked":
-                return status.chosen["revocation_time"].native, True
-            return None, status.name == "good"
-    return None, False
 
 
 @dataclass(frozen=True)
@@ -212,17 +208,6 @@ def with_seen(knowledge: Knowledge, ders: Iterable[bytes], at: datetime) -> Know
 
 def _known(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return known_certificate(certificate.public_bytes(Encoding.DER))
-
-
-def _of_crl(der: bytes, crl: asn1_crl.CertificateList) -> _List:
-    return _List(der, crl, None, crl.issuer.sha256, crl["tbs_cert_list"]["this_update"].native, None)
-
-
-def _of_ocsp(der: bytes, response: asn1_ocsp.OCSPResponse) -> _List:
-    basic = response.basic_ocsp_response
-    embedded = list(basic["certs"]) if basic["certs"].native is not None else []
-    end = min((one.not_valid_after for one in embedded), default=None)
-    return _List(der, None, response, b"", basic["tbs_response_data"]["produced_at"].native, end)
 
 
 def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy) -> CertValidationPolicySpec:

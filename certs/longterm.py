@@ -20,8 +20,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from asn1crypto import cms
+from cryptography import x509
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.validation import ades, generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
@@ -29,6 +31,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
 from certs import verdicts
+from certs.checks import tell_purpose_fault
 from certs.coverage import signed_end
 from certs.knowledge import Knowledge, read_store, with_seen
 from certs.verdicts import Indication, Verdict
@@ -113,11 +116,24 @@ async def judge_signature(signature: EmbeddedPdfSignature, archive: Archive, now
     verdict = first
     if _may_improve(first) and proven_at is not None and (proven_at < control or control < now):
         again = await _basic(signature, archive.knowledge, digest, proven_at, now)
-        verdict = again if again.passed else first
+        verdict = again if again.passed or again.sub_indication in verdicts.REVOKED else first
     verdict = _hold_against_dates(signature, verdict, proven_at, stamped_at, now)
+    verdict = _hold_against_purpose(signature, verdict)
     if verdict.passed and doubt is not None:
         verdict = doubt
     return Outcome(verdict, proven_at, proven_by, stamped_at)
+
+
+def _hold_against_purpose(signature: EmbeddedPdfSignature, verdict: Verdict) -> Verdict:
+    """The rule that holds before signing (:mod:`certs.checks`) holds afterwards: what may not sign here may not have
+    signed elsewhere."""
+    if not verdict.passed and verdict.sub_indication != verdicts.TRY_LATER:
+        return verdict
+    fault = tell_purpose_fault(x509.load_der_x509_certificate(signature.signer_cert.dump()))
+    if not fault:
+        return verdict
+    return verdicts.indeterminate(
+        verdicts.CHAIN_CONSTRAINTS_FAILURE, f"The certificate is not one for signing documents: {fault}.")
 
 
 def _may_improve(verdict: Verdict) -> bool:
@@ -138,12 +154,28 @@ async def _basic(
         result = await ades.ades_basic_validation(
             signature.signed_data, knowledge.specification(control, now, leaf, is_lenient=is_lenient),
             timing_info=timing, raw_digest=digest)
-        return verdicts.from_ades(result.ades_subindic, result.failure_msg)
+        return _with_revocations(result, knowledge, control)
 
     verdict = await run(is_lenient=False)
-    if verdict.sub_indication == verdicts.CERTIFICATE_CHAIN_GENERAL_FAILURE and (await run(is_lenient=True)).passed:
-        return verdicts.indeterminate(verdicts.TRY_LATER)
+    if verdict.sub_indication == verdicts.CERTIFICATE_CHAIN_GENERAL_FAILURE:
+        lenient = await run(is_lenient=True)
+        if lenient.passed:
+            return verdicts.indeterminate(verdicts.TRY_LATER)
+        return lenient if lenient.sub_indication in verdicts.REVOKED else verdict
     return verdict
+
+
+def _with_revocations(result: Any, knowledge: Knowledge, control: datetime) -> Verdict:
+    """pyHanko's verdict; passed only if no genuine list or response, whichever it did not ask, revokes a certificate
+    of the chain that it found."""
+    verdict = verdicts.from_ades(result.ades_subindic, result.failure_msg)
+    if not verdict.passed or result.api_status is None or result.api_status.validation_path is None:
+        return verdict
+    path = list(result.api_status.validation_path.iter_certs(include_root=True))
+    revoked = knowledge.find_revoked(path, control)
+    if revoked is None:
+        return verdict
+    return verdicts.indeterminate(verdicts.REVOKED_NO_POE if revoked is path[-1] else verdicts.REVOKED_CA_NO_POE)
 
 
 async def _judge_stamps(
@@ -170,7 +202,7 @@ async def _judge_stamp(
     result = await ades.ades_timestamp_validation(
         token, knowledge.specification(control, now),
         expected_tst_imprint=generic_cms.message_imprint_checker(signer_info), timing_info=_timing(control, now))
-    return verdicts.from_ades(result.ades_subindic, result.failure_msg)
+    return _with_revocations(result, knowledge, control)
 
 
 async def _judge_document_stamp(
@@ -190,7 +222,7 @@ async def _judge_document_stamp(
     result = await ades.ades_timestamp_validation(
         stamp.signed_data, knowledge.specification(control, now), expected_tst_imprint=imprint,
         timing_info=_timing(control, now))
-    return verdicts.from_ades(result.ades_subindic, result.failure_msg)
+    return _with_revocations(result, knowledge, control)
 
 
 def _timing(control: datetime, now: datetime) -> ValidationTimingInfo:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -157,11 +157,24 @@ def _newest_list(
     return found[1] if found else None
 
 
-def listed_since(der: bytes, serial: int) -> datetime | None:
-    """Since when (UTC) a list (DER) names a certificate of its issuer; None: it does not, or it is no list."""
+class Listed(NamedTuple):
+    """A list's entry: revoked ``since`` (UTC), and the reason's name in :class:`x509.ReasonFlags`."""
+
+    since: datetime
+    reason: str
+
+
+def listed_entry(der: bytes, serial: int) -> Listed | None:
+    """What a list (DER) says of a certificate of its issuer; None: it does not name it, or it is no list."""
     crl = _load_list(der)
     entry = crl.get_revoked_certificate_by_serial_number(serial) if crl is not None else None
-    return entry.revocation_date_utc if entry is not None else None
+    if entry is None:
+        return None
+    try:
+        reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except (x509.ExtensionNotFound, ValueError):  # an unreadable reason is none: the entry still revokes
+        reason = x509.ReasonFlags.unspecified
+    return Listed(entry.revocation_date_utc, reason.name)
 
 
 @lru_cache(maxsize=256)

@@ -204,7 +204,7 @@ async def _judge_all(
     stamps = [one for one in embedded if one.sig_object_type == "/DocTimeStamp"]
     for one in embedded:
         one.compute_integrity_info()
-    archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader), proofs, now)
+    archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader, now), proofs, now)
     structure = examine(pdf, reader=reader)
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
@@ -241,8 +241,9 @@ def _report(
     if verdict.passed:
         verdict = _hold_against_structure(pdf, signature, structure, verdict)
     certificate = signature.signer_cert
-    then, _ = state_of(certificate, archive.knowledge, outcome.proven_at or now)
-    current, revoked_at = state_of(certificate, archive.knowledge, now)
+    told = archive.knowledge.answers_about(certificate, signature.other_embedded_certs)
+    then, _ = state_of(certificate, told, outcome.proven_at or now)
+    current, revoked_at = state_of(certificate, told, now)
     report = SignatureReport(
         field_name=str(signature.field_name),
         indication=verdict.indication,
@@ -253,7 +254,7 @@ def _report(
         issuer=str(certificate.issuer.human_friendly),
         claimed_at=_aware(signature.self_reported_timestamp),
         timestamp_at=outcome.stamped_at,
-        level=_level(signature, archive),
+        level=_level(signature, archive, frozenset(one.der for one in told)),
         covers_whole_file=whole,
         certifies=_certifies(signature),
         digest_algorithm=str(signature.md_algorithm),
@@ -309,31 +310,32 @@ def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
         covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=certificate.not_valid_after)
 
 
-def _level(signature: EmbeddedPdfSignature, archive: Archive) -> str:
+def _level(signature: EmbeddedPdfSignature, archive: Archive, genuine: frozenset[bytes]) -> str:
     """The level that the file shows, in EU DSS's words for plain CMS; empty for other formats.
 
-    Archived (LTA) is only what a believed document time stamp covers, and with it revocation data.
+    Archived (LTA) is only what a believed document time stamp covers, and with it revocation data. That counts only
+    if it is ``genuine`` and about this signer.
     """
     kind = signature.sig_object.get("/SubFilter")
     if kind not in {SigSeedSubFilter.PADES.value, SigSeedSubFilter.ADOBE_PKCS7_DETACHED.value}:
         return ""
     family = "B" if kind == SigSeedSubFilter.PADES.value else "PKCS7"
     reader = signature.reader
-    if any(_archives(stamp, signature) for stamp in archive.stamps):
+    if any(_archives(stamp, signature, genuine) for stamp in archive.stamps):
         return f"{family}-LTA"
     if next(iter(generic_cms.extract_tst_data_iter(signature.signer_info, signed=False)), None) is None:
         return f"{family}-B"
-    return f"{family}-LT" if _has_revocation_data(reader) else f"{family}-T"
+    return f"{family}-LT" if _has_revocation_data(reader, genuine) else f"{family}-T"
 
 
-def _archives(stamp: Stamp, signature: EmbeddedPdfSignature) -> bool:
+def _archives(stamp: Stamp, signature: EmbeddedPdfSignature, genuine: frozenset[bytes]) -> bool:
     return (stamp.verdict.passed and stamp.revision > signature.signed_revision
-            and _has_revocation_data(HistoricalResolver(signature.reader, stamp.revision)))
+            and _has_revocation_data(HistoricalResolver(signature.reader, stamp.revision), genuine))
 
 
-def _has_revocation_data(handler: PdfFileReader | HistoricalResolver) -> bool:
+def _has_revocation_data(handler: PdfFileReader | HistoricalResolver, genuine: frozenset[bytes]) -> bool:
     store = read_store(handler)
-    return bool(store.crls or store.ocsps)
+    return not genuine.isdisjoint((*store.crls, *store.ocsps))
 
 
 def _certifies(signature: EmbeddedPdfSignature) -> bool:

@@ -26,13 +26,18 @@ OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
 CERTIFICATE_CHAIN_GENERAL_FAILURE = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
 TRY_LATER = "TRY_LATER"
 TIMESTAMP_ORDER_FAILURE = "TIMESTAMP_ORDER_FAILURE"
+CHAIN_CONSTRAINTS_FAILURE = "CHAIN_CONSTRAINTS_FAILURE"
+REVOKED_NO_POE = "REVOKED_NO_POE"
+REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
+REVOKED = frozenset({"REVOKED", REVOKED_NO_POE, REVOKED_CA_NO_POE})
+"""Sub-indications that name a revocation."""
 
 _SENTENCES = {
     "HASH_FAILURE": "The signed bytes were changed after signing.",
     "SIG_CRYPTO_FAILURE": "The signature value does not fit the certificate's key.",
     "REVOKED": "The certificate was revoked before the signature was made.",
-    "REVOKED_NO_POE": "The certificate is revoked, and nothing proves that the signature is older than that.",
-    "REVOKED_CA_NO_POE": "A CA's certificate is revoked, and nothing proves that the signature is older.",
+    REVOKED_NO_POE: "The certificate is revoked, and nothing proves that the signature is older than that.",
+    REVOKED_CA_NO_POE: "A CA's certificate is revoked, and nothing proves that the signature is older.",
     EXPIRED: "The certificate had expired before the signature's earliest proven time.",
     NOT_YET_VALID: "The signature is proven to be older than the certificate's validity.",
     OUT_OF_BOUNDS_NO_POE: "The certificate is out of its validity now, and what is in the file does not prove "
@@ -40,7 +45,7 @@ _SENTENCES = {
     "NO_CERTIFICATE_CHAIN_FOUND": "No chain leads from the certificate to a trusted authority.",
     "NO_SIGNING_CERTIFICATE_FOUND": "The signer's certificate is not in the signature.",
     CERTIFICATE_CHAIN_GENERAL_FAILURE: "The certificate's chain does not validate.",
-    "CHAIN_CONSTRAINTS_FAILURE": "The certificate, or one above it, may not be used like this.",
+    CHAIN_CONSTRAINTS_FAILURE: "The certificate, or one above it, may not be used like this.",
     "CRYPTO_CONSTRAINTS_FAILURE": "An algorithm or key is too weak.",
     "CRYPTO_CONSTRAINTS_FAILURE_NO_POE": "An algorithm or key is too weak by now.",
     TRY_LATER: "Whether the certificate is revoked cannot be told: current revocation data is missing.",

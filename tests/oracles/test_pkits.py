@@ -175,7 +175,7 @@ def _validated(case: Case) -> str:
         trust, leaf = case.trust(), to_asn1(case.leaf())
     except ValueError:
         return UNREADABLE
-    knowledge = gather_knowledge(trust, PdfFileReader(BytesIO(blank_pdf())))
+    knowledge = gather_knowledge(trust, PdfFileReader(BytesIO(blank_pdf())), NOW)
     specification = knowledge.specification(NOW, NOW, leaf)
     timing = ValidationTimingInfo(NOW, NOW, point_in_time_validation=False)
     handlers = bootstrap_validation_data_handlers(specification, timing)

@@ -1,0 +1,180 @@
+"""Revocation lists and responses, and what the genuine ones say of a certificate.
+
+pyHanko is content with the first answer that says good, and asks no list once a response has said so. An old answer
+that has not ended yet would so hide a revocation that another one knows. Here every answer is heard: whoever revokes
+wins. Genuine is what the certificate's issuer signed, or a responder to whom he gave the task (RFC 6960 4.2.2.2).
+Lists that another authority signs for the issuer (indirect ones) are left to pyHanko.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
+from asn1crypto import x509 as asn1_x509
+from asn1crypto.algos import SignedDigestAlgorithm
+from asn1crypto.keys import PublicKeyInfo
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from certs._remembered import RememberingValidator
+from certs.revocation import listed_entry
+
+_TOLERANCE = timedelta(minutes=5)
+_HOLD, _RELEASED = "certificate_hold", "remove_from_crl"
+_UNVERIFIED = (InvalidSignature, UnsupportedAlgorithm, AssertionError, ValueError, TypeError, NotImplementedError)
+
+
+@dataclass(frozen=True)
+class RevocationData:
+    """A CRL or OCSP response with what decides whether its signature may be believed."""
+
+    der: bytes
+    crl: asn1_crl.CertificateList | None
+    ocsp: asn1_ocsp.OCSPResponse | None
+    issuer: bytes  # hash of the CRL issuer's name; empty for responses
+    issued_at: datetime
+    signed_until: datetime | None  # end of an embedded responder's certificate
+
+    def is_from_future(self, now: datetime) -> bool:
+        """Whether it says to have been issued later than clocks differ: nobody can know that yet."""
+        return self.issued_at > now + _TOLERANCE
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one list or response (``der``) says of one certificate: revoked since when (None: good), or only held."""
+
+    der: bytes
+    issued_at: datetime
+    next_at: datetime | None
+    revoked_at: datetime | None
+    is_hold: bool = False
+
+
+def read_crl(der: bytes, crl: asn1_crl.CertificateList) -> RevocationData:
+    """A list of these bytes."""
+    return RevocationData(der, crl, None, crl.issuer.sha256, crl["tbs_cert_list"]["this_update"].native, None)
+
+
+def read_ocsp(der: bytes, response: asn1_ocsp.OCSPResponse) -> RevocationData:
+    """A response of these bytes; issued when its latest part says so."""
+    basic = response.basic_ocsp_response
+    data = basic["tbs_response_data"]
+    moments = [data["produced_at"].native, *(one["this_update"].native for one in data["responses"])]
+    end = min((one.not_valid_after for one in _embedded(basic)), default=None)
+    return RevocationData(der, None, response, b"", max(moments), end)
+
+
+def answers(
+    data: Iterable[RevocationData], certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate
+) -> tuple[Answer, ...]:
+    """What the genuine lists and responses say of the certificate."""
+    return tuple(answer for one in data for answer in _answers(one, certificate, issuer))
+
+
+def revoked_since(given: Iterable[Answer]) -> datetime | None:
+    """Since when the certificate is revoked, if any answer says so; a hold counts as long as no later answer has
+    lifted it."""
+    found = tuple(given)
+    moments = [one.revoked_at for one in found if one.revoked_at is not None and not (
+        one.is_hold and any(other.revoked_at is None and other.issued_at > one.issued_at for other in found))]
+    return min(moments, default=None)
+
+
+def claims_revocation(data: Iterable[RevocationData], serial: int) -> bool:
+    """Whether any, genuine or not, revokes a certificate of this number: without it nothing need be verified."""
+    return any(_claims(one, serial) for one in data)
+
+
+def is_issued_by(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate) -> bool:
+    """Whether the issuer's name is the one in the certificate, and his key has signed it."""
+    return certificate.issuer == issuer.subject and _is_signed(
+        issuer, certificate["signature_value"].native, certificate["tbs_certificate"].dump(),
+        certificate["signature_algorithm"])
+
+
+def _claims(one: RevocationData, serial: int) -> bool:
+    if one.ocsp is None:
+        return listed_entry(one.der, serial) is not None
+    return any(answer["cert_id"]["serial_number"].native == serial and answer["cert_status"].name == "revoked"
+               for answer in one.ocsp.response_data["responses"])
+
+
+def _answers(
+    one: RevocationData, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate
+) -> Iterator[Answer]:
+    if one.crl is not None:
+        if one.issuer == issuer.subject.sha256 and _is_signed(
+                issuer, one.crl["signature"].native, one.crl["tbs_cert_list"].dump(), one.crl["signature_algorithm"]):
+            yield from _of_list(one, one.crl, certificate)
+        return
+    if one.ocsp is None:
+        return
+    basic = one.ocsp.basic_ocsp_response
+    told = [answer for answer in basic["tbs_response_data"]["responses"] if _is_about(answer, certificate, issuer)]
+    if told and _is_response_of(basic, issuer):
+        yield from (_of_response(one.der, answer) for answer in told if answer["cert_status"].name != "unknown")
+
+
+def _of_list(
+    one: RevocationData, crl: asn1_crl.CertificateList, certificate: asn1_x509.Certificate
+) -> Iterator[Answer]:
+    point = crl.issuing_distribution_point_value
+    if point is not None and point["indirect_crl"].native:  # the same number may be another authority's
+        return
+    entry = listed_entry(one.der, certificate.serial_number)
+    next_at = crl["tbs_cert_list"]["next_update"].native
+    if entry is not None and entry.reason != _RELEASED:
+        yield Answer(one.der, one.issued_at, next_at, entry.since, entry.reason == _HOLD)
+    elif entry is not None or crl.delta_crl_indicator_value is None:  # a delta's silence says nothing
+        yield Answer(one.der, one.issued_at, next_at, None)
+
+
+def _of_response(der: bytes, answer: asn1_ocsp.SingleResponse) -> Answer:
+    status, issued_at, next_at = answer["cert_status"], answer["this_update"].native, answer["next_update"].native
+    reason = status.chosen["revocation_reason"].native if status.name == "revoked" else _RELEASED
+    revoked_at = None if reason == _RELEASED else status.chosen["revocation_time"].native
+    return Answer(der, issued_at, next_at, revoked_at, reason == _HOLD)
+
+
+def _is_about(
+    answer: asn1_ocsp.SingleResponse, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate
+) -> bool:
+    named = answer["cert_id"]
+    algorithm = named["hash_algorithm"]["algorithm"].native
+    if named["serial_number"].native != certificate.serial_number or algorithm not in {"sha1", "sha256"}:
+        return False
+    name, key = getattr(issuer.subject, algorithm), getattr(issuer.public_key, algorithm)
+    return bool(named["issuer_name_hash"].native == name and named["issuer_key_hash"].native == key)
+
+
+def _is_response_of(basic: asn1_ocsp.BasicOCSPResponse, issuer: asn1_x509.Certificate) -> bool:
+    at = basic["tbs_response_data"]["produced_at"].native
+    signers = [issuer, *(one for one in _embedded(basic) if _is_delegate(one, issuer, at))]
+    return any(_is_signed(one, basic["signature"].native, basic["tbs_response_data"].dump(),
+                          basic["signature_algorithm"]) for one in signers)
+
+
+def _is_delegate(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate, at: datetime) -> bool:
+    purposes = certificate.extended_key_usage_value
+    return (purposes is not None and "ocsp_signing" in purposes.native
+            and certificate.not_valid_before <= at <= certificate.not_valid_after
+            and is_issued_by(certificate, issuer))
+
+
+def _embedded(basic: asn1_ocsp.BasicOCSPResponse) -> list[asn1_x509.Certificate]:
+    return list(basic["certs"]) if basic["certs"].native is not None else []
+
+
+def _is_signed(
+    signer: asn1_x509.Certificate, signature: bytes, data: bytes, algorithm: SignedDigestAlgorithm
+) -> bool:
+    key: PublicKeyInfo = signer.public_key
+    try:
+        RememberingValidator().validate_signature(signature, data, key, algorithm)
+    except _UNVERIFIED:  # whatever is wrong with it, it is not genuine
+        return False
+    return True
