@@ -12,6 +12,7 @@ import pikepdf
 from pikepdf import settings
 
 from certs import errors
+from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 500
@@ -104,6 +105,8 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
     if pages > max_pages:
         raise errors.UploadHasTooManyPages(f"{pages} pages, at most {max_pages}")
     _ensure_harmless(document)
+    if any(DUPLICATE in one for one in complaints_of(document)):
+        raise errors.UploadBroken("a key stands twice in a dictionary, and readers differ on which counts")
     return PdfFacts(
         pages=pages,
         title=str(document.docinfo.get("/Title", "")).strip(),
@@ -171,6 +174,8 @@ def _findings(dictionary: Any) -> Iterator[_Refusal]:
     if "/EF" in dictionary or "/AF" in dictionary or kind == "/EmbeddedFile":
         yield errors.UploadHasAttachment
     is_signature = kind in {"/Sig", "/DocTimeStamp"} or "/ByteRange" in dictionary
+    if has_external_data(dictionary):
+        yield errors.UploadHasAttachment
     if is_signature or (_name(dictionary, "/FT") == "/Sig" and "/V" in dictionary):
         yield errors.UploadAlreadySigned
 

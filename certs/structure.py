@@ -87,10 +87,10 @@ def examine(
     xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees,
     hybrid_xref, revision_without_xref, missing_eof, bytes_after_end, garbage_between_revisions,
     garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap, malformed_object,
-    object_stream_odd, duplicate_keys, stream_length_wrong, parser_refuses, parser_complains, byterange_missing,
-    byterange_odd, contents_missing, contents_odd, contents_too_large, contents_not_cms, contents_padding_nonzero,
-    signature_keys_twice, signature_odd, signature_shared, signature_loose, unsigned_update; and reader_failed
-    where our own reader broke.
+    object_stream_odd, duplicate_keys, external_stream, stream_length_wrong, parser_refuses, parser_complains,
+    byterange_missing, byterange_odd, contents_missing, contents_odd, contents_too_large, contents_not_cms,
+    contents_padding_nonzero, signature_keys_twice, signature_odd, signature_shared, signature_loose,
+    unsigned_update; and reader_failed where our own reader broke.
 
     :param reader: pyHanko's of the same bytes, where the caller has one: the file is not read a second time
     """

@@ -23,6 +23,10 @@ _PYHANKO_ERRORS = (
 )  # fmt: skip
 
 
+DUPLICATE = "duplicated key"
+"""In qpdf's complaints about dictionaries of which two readers would take different values."""
+
+
 def open_qpdf(data: bytes) -> Any:
     """The file as qpdf reads it: nothing is repaired, no inherited attribute is pushed down."""
     return pikepdf.open(BytesIO(data), attempt_recovery=False, inherit_page_attributes=False)
@@ -52,13 +56,16 @@ def compare_with_qpdf(
                 _compare_tables(document.get_xref_table(), revision, view, notes)
                 if is_whole:
                     fields = _signature_fields(document, limits, notes)
+                _look_at_objects(document, revision, is_whole, notes)
         except QPDF_ERRORS as error:
             notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
     if fields is not None:
         return fields
     try:  # bytes behind the last revision
         with open_qpdf(data) as document:
-            return _signature_fields(document, limits, notes)
+            fields = _signature_fields(document, limits, notes)
+            _look_at_objects(document, revisions[-1], True, notes)
+            return fields
     except QPDF_ERRORS as error:
         notes.note("parser_refuses", 0, f"qpdf: {type(error).__name__}")
     return []
@@ -127,9 +134,35 @@ def _signature_fields(document: Any, limits: Limits, notes: Notebook) -> list[Fi
     fields = form.get("/Fields", None) if isinstance(form, pikepdf.Dictionary) else None
     if fields is not None:
         _walk(list(fields), limits, notes, found)
-    if document.get_warnings():
-        notes.note("parser_complains", 0, "qpdf")
     return found
+
+
+def _look_at_objects(document: Any, revision: Revision, is_whole: bool, notes: Notebook) -> None:
+    """Have qpdf read every object of a revision, whether anything leads to it or not, and note what it complains of.
+
+    Of a key that stands twice in a dictionary one reader takes the first value, another the last. A stream in another
+    file (ISO 32000-2, 7.3.8.2) shows what nobody has signed.
+    """
+    named = [(number, entry.second if entry.kind is Kind.AT_OFFSET else 0)
+             for number, entry in revision.entries.items() if number and entry.kind is not Kind.FREE]
+    external = [number for number, generation in named if has_external_data(document.get_object(number, generation))]
+    if external:
+        notes.note("external_stream", revision.start, f"object {external[0]}")
+    complaints = complaints_of(document)
+    if any(DUPLICATE in one for one in complaints):
+        notes.note("duplicate_keys", revision.start, "qpdf")
+    if is_whole and any(DUPLICATE not in one for one in complaints):
+        notes.note("parser_complains", 0, "qpdf")
+
+
+def has_external_data(item: Any) -> bool:
+    """Whether an object of qpdf's is a stream whose data stand in another file."""
+    return isinstance(item, pikepdf.Stream) and "/F" in item
+
+
+def complaints_of(document: Any) -> list[str]:
+    """What qpdf has found odd so far; empties its list."""
+    return [str(one) for one in document.get_warnings()]
 
 
 def _walk(roots: list[Any], limits: Limits, notes: Notebook, found: list[FieldSignature]) -> None:

@@ -66,6 +66,7 @@ WORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("garbage_between_revisions", "garbage_between_objects", "comment_between_objects",
                      "unreferenced_object"), _HIDDEN),
     **dict.fromkeys(("objects_overlap", "malformed_object", "duplicate_keys", "stream_length_wrong"), _BROKEN_PART),
+    "external_stream": N_("sebagian isi naskah diambil dari berkas lain yang tidak ditandatangani"),
     "bytes_after_end": N_("ada data di belakang akhir berkas"),
     # signatures
     **dict.fromkeys(("byterange_missing", "byterange_odd"), _SIGNATURE_RANGE),

@@ -1,0 +1,78 @@
+"""Of a key that stands twice one reader takes the first value, another the last: nobody signs or believes such a file.
+
+The signer's own part of the file is no exception, since he saw but one of the two.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pikepdf
+import pytest
+
+from certs import errors
+from certs.intake import inspect_upload
+from certs.structure import examine
+from tests.attacks.craft import facts, update
+
+
+def blank() -> bytes:
+    document, output = pikepdf.new(), io.BytesIO()
+    document.add_blank_page(page_size=(595, 842))
+    document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    return output.getvalue()
+
+
+BASE = blank()
+with pikepdf.open(io.BytesIO(BASE)) as opened:
+    CATALOGUE, PAGES, PAGE = (one.objgen[0] for one in (opened.Root, opened.Root.Pages, opened.pages[0].obj))
+NEW = facts(BASE).size
+
+
+def body(number: int) -> bytes:
+    found = re.search(rb"(?<!\d)%d 0 obj\s*(.*?)>>\s*endobj" % number, BASE, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def stream(entries: bytes) -> bytes:
+    return b"<<" + entries + b"/Length 1>>\nstream\n \nendstream"
+
+
+TWICE = {
+    "page box": {PAGE: body(PAGE) + b"/MediaBox[0 0 1 1]>>"},
+    "page content, escaped": {PAGE: body(PAGE) + b"/Con#74ents 9 0 R>>"},
+    "null": {PAGE: body(PAGE) + b"/MediaBox null>>"},
+    "page tree": {CATALOGUE: body(CATALOGUE) + b"/Pages %d 0 R>>" % PAGES},
+    "nested": {PAGE: body(PAGE) + b"/Group<</S/Transparency/S/Foo>>>>"},
+    "nested in arrays": {PAGE: body(PAGE) + b"/Foo[[<</S/A/S/B>>]]>>"},
+    "nested in a stream's dictionary": {NEW: stream(b"/A<</S/A/S/B>>")},
+    "where nothing leads to": {NEW: b"<</A 1/A 2>>"},
+}
+
+
+@pytest.mark.parametrize("place", TWICE)
+def test_a_key_that_stands_twice_is_found_wherever_it_is_and_refused_before_signing(place: str) -> None:
+    pdf = update(BASE, TWICE[place])
+    assert "duplicate_keys" in examine(pdf).codes
+    with pytest.raises(errors.UploadBroken):
+        inspect_upload(pdf)
+
+
+def test_a_key_that_stood_twice_is_found_though_a_later_update_has_cleared_it_away() -> None:
+    later = update(update(BASE, TWICE["page box"]), {PAGE: body(PAGE) + b">>"})
+    assert "duplicate_keys" in examine(later).codes
+
+
+def test_content_that_stands_in_another_file_is_found_and_refused_before_signing() -> None:
+    pdf = update(BASE, {NEW: stream(b"/F(http://example/page)"), PAGE: body(PAGE).replace(b"4 0 R", b"%d 0 R" % NEW)
+                        + b">>"})
+    assert "external_stream" in examine(pdf).codes
+    with pytest.raises(errors.UploadHasAttachment):
+        inspect_upload(pdf)
+
+
+def test_the_plain_file_is_explained_and_accepted() -> None:
+    assert examine(BASE).findings == ()
+    assert inspect_upload(BASE).pages == 1
