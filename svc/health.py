@@ -1,11 +1,14 @@
-"""Whether the service can do its work: database, store, queue, broker, TSA, cage and signing host, really asked."""
+"""Whether the service can do its work: database, store, queue, broker, TSA, cage and signing host, really asked.
+
+What lasts for years (preservation) is told beside them: it needs a hand, and is no outage.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +21,7 @@ from svc.cage.port import CageUnavailable
 from svc.deps import Deps
 from svc.models import JobRun, OutboxMessage
 from svc.ports import EngineDown, SigningHostDown, StoreUnavailable
+from svc.services.preservation_state import figures
 
 _WORKER_SILENT = timedelta(seconds=90)
 _OLDEST_WAITING = timedelta(minutes=15)
@@ -51,9 +55,11 @@ class Health:
     cage: Part
     signing_host: Part
     broker: Part
+    preservation: Part
 
     @property
     def is_healthy(self) -> bool:
+        """Whether it can do its work now; documents that could not be preserved do not count."""
         parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host, self.broker)
         return all(part.is_ok for part in parts)
 
@@ -66,6 +72,8 @@ class _Answer:
 
 
 _FRESH = timedelta(seconds=2)
+_STALE = timedelta(seconds=30)
+_FIRST_WAIT = 5.0  # seconds
 _asking = threading.Lock()
 _last: _Answer | None = None
 
@@ -79,18 +87,41 @@ def check(deps: Deps) -> Health:
         tsa=_timed("tsa", lambda: _tsa(deps)),
         cage=_timed("cage", lambda: _cage(deps)),
         signing_host=_timed("signing_host", lambda: _signing_host(deps)),
-        broker=_timed("broker", lambda: _broker(deps)))
+        broker=_timed("broker", lambda: _broker(deps)),
+        preservation=_timed("preservation", lambda: _preservation(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
-    """As :func:`check`, at most once in two seconds per process: anybody may ask, and a token costs a signature."""
+    """As :func:`check`, at most once in two seconds per process: anybody may ask, and a token costs a signature.
+
+    While one asks, the others get the last answer for half a minute at most: a slow part holds up one thread alone.
+    """
     global _last  # noqa: PLW0603 - one per process is the point
-    with _asking:
-        now = deps.clock.now()
-        is_fresh = _last is not None and _last.deps is deps and timedelta(0) <= now - _last.at < _FRESH
-        if _last is None or not is_fresh:
-            _last = _Answer(deps, now, check(deps))
-        return _last.health
+    if not _asking.acquire(blocking=False):
+        known = _known(deps, _STALE)
+        if known is not None:
+            return known
+        if not _asking.acquire(timeout=_FIRST_WAIT):
+            return _not_known_yet()
+    try:
+        known = _known(deps, _FRESH)
+        if known is None:
+            at, known = deps.clock.now(), check(deps)
+            _last = _Answer(deps, at, known)
+        return known
+    finally:
+        _asking.release()
+
+
+def _known(deps: Deps, age: timedelta) -> Health | None:
+    last = _last
+    if last is None or last.deps is not deps or not timedelta(0) <= deps.clock.now() - last.at < age:
+        return None
+    return last.health
+
+
+def _not_known_yet() -> Health:
+    return Health(*(Part(field.name, False, "still being asked", 0.0) for field in fields(Health)))
 
 
 def _timed(name: str, ask: Callable[[], str]) -> Part:
@@ -157,6 +188,15 @@ def _broker(deps: Deps) -> str:
         return f"answers, {deps.engine.waiting()} messages wait"
     except EngineDown as error:
         raise _NotWellError("it does not answer: batches stand still") from error
+
+
+def _preservation(deps: Deps) -> str:
+    """Documents that are provable for less long than the settings want, and stay so without a hand."""
+    found = figures(deps)
+    if found.stuck or found.long_waiting:
+        raise _NotWellError(f"{found.stuck} documents are stuck, {found.long_waiting} wait for long; "
+                            "see docs/operations.md, and then paraf archive retry")
+    return "as the settings want"
 
 
 def _tsa(deps: Deps) -> str:

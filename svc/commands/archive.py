@@ -16,7 +16,7 @@ from certs.validation import Indication
 from svc.bootstrap import prepare
 from svc.commands import shell
 from svc.deps import Deps
-from svc.services import archive
+from svc.services import archive, preservation, preservation_state
 from svc.services.archive import ArchivedView
 from svc.settings import Settings
 
@@ -76,6 +76,23 @@ def list_command(*, as_json: bool) -> None:
     else:
         for row in (_COLUMNS, *(_row(deps, one) for one in found)):
             click.echo("\t".join(row))
+
+
+@archive_group.command("retry")
+@click.argument("document_ids", nargs=-1)
+def retry_command(document_ids: tuple[str, ...]) -> None:
+    """Preserve at once what is stuck or was postponed: all, or the decrees and documents named.
+
+    It is tried with the anchors and time-stamp authorities of now. Exit code 1 if something still waits or is stuck.
+    """
+    deps = prepare(Settings.from_env()).deps
+    asked = preservation_state.retry(deps, document_ids)
+    report = preservation.preserve_due(deps)
+    left = preservation_state.figures(deps)
+    click.echo(f"{asked} asked for; {report.augmented + report.held} done, {report.waiting} wait, "
+               f"{report.stuck} stuck now; {left.stuck} stuck in all")
+    deps.cage.close()
+    sys.exit(1 if report.waiting or report.stuck else 0)
 
 
 @archive_group.command("check")

@@ -30,7 +30,8 @@ from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
-from svc.services.preservation import STREAM, FileToKeep, Standing, best_file, keep_provable, standing
+from svc.services.preservation import keep_provable
+from svc.services.preservation_state import STREAM, FileToKeep, Standing, best_file, standing
 from svc.services.register_proofs import proofs_of
 
 _LONGEST_NAME = 300

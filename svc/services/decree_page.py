@@ -21,6 +21,7 @@ from svc.models import (
     DecreeVersion,
     Person,
     Position,
+    Preservation,
     RouteVersion,
     Signature,
     StoredFile,
@@ -32,6 +33,7 @@ from svc.services.access import ensure_can_view
 from svc.services.files import read_file
 from svc.services.kinship import Kin, load_kin
 from svc.services.pinned_routes import read_pinned
+from svc.services.preservation_state import Standing, standing_of
 from svc.services.signature_blocks import NamedSigner, shown_signers
 from svc.services.versions import current_version
 from workflows.model import Definition, StepKind
@@ -161,6 +163,7 @@ class DecreeView:
     signers: tuple[NamedSigner, ...]  # the blocks of the frozen document
     batch: BatchLink | None
     kin: Kin  # parent, excerpts and copies
+    preservation: Standing | None  # of the signed file
 
     @property
     def signatures_given(self) -> int:
@@ -218,13 +221,14 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
     later = aliased(Decree)
     row = session.execute(
         select(Decree, Unit.name, Person.name, RouteVersion.source, later.number, Batch.public_id, Batch.title,
-               BatchRow.row_no)
+               BatchRow.row_no, Preservation)
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
         .outerjoin(RouteVersion, RouteVersion.sha256 == Decree.route_sha256)
         .outerjoin(later, later.id == Decree.superseded_by_id)
         .outerjoin(Batch, Batch.id == Decree.batch_id)
         .outerjoin(BatchRow, BatchRow.decree_id == Decree.id)
+        .outerjoin(Preservation, Preservation.decree_id == Decree.id)
         .where(which)).one_or_none()
     if row is None:
         raise NotFound
@@ -257,7 +261,8 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
                          is_written=decree.parent_id is None),
         last_return=_last_return(timeline, tasks), signers=signers,
         batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None,
-        kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0))
+        kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0),
+        preservation=standing_of(row[8]))
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:

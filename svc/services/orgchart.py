@@ -62,6 +62,14 @@ def held_on(day: date) -> ColumnElement[bool]:
     return and_(Holding.valid_from <= day, or_(Holding.valid_to.is_(None), Holding.valid_to >= day))
 
 
+def administrator_ids(session: Session, day: date) -> tuple[int, ...]:
+    """The active people who may administer on a day."""
+    return tuple(session.scalars(
+        select(Person.id).distinct().join(Holding, Holding.person_id == Person.id)
+        .join(Position, Position.id == Holding.position_id)
+        .where(Person.is_active, Position.is_active, held_on(day), Position.roles.contains(Role.ADMIN.value))))
+
+
 def holders_of(session: Session, position_id: int, day: date) -> tuple[Holder, ...]:
     """Who holds a position on a day, the definitive holder first."""
     rows = session.execute(

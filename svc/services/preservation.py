@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from certs.augment import Augmented, augment, provable_until
@@ -20,7 +20,7 @@ from certs.errors import CertsError, DocumentUnsignable, TimestampUnavailable
 from certs.pades import Level
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
-from certs.validation import Proof, Report, validate_pdf
+from certs.validation import Indication, Proof, Report, validate_pdf
 from svc.cage.port import CageCrashed
 from svc.deps import Deps
 from svc.errors import AppError
@@ -29,11 +29,11 @@ from svc.services.audit_log import AuditActor, record_decree, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
 from svc.services.gathering import add_row
+from svc.services.preservation_state import PATIENCE, STREAM, FileToKeep, about, tell_administrators
 from svc.services.register_proofs import proofs_of
 from svc.services.revocation_fetch import fetch_for
 from svc.services.trust import trust_store
 
-STREAM = "archive"
 _MOST = 500
 _SECONDS = 20.0
 _LEASE = timedelta(minutes=10)
@@ -58,16 +58,6 @@ class PreservationReport:
 
 
 @dataclass(frozen=True)
-class FileToKeep:
-    """A signed file as it is stored."""
-
-    sha256: str
-    size: int
-    object_key: str
-    level: str
-
-
-@dataclass(frozen=True)
 class _Work:
     row_id: int
     decree_id: int | None
@@ -78,13 +68,18 @@ class _Work:
 
 
 class _NotProven(Exception):
-    """The augmented file is not at least as good as the one before."""
+    """The augmented file is not at least as good as the one before, and never will be."""
+
+
+class _NotProvenYet(Exception):
+    """The same, but what is missing may come: an anchor that is not confirmed, a list that is not there, another
+    time-stamp authority. The message is the sub-indication."""
 
 
 def keep_provable(session: Session, file: FileToKeep, now: datetime, *, decree_id: int | None = None,
                   archived_document_id: int | None = None) -> None:
     """Put a signed file on the work list, in the caller's transaction; a newer file of a document replaces it."""
-    row = session.scalars(select(Preservation).where(_about(decree_id, archived_document_id))).one_or_none()
+    row = session.scalars(select(Preservation).where(about(decree_id, archived_document_id))).one_or_none()
     if row is None:
         row = Preservation(decree_id=decree_id, archived_document_id=archived_document_id)
         session.add(row)
@@ -122,12 +117,6 @@ def target_level(deps: Deps, level: str) -> Level:
     return (Level.PKCS7_B, Level.PKCS7_T, Level.PKCS7_LT, Level.PKCS7_LTA)[wanted.rank]
 
 
-def _about(decree_id: int | None, archived_document_id: int | None) -> ColumnElement[bool]:
-    if decree_id is not None:
-        return Preservation.decree_id == decree_id
-    return Preservation.archived_document_id == archived_document_id
-
-
 def _take(deps: Deps) -> _Work | None:
     """The document due longest; its due time moves ahead, so that nobody else takes it meanwhile."""
     now = deps.clock.now()
@@ -163,10 +152,15 @@ def _preserve(deps: Deps, work: _Work) -> str:
         _record(deps, work, raised, key)
     except (TimestampUnavailable, RevocationDataMissing, AppError) as error:
         return _postpone(deps, work, error.code)
+    except _NotProvenYet as error:
+        return _postpone(deps, work, str(error))
     except (DocumentUnsignable, _NotProven) as error:
         return _give_up(deps, work, str(error))
     except CertsError as error:
         return _postpone(deps, work, error.code)
+    except Exception:  # one document that nobody foresaw keeps no other from being preserved
+        logger.exception("preservation failed: document=%s", work.document_id)
+        return _postpone(deps, work, "fault")
     logger.info("augmented: document=%s level=%s", work.document_id, raised.level)
     return "augmented"
 
@@ -223,7 +217,8 @@ def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
     if not (after.passed and len(after.signatures) == raised.signatures):
         before = _check(deps, work, pdf, trust)
         if not _is_as_good(before, after):
-            raise _NotProven(f"{after.indication} {after.sub_indication or ''}".strip())
+            said = f"{after.indication} {after.sub_indication or ''}".strip()
+            raise _NotProvenYet(said) if after.indication is Indication.INDETERMINATE else _NotProven(said)
     return raised
 
 
@@ -305,15 +300,19 @@ def _postpone(deps: Deps, work: _Work, why: str) -> str:
             pause = min(_FIRST_PAUSE * 2 ** min(row.attempts, 12), _LONGEST_PAUSE)
             row.attempts += 1
             row.state, row.last_error, row.due_at = "waiting", why[:300], now + pause
+            if row.attempts == PATIENCE:
+                tell_administrators(deps, session, row, now)
     logger.warning("preservation waits: document=%s why=%s", work.document_id, why)
     return "waiting"
 
 
 def _give_up(deps: Deps, work: _Work, why: str) -> str:
+    now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         row = _locked(session, work)
         if row is not None:
-            row.state, row.last_error, row.done_at = "stuck", why[:300], deps.clock.now()
+            row.state, row.last_error, row.done_at = "stuck", why[:300], now
+            tell_administrators(deps, session, row, now)
     logger.error("preservation is stuck: document=%s why=%s", work.document_id, why)
     return "stuck"
 
@@ -324,26 +323,3 @@ def _locked(session: Session, work: _Work) -> Preservation | None:
         session.scalars(select(Decree).where(Decree.id == work.decree_id).with_for_update()).one()
     row = session.scalars(select(Preservation).where(Preservation.id == work.row_id).with_for_update()).one()
     return row if row.sha256 == work.file.sha256 else None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a document's preservation stands, for pages. ``why`` is the code of what it waits for."""
-
-    level: str
-    state: str
-    provable_until: datetime | None
-    why: str
-
-
-def standing(session: Session, *, decree_id: int | None = None, archived_document_id: int | None = None
-             ) -> Standing | None:
-    """None for a document that has no signed file yet."""
-    row = session.scalars(select(Preservation).where(_about(decree_id, archived_document_id))).one_or_none()
-    return None if row is None else Standing(row.level, row.state, row.provable_until, row.last_error or "")
-
-
-def best_file(session: Session, *, archived_document_id: int) -> FileToKeep | None:
-    """The file with the most proof of a document from elsewhere; None where nothing can be added to it."""
-    row = session.scalars(select(Preservation).where(_about(None, archived_document_id))).one_or_none()
-    return None if row is None else FileToKeep(row.sha256, row.size, row.object_key, row.level)

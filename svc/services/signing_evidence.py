@@ -20,12 +20,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from svc.deps import Deps
 from svc.errors import StorageUnavailable
-from svc.models import AuditEvent, Decree, Holding, Person, Position, SigningAttempt
-from svc.roles import Role
+from svc.models import AuditEvent, Decree, SigningAttempt
 from svc.services import signing_steps as steps
 from svc.services.audit_log import AuditActor, record_decree
 from svc.services.files import put_pdf, retention_of
-from svc.services.orgchart import held_on
+from svc.services.orgchart import administrator_ids
 from svc.services.outbox import notify
 from svc.services.result_words import refusal_notice
 
@@ -154,12 +153,7 @@ def record_refused(deps: Deps, attempt_id: str, sha256: str, size: int, why: str
         if any((one.get("attempt"), one.get("sha256")) == (attempt_id, sha256) for one in told):
             return
         record_decree(session, decree, EVENT, AuditActor.system(), now, said)
-        today = now.astimezone(deps.settings.tzinfo).date()
-        admins = session.scalars(
-            select(Person.id).distinct().join(Holding, Holding.person_id == Person.id)
-            .join(Position, Position.id == Holding.position_id)
-            .where(Person.is_active, Position.is_active, held_on(today),
-                   Position.roles.contains(Role.ADMIN.value))).all()
+        admins = administrator_ids(session, now.astimezone(deps.settings.tzinfo).date())
         for person_id in {attempt.person_id, *admins}:
             notify(session, person_id, refusal_notice(why), now, decree_id=decree.id,
                    params={"found": found, "subject": decree.subject[:200]})

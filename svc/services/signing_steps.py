@@ -60,7 +60,8 @@ from svc.services.flow import (
 from svc.services.gathering import add_row
 from svc.services.orgchart import CAPACITY_PREFIX
 from svc.services.parents import ensure_in_force
-from svc.services.preservation import FileToKeep, keep_provable
+from svc.services.preservation import keep_provable
+from svc.services.preservation_state import FileToKeep
 from svc.services.signing_errors import NamedOtherwise, Unknown
 from svc.services.signing_keys import WHOLE_DOCUMENTS, OpenedSigner
 from workflows.model import ClaimSigning, RecordSigned, ReleaseSigning

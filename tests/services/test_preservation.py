@@ -9,12 +9,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from certs.errors import TimestampUnavailable
+from certs.ca import create_development_pki
+from certs.errors import DocumentUnsignable, TimestampUnavailable
+from certs.tsa import TimeStampAuthority
 from certs.validation import validate_pdf
 from svc.deps import Deps
-from svc.models import Decree, Preservation, Signature, StoredFile
+from svc.health import check
+from svc.models import Decree, Notice, Preservation, Signature, StoredFile
 from svc.services import audit, preservation, trust, verification
 from svc.services.files import read_file
+from svc.services.preservation_state import PATIENCE, Standing, retry
+from svc.worker import run_once
 from tests.support.clock import FrozenClock
 from tests.support.stores import FaultyStore
 from tests.support.world import World
@@ -147,6 +152,93 @@ def test_several_processes_side_by_side_raise_each_document_once(world: World, c
     assert sum(one.augmented for one in reports) == len(decrees)
     assert [len(signed_files(world.deps, decree)) for decree in decrees] == [2] * len(decrees)
     assert audit.verify(world.deps).findings == ()
+
+
+def foreign_tsa(clock: FrozenClock) -> TimeStampAuthority:
+    """One whose root nobody has confirmed here."""
+    pki = create_development_pki("Otoritas Lain", clock.now() - timedelta(hours=1))
+    return TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
+
+
+def test_a_stamp_that_is_not_trusted_here_delays_and_the_good_authority_mends_it(
+    world: World, clock: FrozenClock
+) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+    strange = replace(world.deps, tsa=foreign_tsa(clock))
+    assert preservation.preserve_due(strange).waiting == 1
+    row = row_of(world.deps, decree_id)
+    assert (row.state, row.level) == ("waiting", "B-T")
+    assert world.view(decree_id).preservation == Standing("B-T", "waiting", None, row.last_error or "")
+    clock.advance(minutes=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
+
+
+def test_what_waits_for_long_is_told_once_and_seen_and_tried_again_on_demand(world: World, clock: FrozenClock) -> None:
+    first, second = world.walk("signed"), world.walk("signed")
+    broken = replace(world.deps, tsa=DownTsa())
+    for _ in range(PATIENCE):
+        clock.advance(hours=7)
+        assert preservation.preserve_due(broken).waiting == 2
+    seen = check(world.deps)
+    assert not seen.preservation.is_ok
+    assert seen.preservation.detail.startswith("0 documents are stuck, 2 wait for long")
+    with world.deps.db.read_session() as session:
+        told = session.scalars(select(Notice).where(Notice.message.contains("Pelestarian"))).all()
+    assert [one.person_id for one in told] == [world.actor("admin").person_id]
+    assert retry(world.deps, [first]) == 1
+    assert preservation.preserve_due(world.deps).augmented == 1
+    assert (row_of(world.deps, first).state, row_of(world.deps, second).state) == ("held", "waiting")
+    assert retry(world.deps) == 1
+    assert preservation.preserve_due(world.deps).augmented == 1
+    assert check(world.deps).preservation.is_ok
+    assert audit.verify(world.deps).findings == ()
+
+
+def test_what_is_stuck_is_told_and_is_no_outage_and_can_be_retried(
+    world: World, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+
+    def unreadable(*_: object) -> None:
+        raise DocumentUnsignable("a signature has no time stamp")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preservation, "augment", unreadable)
+        assert preservation.preserve_due(world.deps).stuck == 1
+    run_once(world.deps)
+    seen = check(world.deps)
+    assert (seen.preservation.is_ok, seen.is_healthy) == (False, True)
+    kept = world.view(decree_id).preservation
+    assert kept is not None
+    assert (kept.state, kept.why) == ("stuck", "a signature has no time stamp")
+    with world.deps.db.read_session() as session:
+        assert session.scalars(select(Notice.decree_id).where(Notice.message.contains("Pelestarian"))).one()
+    assert retry(world.deps, [decree_id]) == 1
+    assert preservation.preserve_due(world.deps).augmented == 1
+
+
+def test_a_document_that_fails_unforeseen_stops_no_other(
+    world: World, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = world.walk("signed"), world.walk("signed")
+    clock.advance(seconds=1)
+    key = row_of(world.deps, bad).object_key
+
+    def breaks(deps: Deps, object_key: str, sha256: str) -> bytes:
+        if object_key == key:
+            raise RuntimeError("nobody foresaw this")
+        return read_file(deps, object_key, sha256)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preservation, "read_file", breaks)
+        assert preservation.preserve_due(world.deps) == preservation.PreservationReport(augmented=1, waiting=1)
+    row = row_of(world.deps, bad)
+    assert (row.state, row.last_error, row.attempts) == ("waiting", "fault", 1)
+    assert row_of(world.deps, good).state == "held"
+    clock.advance(minutes=1)
+    assert preservation.preserve_due(world.deps).augmented == 1
 
 
 def test_a_long_list_does_not_keep_a_process_from_its_other_work(world: World, clock: FrozenClock) -> None:

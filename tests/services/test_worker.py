@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
+from certs.errors import TimestampUnavailable
 from svc import worker
 from svc.adapters.mailers import FolderMailer, SmtpMailer
 from svc.deps import Deps, build_engine
@@ -272,6 +273,37 @@ def test_health_is_asked_once_in_two_seconds_however_many_ask(world: World, deps
     assert again.is_healthy
     assert not first.is_healthy
     assert check_recent(replace(deps)) is not again, "another service's answer is not ours"
+
+
+class SlowTsa:
+    """A time-stamp authority that takes its time; ``asked`` and ``answers`` are the test's hands on it."""
+
+    def __init__(self) -> None:
+        self.asked, self.answers = threading.Event(), threading.Event()
+
+    def respond(self, request_der: bytes, now: datetime) -> bytes:
+        self.asked.set()
+        self.answers.wait(20)
+        raise TimestampUnavailable("slow")
+
+
+def test_a_slow_authority_holds_up_one_that_asks_and_no_other(world: World, clock: FrozenClock) -> None:
+    tsa = SlowTsa()
+    deps = replace(world.deps, tsa=tsa)
+    tsa.answers.set()
+    before = check_recent(deps)
+    tsa.answers.clear()
+    tsa.asked.clear()
+    clock.advance(seconds=3)
+    thread = threading.Thread(target=check_recent, args=(deps,))
+    thread.start()
+    try:
+        assert tsa.asked.wait(20)
+        assert check_recent(deps) is before, "the last answer, while another asks"
+    finally:
+        tsa.answers.set()
+        thread.join(20)
+    assert check_recent(deps) is not before
 
 
 def test_health_says_what_does_not_answer(world: World, clock: FrozenClock) -> None:

@@ -1,0 +1,121 @@
+"""How preservation stands: of one document for pages, in figures for operators, and trying anew what was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from svc.deps import Deps
+from svc.models import ArchivedDocument, Decree, Notice, Preservation
+from svc.services.audit_log import AuditActor, record_stream
+from svc.services.orgchart import administrator_ids
+from svc.services.outbox import notify
+
+STREAM = "archive"
+# Tries after which a document counts as waiting for long: some hours, for the pauses double.
+PATIENCE = 10
+_ONCE_IN = timedelta(days=1)
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
+    return text
+
+
+_STUCK = N_("Pelestarian bukti tanda tangan terhenti (%(why)s), antara lain untuk: %(subject)s")
+_WAITS_LONG = N_("Pelestarian bukti tanda tangan sudah lama tertunda (%(why)s), antara lain untuk: %(subject)s")
+
+
+@dataclass(frozen=True)
+class FileToKeep:
+    """A signed file as it is stored."""
+
+    sha256: str
+    size: int
+    object_key: str
+    level: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a document's preservation stands, for pages. ``why`` is the code of what it waits for."""
+
+    level: str
+    state: str
+    provable_until: datetime | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many documents wait for a hand (``stuck``), and how many have been tried for hours (``long_waiting``)."""
+
+    stuck: int
+    long_waiting: int
+
+
+def about(decree_id: int | None, archived_document_id: int | None) -> ColumnElement[bool]:
+    """Condition: the row of this decree or of this archived document."""
+    if decree_id is not None:
+        return Preservation.decree_id == decree_id
+    return Preservation.archived_document_id == archived_document_id
+
+
+def standing_of(row: Preservation | None) -> Standing | None:
+    """None for a document that has no signed file yet."""
+    return None if row is None else Standing(row.level, row.state, row.provable_until, row.last_error or "")
+
+
+def standing(session: Session, *, archived_document_id: int) -> Standing | None:
+    """The same for a document from elsewhere; None where nothing can be added to it."""
+    return standing_of(session.scalars(select(Preservation).where(about(None, archived_document_id))).one_or_none())
+
+
+def best_file(session: Session, *, archived_document_id: int) -> FileToKeep | None:
+    """The file with the most proof of a document from elsewhere; None where nothing can be added to it."""
+    row = session.scalars(select(Preservation).where(about(None, archived_document_id))).one_or_none()
+    return None if row is None else FileToKeep(row.sha256, row.size, row.object_key, row.level)
+
+
+def figures(deps: Deps) -> Figures:
+    """How many documents are not preserved as they should be."""
+    waits_long = (Preservation.state == "waiting", Preservation.attempts >= PATIENCE)
+    with deps.db.read_session() as session:
+        return Figures(
+            session.scalar(select(func.count()).where(Preservation.state == "stuck")) or 0,
+            session.scalar(select(func.count()).select_from(Preservation).where(*waits_long)) or 0)
+
+
+def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:
+    """Have documents that are stuck or were postponed taken again at once, all or those named (decrees' and archived
+    documents' identifiers); returns how many. It is on record."""
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        wanted = select(Preservation).where(
+            or_(Preservation.state == "stuck", Preservation.attempts > 0)).order_by(Preservation.id)
+        if document_ids:
+            wanted = wanted.where(or_(
+                Preservation.decree_id.in_(select(Decree.id).where(Decree.public_id.in_(document_ids))),
+                Preservation.archived_document_id.in_(
+                    select(ArchivedDocument.id).where(ArchivedDocument.public_id.in_(document_ids)))))
+        rows = session.scalars(wanted.with_for_update()).all()
+        for row in rows:
+            row.state, row.attempts, row.due_at = "waiting", 0, now
+        if rows:
+            record_stream(session, STREAM, "preservation_retried", AuditActor.system(), now, {"documents": len(rows)})
+    return len(rows)
+
+
+def tell_administrators(deps: Deps, session: Session, row: Preservation, now: datetime) -> None:
+    """That a document is stuck or waits for long; not more than once a day, however many documents it is."""
+    message = _STUCK if row.state == "stuck" else _WAITS_LONG
+    if session.scalar(select(Notice.id).where(Notice.message == message, Notice.created_at > now - _ONCE_IN).limit(1)):
+        return
+    subject = (session.get_one(Decree, row.decree_id).subject if row.decree_id is not None
+               else session.get_one(ArchivedDocument, row.archived_document_id).name)
+    for person_id in administrator_ids(session, now.astimezone(deps.settings.tzinfo).date()):
+        notify(session, person_id, message, now, decree_id=row.decree_id,
+               params={"why": row.last_error or "", "subject": subject[:200]})
