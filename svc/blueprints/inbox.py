@@ -10,7 +10,7 @@ from svc.blueprints.view import decree_context
 from svc.errors import NotFound
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import decree_page, inbox, issuance, orgchart, routing
-from svc.services.batches import page
+from svc.services.batches import lists
 
 bp = Blueprint("inbox", __name__)
 
@@ -21,7 +21,7 @@ def index() -> str:
     """The list, overdue first."""
     found = inbox.load_inbox(deps(), current_actor(), request.args.get("cursor", ""))
     # Batches stand above the single tasks, on the first page alone.
-    batches = () if request.args.get("cursor") else page.waiting_batches(deps(), current_actor())
+    batches = () if request.args.get("cursor") else lists.waiting_batches(deps(), current_actor())
     return render_template("inbox/index.html", inbox=found, batches=batches, now=deps().clock.now(),
                            kinds=_kind_titles())
 

@@ -18,7 +18,7 @@ from svc.commands import shell
 from svc.commands.batch_progress import WORKS, heeding_interrupts, waits_for, work_through
 from svc.commands.issue import address, write_out
 from svc.deps import Deps
-from svc.services.batches import issuing, page, receipts, results, retrying, review, signing
+from svc.services.batches import issuing, lists, page, receipts, results, retrying, review, signing
 from svc.services.batches.page import BatchView
 
 _SHOWN_ROWS: Final = 20
@@ -44,7 +44,7 @@ def list_all(username: str, password_file: Path | None, code: str) -> None:
     deps, out = shell.open_service(), shell.console()
     with shell.refusals_in_a_line():
         actor = shell.log_in(deps, "decree.list", username, password_file, code)
-        found = page.list_batches(deps, actor)
+        found = lists.list_batches(deps, actor)
     table = Table()
     for heading in ("batch", "title", "kind", "rows", "state", "drafter", "made"):
         table.add_column(heading, no_wrap=heading == "batch", justify="right" if heading == "rows" else "left")

@@ -9,7 +9,7 @@ from svc.blueprints.batches.root import bp, kind_of, mark_of, reload_page, row_n
 from svc.blueprints.batches.words import failure_words, problem_lines, row_failures
 from svc.blueprints.downloads import name_file
 from svc.security import current_actor, deps, requires
-from svc.services.batches import drafting, page
+from svc.services.batches import drafting, lists, page
 from svc.services.batches.page import RowFilter
 
 _SHOWN_FAILURES = 20
@@ -19,7 +19,7 @@ _SHOWN_FAILURES = 20
 @requires("decree.list")
 def index() -> str:
     """All batches that one may see, newest first."""
-    found = page.list_batches(deps(), current_actor(), request.args.get("cursor", ""))
+    found = lists.list_batches(deps(), current_actor(), request.args.get("cursor", ""))
     titles = {kind.id: kind.short_title for kind in deps().kinds.all()}
     return render_template("batches/index.html", page=found, kinds=titles)
 

@@ -12,7 +12,7 @@ from svc.errors import NotFound
 from svc.frame import TimelineStep
 from svc.kinds import Kind
 from svc.security import current_actor, deps
-from svc.services.batches import page
+from svc.services.batches import lists, page
 from svc.services.batches.page import PAGE_SIZE, BatchView, Event, RowFilter, RowItem, Speed
 
 bp = Blueprint("batches", __name__)
@@ -50,7 +50,7 @@ def show_page(batch_id: str, errors: Mapping[str, str] | None = None, error: str
         template, batch=view, kind=kind_of(view), rows=shown, state=state, text=text, mark=mark_of(view),
         has_next=bool(shown) and has_next, has_prev=bool(shown) and has_prev,
         problems=problem_lines(kind_of(view), shown), failures=row_failures(shown), event_titles=event_titles(),
-        also_in=page.also_in(deps(), current_actor(), view, shown),
+        also_in=lists.also_in(deps(), current_actor(), view, shown),
         errors=errors or {}, error=error, pending=pending_sheet(view), returned=_last_return(view), steps=_steps(view),
         stop_words=failure_words(view.stop_code) if view.stop_code else "")
 
