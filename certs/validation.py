@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 
+from cryptography import x509
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import generic_cms
@@ -15,6 +16,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from certs import _swift, verdicts
 from certs._aio import run_sync
+from certs._asn1 import to_asn1
 from certs._reader import ForgivingReader
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
@@ -45,6 +47,12 @@ _UNCOVERED = "The signed part is intact, but the file has bytes or changes that 
 
 _swift.install()
 logger = logging.getLogger(__name__)
+
+
+
+def identity_of(certificate: x509.Certificate) -> tuple[str, str]:
+    """A certificate's issuer and serial number, as :class:`SignatureReport` tells them: a number alone names nobody."""
+    return str(to_asn1(certificate).issuer.human_friendly), f"{certificate.serial_number:x}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
+import stat
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +39,12 @@ from svc.services.preservation_state import STREAM, FileToKeep, Standing, best_f
 from svc.services.register_proofs import proofs_of
 
 _LONGEST_NAME = 300
+logger = logging.getLogger(__name__)
+
+
+class NotARegularFile(InvalidInput):
+    code = "not_a_regular_file"
+    message = "Ini bukan berkas biasa."
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
     if actor is not None and not is_allowed("admin.certificates", actor.roles):
         raise Forbidden
     if not pdf or len(pdf) > deps.settings.max_upload_bytes:
-        raise InvalidInput("Berkas ini kosong atau melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb})
+        raise _wrong_size(deps)
     sha256 = hashlib.sha256(pdf).hexdigest()
     known = _find(deps, sha256)
     if known is not None:
@@ -104,14 +114,49 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
 
 
 def import_files(deps: Deps, paths: Iterable[Path]) -> Iterator[ImportLine]:
-    """Take in files, and the PDFs in folders and below; one that cannot be taken in stops no other."""
+    """Take in files, and the PDFs in folders and below; one that cannot be taken in stops no other, whatever it is.
+
+    Links in folders are not followed: what they point to would be taken in under another's name, or twice.
+    """
     for path in _files(paths):
+        shown = _clean(str(path))
         try:
-            yield ImportLine(str(path), take_in(deps, None, path.name, path.read_bytes()))
+            yield ImportLine(shown, take_in(deps, None, _clean(path.name), _read(deps, path)))
         except AppError as error:
-            yield ImportLine(str(path), None, error.code)
+            yield ImportLine(shown, None, error.code)
         except OSError as error:
-            yield ImportLine(str(path), None, error.strerror or type(error).__name__)
+            yield ImportLine(shown, None, error.strerror or type(error).__name__)
+        except Exception as error:  # a file that nobody foresaw keeps no other from being rescued
+            logger.exception("import failed: file=%s", shown)
+            yield ImportLine(shown, None, type(error).__name__)
+
+
+def _read(deps: Deps, path: Path) -> bytes:
+    """What is in a regular file, looked at before it is opened and never read beyond the limit.
+
+    :raises NotARegularFile: a pipe, device, socket or folder, which may never end
+    :raises InvalidInput: empty or larger than uploads may be
+    """
+    most = deps.settings.max_upload_bytes
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise NotARegularFile
+    if found.st_size > most:
+        raise _wrong_size(deps)
+    # Without waiting, should it have become a pipe since; one byte more than allowed tells that it grew.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise NotARegularFile
+        return file.read(most + 1)
+
+
+def _clean(name: str) -> str:
+    """A file's name as it can be shown and stored: bytes that are not UTF-8, and control characters, as ``\ufffd``."""
+    return "".join("\ufffd" if unicodedata.category(one) in {"Cc", "Cs"} else one for one in name)
+
+
+def _wrong_size(deps: Deps) -> InvalidInput:
+    return InvalidInput("Berkas ini kosong atau melebihi %(mb)s MB.", params={"mb": deps.settings.max_upload_mb})
 
 
 def check_again(deps: Deps, public_id: str) -> Report:
@@ -169,6 +214,7 @@ def _lowest_level(report: Report) -> str | None:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() == ".pdf" and one.is_file())
+            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() == ".pdf" and not one.is_dir()
+                              and not one.is_symlink())
         else:
             yield path

@@ -84,6 +84,7 @@ class CredentialView:
     problem_params: Mapping[str, object]
     backend: str = "stored"
     place: str = ""
+    is_unlockable: bool = False
 
     @property
     def can_sign(self) -> bool:
@@ -175,8 +176,7 @@ def unlock(deps: Deps, actor: Actor, credential_id: str) -> None:
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         row = _locked(session, credential_id)
-        is_spent = row.status == "active" and row.failures >= deps.settings.passphrase_attempts
-        if row.status != "locked" and not is_spent:
+        if not _is_unlockable(deps, row):
             raise Conflict("Sertifikat ini tidak terkunci.")
         row.status, row.failures, row.next_try_at = "active", 0, None
         record_stream(session, STREAM, "credential_unlocked", AuditActor.of(actor), now,
@@ -226,7 +226,7 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
         problem=problem, problem_text=text, problem_params=params,
-        backend=row.backend, place=_place_of(row))
+        backend=row.backend, place=_place_of(row), is_unlockable=_is_unlockable(deps, row))
 
 
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
@@ -256,6 +256,11 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
 def _subject_number(owner: Person) -> str:
     """Tells two people of one name apart without publishing a NIP in every signed file."""
     return hashlib.sha256(f"signer {owner.public_id}".encode()).hexdigest()[:16]
+
+
+def _is_unlockable(deps: Deps, row: Credential) -> bool:
+    """Locked, or with no try left: tries that a backend never answered count, and lock nothing by themselves."""
+    return row.status == "locked" or (row.status == "active" and row.failures >= deps.settings.passphrase_attempts)
 
 
 def _place_of(row: Credential) -> str:

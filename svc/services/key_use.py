@@ -159,10 +159,11 @@ def try_succeeded(deps: Deps, tried: Try) -> None:
         _clear(_locked(session, tried.credential_id))
 
 
-def try_failed(deps: Deps, tried: Try) -> StepUpFailed | CredentialLocked:
-    """The backend refused what was typed: the error to raise, with what is left."""
+def try_failed(deps: Deps, tried: Try, *, in_second_step: bool = False) -> StepUpFailed | CredentialLocked:
+    """The backend, or the second step, refused what was typed: the error to raise, with what is left."""
+    kind = WrongTotp if in_second_step else StepUpFailed
     with deps.db.unit_of_work() as session:
-        return _failed(session, deps, _locked(session, tried.credential_id), StepUpFailed)
+        return _failed(session, deps, _locked(session, tried.credential_id), kind)
 
 
 def try_unmade(deps: Deps, tried: Try) -> None:

@@ -7,21 +7,15 @@ everybody. A passkey's answer is bound to the document's hash (``svc.services.pa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import CredentialUnusable, InvalidInput, StepUpFailed
+from svc.errors import CredentialUnusable, InvalidInput
 from svc.models import Credential, Passkey, Person
 from svc.services import passkeys, second_factor
-
-
-class WrongSecondStep(StepUpFailed):
-    code = "wrong_second_step"
-    message: ClassVar[str] = "Kode verifikasi salah atau sudah dipakai, atau kunci sandi (passkey) tidak cocok."
 
 
 @dataclass(frozen=True)
@@ -82,9 +76,3 @@ def is_accepted(deps: Deps, actor: Actor, credential: Credential, step: SecondSt
             person = session.scalars(select(Person).where(Person.id == actor.person_id).with_for_update()).one()
             return second_factor.accept_code(deps, person, step.totp)
         return False
-
-
-def accept_second_step(deps: Deps, actor: Actor, credential: Credential, step: SecondStep, frozen_sha256: str) -> None:
-    """:raises WrongSecondStep: it is not right"""
-    if not is_accepted(deps, actor, credential, step, frozen_sha256):
-        raise WrongSecondStep

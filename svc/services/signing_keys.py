@@ -23,7 +23,7 @@ from svc.services import key_use, result_words
 from svc.services.certificate_words import unusable
 from svc.services.key_use import Try, certificate_of, chain_of, current_credential
 from svc.services.remote_calls import CallRecorder
-from svc.services.second_step import SecondStep, accept_second_step, ensure_second_step_typed
+from svc.services.second_step import SecondStep, ensure_second_step_typed, is_accepted
 from svc.services.trust import trust_store, with_intermediates
 
 STORED = frozenset({"stored", "pkcs12"})
@@ -161,7 +161,8 @@ def _unlock_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up:
     if not deps.backends.is_offered(credential.backend):
         raise CredentialUnusable(NOT_OFFERED)
     tried = key_use.begin_try(deps, actor, step_up.passphrase or step_up.code)
-    accept_second_step(deps, actor, credential, step_up.second, bound_sha256)
+    if not is_accepted(deps, actor, credential, step_up.second, bound_sha256):
+        raise key_use.try_failed(deps, tried, in_second_step=True)
     factor = "pin" if credential.backend == "pkcs11" else "passphrase" if step_up.passphrase else "code"
     return UnlockedKey(credential.id, credential.backend, key.certificate, key.chain, _factors(factor, step_up),
                        ElsewhereKey(key, Activation(step_up.passphrase, step_up.code)), tried)

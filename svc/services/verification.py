@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from certs.trust import TrustStore
-from certs.validation import Indication, Report, SignatureReport, TimestampReport
+from certs.validation import Indication, Report, SignatureReport, TimestampReport, identity_of
 from svc.deps import Deps
 from svc.errors import IntegrityViolation, InvalidInput, NotFound
 from svc.models import (
@@ -287,8 +287,8 @@ def _of_unknown(deps: Deps, report: Report, partly: PartlySigned | None) -> Sent
         return words.of_partly_signed(partly.signed, partly.total, is_complete=partly.is_complete)
     if not report.explained:
         return words.grey(words.TAIL_UNSIGNED, words.VALID_ELSEWHERE)
-    ours = {f"{certificate.serial_number:x}" for certificate in deps.pki.audit_certificates}
-    if {signature.serial for signature in report.signatures} <= ours:
+    ours = {identity_of(one) for one in deps.pki.audit_certificates}
+    if {(signature.issuer, signature.serial) for signature in report.signatures} <= ours:
         return words.grey(words.OWN_REPORT)
     return words.grey(words.NOT_REGISTERED, words.VALID_ELSEWHERE)
 

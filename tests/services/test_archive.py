@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,10 @@ from certs.ca import SignerSubject, build_crl, create_development_pki, generate_
 from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
-from certs.validation import validate_pdf
+from certs.validation import Report, validate_pdf
 from svc.cage.pool import WorkerCage
 from svc.cage.port import CageLimits
+from svc.deps import Deps
 from svc.errors import Forbidden, InvalidInput
 from svc.models import ArchivedDocument
 from svc.services import anchors, archive, preservation, register_proofs, verdict_report, verification
@@ -94,6 +96,39 @@ def test_what_bears_no_signature_is_not_taken_in_and_stops_no_other(
     assert archive.count_documents(world.deps) == 1
     again = list(archive.import_files(world.deps, [tmp_path / "dalam"]))
     assert [one.document is not None and one.document.is_new for one in again] == [False]
+
+
+def test_no_file_of_a_folder_keeps_another_from_being_taken_in(
+    world: World, foreign: tuple[bytes, TrustStore], tmp_path: Path
+) -> None:
+    folder = tmp_path / "lama"
+    folder.mkdir()
+    (folder / os.fsdecode(b"a-kepp\xe9\x01.pdf")).write_bytes(foreign[0])
+    os.mkfifo(folder / "b-pipa.pdf")
+    with (folder / "c-besar.pdf").open("wb") as sparse:
+        sparse.truncate(60 * 2**30)
+    (folder / "d-tautan.pdf").symlink_to(folder / "b-pipa.pdf")
+    (folder / "e-putus.pdf").symlink_to(folder / "tidak-ada.pdf")
+    (folder / "f.pdf").write_bytes(SPECIMEN.read_bytes())
+    lines = {Path(one.path).name: one for one in archive.import_files(world.deps, [folder])}
+    assert {name: one.error for name, one in lines.items()} == {
+        "a-kepp\ufffd\ufffd.pdf": "", "b-pipa.pdf": "not_a_regular_file", "c-besar.pdf": "invalid_input", "f.pdf": ""}
+    assert {one.name for one in archive.list_documents(world.deps)} == {"a-kepp\ufffd\ufffd.pdf", "f.pdf"}
+
+
+def test_a_file_that_fails_unforeseen_stops_no_other(
+    world: World, foreign: tuple[bytes, TrustStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(foreign[0])
+    (tmp_path / "b.pdf").write_bytes(SPECIMEN.read_bytes())
+
+    def breaks(deps: Deps, pdf: bytes) -> Report:
+        if pdf == foreign[0]:
+            raise RuntimeError("nobody foresaw this")
+        return judge(deps, pdf)
+
+    monkeypatch.setattr(archive, "judge", breaks)
+    assert [one.error for one in archive.import_files(world.deps, [tmp_path])] == ["RuntimeError", ""]
 
 
 def test_only_administrators_take_in(world: World, foreign: tuple[bytes, TrustStore]) -> None:

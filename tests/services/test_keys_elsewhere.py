@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pkcs11
+import pyotp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -27,7 +28,15 @@ from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
 from svc import mail_templates
 from svc.call_log import CallRows
 from svc.deps import build_backends
-from svc.errors import Conflict, CredentialUnusable, Forbidden, StepUpFailed
+from svc.errors import (
+    AppError,
+    Conflict,
+    CredentialLocked,
+    CredentialUnusable,
+    Forbidden,
+    StepUpFailed,
+    TooManyAttempts,
+)
 from svc.models import (
     AuditEvent,
     AuthorisedDocument,
@@ -39,10 +48,12 @@ from svc.models import (
     SigningAuthorisation,
 )
 from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
-from svc.services import key_registration, signing, signing_evidence
+from svc.services import credentials, key_registration, second_factor, signing, signing_evidence
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
 from svc.services.certificate_names import NamesAnother
+from svc.services.key_use import WrongTotp
+from svc.services.second_step import SecondStep
 from svc.services.signing_errors import BackendDown, ResultNotOurs, SignedAsAnother, Unknown
 from svc.signing_host import protocol
 from svc.signing_host.inline import InlineHost
@@ -208,6 +219,34 @@ def _calls(remote: Waiting) -> list[str]:
 
 @pytest.mark.softhsm
 @pytest.mark.skipif(shutil.which("softhsm2-util") is None, reason="SoftHSM2 is not installed (Debian: softhsm2)")
+def test_wrong_codes_before_a_key_elsewhere_is_asked_count_delay_and_lock(
+    remote: Waiting, clock: FrozenClock, service: CscWorld
+) -> None:
+    deps, signer, admin = remote.world.deps, remote.world.actor(SIGNER), remote.world.actor("admin")
+    enrolment = second_factor.begin_enrolment(deps, SIGNER)
+    second_factor.confirm_enrolment(deps, signer, enrolment.secret, pyotp.TOTP(enrolment.secret).at(clock.now()))
+
+    def fail() -> type[AppError]:
+        sheet = signing.prepare(deps, signer, remote.task_id)
+        with pytest.raises(AppError) as refused:
+            signing.sign(deps, signer, remote.task_id, sheet.lock_version, sheet.frozen_sha256,
+                         signing.StepUp(CSC_PIN, SecondStep(totp="000000")))
+        return refused.type
+
+    assert fail() is WrongTotp
+    assert fail() is TooManyAttempts
+    for left in range(deps.settings.passphrase_attempts - 1, 0, -1):
+        clock.advance(minutes=2)
+        assert fail() is (WrongTotp if left > 1 else CredentialLocked)
+    (one,) = [one for one in credentials.list_for(deps, signer, signer.person_public_id) if one.status == "locked"]
+    assert one.is_unlockable
+    with deps.db.read_session() as session:
+        assert session.scalars(select(AuditEvent).where(AuditEvent.type == "credential_locked")).one()
+        assert session.scalars(select(Notice).where(Notice.message.contains("terkunci"))).first() is not None
+    credentials.unlock(deps, admin, one.public_id)
+    assert remote.status == "ready_to_sign"
+
+
 def test_a_key_in_a_token_signs_and_a_wrong_pin_does_not(world: World, clock: FrozenClock, tmp_path: Path) -> None:
     hsm = soft_hsm()
     config = Pkcs11Config(hsm.module, hsm.make_token(f"dinas-{tmp_path.name}"[:32]))
