@@ -71,6 +71,11 @@ def _on_app_error(error: AppError) -> Response:
         context |= _what_changed(error)
     elif isinstance(error, Conflict) and (request.endpoint or "").startswith("batches.") and request.view_args:
         context |= _back_to_batch(str(request.view_args.get("batch_id", "")))
+    elif error.code in {"excerpts_exist", "copy_exists"} and request.view_args:
+        context |= {
+            "headline": _("Tidak ada yang dibuat"),
+            "meaning": _("Yang sudah ada tertulis pada halaman keputusan induknya, di bawah “Petikan dan salinan”."),
+            "reload_url": url_for("decrees.show", decree_id=request.view_args.get("decree_id", "-"))}
     if isinstance(error, ProofPending | SigningUnfinished | Unknown) and "task_id" in (request.view_args or {}):
         context["act_url"] = url_for("signing.sheet", task_id=(request.view_args or {})["task_id"])
     return _as_page(error.status, error.code, context)

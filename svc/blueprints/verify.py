@@ -7,8 +7,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from svc.blueprints.downloads import name_file
-from svc.error_pages import translated_fields
-from svc.errors import InvalidInput
+from svc.error_pages import translated_fields, wants_json
+from svc.errors import InvalidInput, NotFound
 from svc.limits import limited
 from svc.security import deps, public
 from svc.services import verdict_report, verification
@@ -21,9 +21,14 @@ _UNPROCESSABLE = 422
 @bp.get("/v/<code>")
 @public
 @limited("60 per minute")
-def by_code(code: str) -> str:
+def by_code(code: str) -> str | tuple[str, int]:
     """The verdict on one decree, computed now."""
-    verdict = verification.by_code(deps(), code)
+    try:
+        verdict = verification.by_code(deps(), code)
+    except NotFound:  # who scanned a sheet must learn that it may be forged, not that a page is missing
+        if wants_json():
+            raise
+        return render_template("verify/unknown.html", code=code[:64]), NotFound.status
     return render_template("verify/decree.html", verdict=verdict, kinds=_kind_titles())
 
 

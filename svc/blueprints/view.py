@@ -44,6 +44,7 @@ def event_titles() -> dict[str, str]:
         "signing_result_refused": _("Hasil dari penyelenggara ditolak dan disimpan sebagai bukti"),
         "partly_signed": _("Satu tanda tangan diberikan; menunggu yang berikutnya"),
         "signed": _("Ditandatangani secara elektronik"),
+        "signature_augmented": _("Bukti yang memperpanjang daya uji tanda tangan ditambahkan"),
         "distributed": _("Terbit dan dikirim"),
         "legal_status_changed": _("Status hukum diubah"),
         "paper_registered": _("Naskah bertanda tangan basah diregistrasi"),

@@ -69,6 +69,7 @@ class HistoryItem:
     actor_capacity: str | None
     reason: str
     hash: str
+    waits_for: str  # the position for which a task was opened; empty for all other events
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class DecreeView:
     last_return: TimelineItem | None
     signers: tuple[NamedSigner, ...]  # the blocks of the frozen document
     batch: BatchLink | None
+    has_left_batch: bool  # it was taken out of one and goes on alone
     kin: Kin  # parent, excerpts and copies
     preservation: Standing | None  # of the signed file
 
@@ -256,11 +258,12 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         open_task=open_task, timeline=timeline,
         versions=tuple(VersionItem(v.version_no, name, v.updated_at, v.content_sha256, v.pdf_sha256)
                        for v, name in reversed(versions)),
-        history=_history(session, decree.id), signatures=_signatures(session, decree.id),
+        history=_history(session, decree.id, tasks), signatures=_signatures(session, decree.id),
         actions=_actions(decree, actor, open_task, is_signed=any(one.signed_at for one in signers),
                          is_written=decree.parent_id is None),
         last_return=_last_return(timeline, tasks), signers=signers,
         batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None,
+        has_left_batch=row[5] is None and row[7] is not None,
         kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0),
         preservation=standing_of(row[8]))
 
@@ -285,12 +288,16 @@ def _versions(session: Session, decree_id: int) -> list[tuple[DecreeVersion, str
     return [(version, name) for version, name in rows]
 
 
-def _history(session: Session, decree_id: int) -> tuple[HistoryItem, ...]:
+def _history(session: Session, decree_id: int,
+             tasks: Sequence[Row[*tuple[Any, ...]]]) -> tuple[HistoryItem, ...]:
+    titles = {position.id: title for _, title, position, _ in tasks}
     rows = session.scalars(
         select(AuditEvent).where(AuditEvent.decree_id == decree_id)
         .order_by(AuditEvent.id.desc()).limit(HISTORY_LIMIT))
     return tuple(HistoryItem(row.type, row.at, row.actor_name, row.actor_capacity,
-                             str(row.payload.get("reason") or ""), row.hash) for row in rows)
+                             str(row.payload.get("reason") or ""), row.hash,
+                             titles.get(row.payload.get("position_id"), "") if row.type == "task_opened" else "")
+                 for row in rows)
 
 
 def _signatures(session: Session, decree_id: int) -> tuple[SignatureItem, ...]:

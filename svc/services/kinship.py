@@ -13,7 +13,7 @@ from svc.deps import Deps
 from svc.models import Batch, Decree
 from svc.roles import is_allowed
 from svc.services.access import visible_condition
-from svc.services.parents import COPY, EXCERPT, GONE
+from svc.services.parents import COPY, EXCERPT, GONE, taken_rows
 
 _DONE = ("signed", "issued")
 
@@ -52,7 +52,7 @@ class Kin:
 
 
 def load_kin(session: Session, deps: Deps, actor: Actor, decree: Decree, persons: int) -> Kin:
-    """In two statements at most for a decree with a parent, three for one with excerpts, none for all others."""
+    """In two statements at most for a decree with a parent, four for one with excerpts, none for all others."""
     if decree.parent_id is not None:
         return Kin(_parent(session, actor, decree.parent_id))
     if not deps.kinds.made_from(decree.kind) or decree.status not in _DONE:
@@ -70,7 +70,7 @@ def load_kin(session: Session, deps: Deps, actor: Actor, decree: Decree, persons
         held.agency_id == decree.agency_id and is_allowed("decree.draft", held.roles) for held in actor.held))
     return Kin(is_parent=True, persons=persons, excerpts=sum(counts.values()),
                signed=sum(counts.get(status, 0) for status in _DONE), batches=batches, copies=copies,
-               can_excerpt=may, can_copy=may and not copies)
+               can_excerpt=may and len(taken_rows(session, decree.id)) < persons, can_copy=may and not copies)
 
 
 def _parent(session: Session, actor: Actor, parent_id: int) -> Relative:

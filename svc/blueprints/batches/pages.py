@@ -59,7 +59,8 @@ def row(batch_id: str, row_no: str) -> str:
     found = page.load_row(deps(), current_actor(), batch_id, row_number(row_no))
     item = found.row
     return render_template(
-        "batches/row.html", batch=found.batch, row=item, email=found.email, before=found.before, after=found.after,
+        "batches/row.html", batch=found.batch, row=item, kind=kind_of(found.batch), email=found.email,
+        before=found.before, after=found.after,
         problems=problem_lines(kind_of(found.batch), [item]).get(item.row_no, ()),
         failure=failure_words(item.error_code) if item.error_code else "", pdf_url=_pdf_url(batch_id, item))
 

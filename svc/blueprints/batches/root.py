@@ -97,7 +97,8 @@ def address_of(batch_id: str) -> str:
 
 def _steps(view: BatchView) -> tuple[TimelineStep, ...]:
     states = {"next": "upcoming"}
-    return tuple(TimelineStep(_(step.title), states.get(step.state, step.state), step.position_title, "", None,
+    return tuple(TimelineStep(_(step.title), states.get(step.state, step.state), step.who or step.position_title,
+                              step.position_title if step.who else "", step.at,
                               view.due_at if step.state == "current" else None, "", "", mine=False)
                  for step in view.steps)
 

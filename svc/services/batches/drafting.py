@@ -127,6 +127,7 @@ def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str
     :raises NotFound: no such row. :raises StaleRow: it was changed since
     :raises Forbidden: :raises BatchBusy: :raises Conflict: refused
     """
+    now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id)
         kind = kind_of_batch(deps, batch)
@@ -138,12 +139,14 @@ def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str
         same = session.scalars(select(BatchRow).where(
             BatchRow.batch_id == batch.id, BatchRow.subject_key.in_(others)).order_by(BatchRow.row_no))
         check_rows(session, deps, batch, {one.id: one for one in (row, *same)}.values())
-        touch(batch, deps.clock.now())
+        touch(batch, now)
+        record(session, batch, "row_changed", actor, now, {"rows": [row_no]}, batch.drafter_position_id)
         return row.state == "ready"
 
 
 def drop_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str) -> None:
     """Take a row out of a draft batch. Errors as for :func:`set_row`."""
+    now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id)
         row = _seen_row(session, batch, row_no, seen_mark)
@@ -153,17 +156,21 @@ def drop_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: st
         if key:
             same = session.scalars(select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.subject_key == key))
             check_rows(session, deps, batch, same.all())
-        touch(batch, deps.clock.now())
+        touch(batch, now)
+        record(session, batch, "row_dropped", actor, now, {"rows": [row_no]}, batch.drafter_position_id)
 
 
 def drop_faulty(deps: Deps, actor: Actor, batch_id: str, seen_version: int) -> int:
     """Take every faulty row out; returns how many. :raises StaleBatch: :raises Forbidden: :raises Conflict: refused"""
+    now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = _editable(session, deps, actor, batch_id, seen_version)
         gone = session.execute(
             delete(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state == "invalid"))
-        touch(batch, deps.clock.now())
-        return int(getattr(gone, "rowcount", 0))
+        count = int(getattr(gone, "rowcount", 0))
+        touch(batch, now)
+        record(session, batch, "faulty_rows_dropped", actor, now, {"rows": count}, batch.drafter_position_id)
+        return count
 
 
 def check_rows(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchRow] | Any) -> None:

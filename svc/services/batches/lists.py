@@ -27,6 +27,7 @@ class BatchItem:
     status: str
     work: str
     stop_code: str
+    paused_at: datetime | None
     rows: int
     unit_name: str
     drafter_name: str
@@ -81,7 +82,7 @@ def _items() -> Any:
     rows = (select(func.count()).select_from(BatchRow).where(BatchRow.batch_id == Batch.id)
             .correlate(Batch).scalar_subquery())
     return (select(Batch.id, Batch.public_id, Batch.title, Batch.kind, Batch.status, Batch.work, Batch.stop_code,
-                   rows, Unit.name, Person.name, Batch.due_at, Batch.created_at)
+                   Batch.paused_at, rows, Unit.name, Person.name, Batch.due_at, Batch.created_at)
             .join(Unit, Unit.id == Batch.unit_id).join(Person, Person.id == Batch.drafter_id))
 
 

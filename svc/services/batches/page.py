@@ -35,12 +35,14 @@ _SIGNED = ("signed", "issued")
 
 @dataclass(frozen=True)
 class StepItem:
-    """A step of the route. ``state``: done, current, next."""
+    """A step of the route. ``state``: done, current, next; of one that is done, who did it and when."""
 
     title: str
     kind: str
     position_title: str
     state: str
+    who: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView
         .join(Person, Person.id == batch.drafter_id)
         .outerjoin(RouteVersion, RouteVersion.sha256 == batch.route_sha256).where(Unit.id == batch.unit_id)).one()
     speed = _speed(batch, tally, deps.clock.now())
+    events = _events(session, batch)
     return BatchView(
         batch_id=batch.public_id, title=batch.title, kind=batch.kind, kind_title=kind_of_batch(deps, batch).title,
         status=batch.status, lock_version=batch.lock_version, unit_name=unit_name, drafter_name=drafter_name,
@@ -265,8 +268,8 @@ def _view(session: Session, deps: Deps, actor: Actor, batch: Batch) -> BatchView
         unsent=tally.unsent, progress=speed.progress,
         paused_at=batch.paused_at, stop_code=batch.stop_code, auto_issue=batch.auto_issue,
         created_at=batch.created_at, submitted_at=batch.submitted_at, finished_at=batch.finished_at,
-        due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route),
-        events=_events(session, batch), actions=_actions(session, batch, actor, tally), speed=speed,
+        due_at=batch.due_at, list_sha256=batch.list_sha256 or "", steps=_steps(session, batch, route, events),
+        events=events, actions=_actions(session, batch, actor, tally), speed=speed,
         receipts=receipts_of(session, batch) if tally.signed else (),
         receipt_wanted=bool(tally.signed) and not batch.work and batch.receipt_wanted_at is not None)
 
@@ -297,17 +300,30 @@ def _rows(session: Session, batch: Batch, wanted: RowFilter, most: int) -> tuple
     return tuple(_row_item(*row) for row in (reversed(rows) if wanted.before_row else rows))
 
 
-def _steps(session: Session, batch: Batch, route: str | None) -> tuple[StepItem, ...]:
+def _steps(session: Session, batch: Batch, route: str | None, events: Sequence[Event]) -> tuple[StepItem, ...]:
     if route is None:
         return ()
     at = len(batch.assignments) + 99 if batch.status in {"finished", "cancelled"} else batch.step_index or 0
     titles = {row[0]: row[1] for row in session.execute(
         select(Position.id, Position.title).where(Position.id.in_([position for _, position in batch.assignments])))}
     positions = {int(step): titles.get(position, "") for step, position in batch.assignments}
+    done = _done_by(events)
     return tuple(
         StepItem(step.title, step.kind.value, positions.get(index, ""),
-                 "done" if index < at else "current" if index == at else "next")
+                 "done" if index < at else "current" if index == at else "next",
+                 *(done.get(index, ("", None)) if index < at else ("", None)))
         for index, step in enumerate(read_pinned(route, batch.route_sha256 or "").steps))
+
+
+def _done_by(events: Sequence[Event]) -> dict[int, tuple[str, datetime]]:
+    """Who initialled each step since the batch was last submitted, and when; of events from the newest on."""
+    found: dict[int, tuple[str, datetime]] = {}
+    for event in events:
+        if event.type == "batch_submitted":
+            break
+        if event.type == "batch_paraf_given":
+            found.setdefault(int(event.payload.get("step", -1)), (event.actor_name, event.at))
+    return found
 
 
 def _events(session: Session, batch: Batch) -> tuple[Event, ...]:

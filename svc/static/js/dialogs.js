@@ -2,7 +2,11 @@
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog-open]");
-  if (opener) openDialog(document.getElementById(opener.dataset.dialogOpen));
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.dialogOpen);
+    if (opener.dataset.dialogAction) aimDialog(dialog, opener.dataset);
+    openDialog(dialog);
+  }
   if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
   if (event.target instanceof HTMLDialogElement && isOutside(event)) event.target.close();
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
@@ -17,6 +21,14 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary")?.focus();
   }
 });
+
+/** Have one dialog serve many rows: ask about the row whose button was pressed, and act on that. */
+function aimDialog(dialog, { dialogAction, dialogMark, dialogName }) {
+  const form = dialog.querySelector("form");
+  form.action = dialogAction;
+  form.elements.seen_mark.value = dialogMark;
+  dialog.querySelector("[data-dialog-name]").textContent = dialogName;
+}
 
 /** Open a dialog and put the cursor where the person will type. */
 function openDialog(dialog) {
