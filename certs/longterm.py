@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from asn1crypto import cms
@@ -129,11 +130,16 @@ def _hold_against_purpose(signature: EmbeddedPdfSignature, verdict: Verdict) -> 
     signed elsewhere."""
     if not verdict.passed and verdict.sub_indication != verdicts.TRY_LATER:
         return verdict
-    fault = tell_purpose_fault(x509.load_der_x509_certificate(signature.signer_cert.dump()))
+    fault = _purpose_fault(signature.signer_cert.dump())
     if not fault:
         return verdict
     return verdicts.indeterminate(
         verdicts.CHAIN_CONSTRAINTS_FAILURE, f"The certificate is not one for signing documents: {fault}.")
+
+
+@lru_cache(maxsize=512)
+def _purpose_fault(encoded: bytes) -> str:
+    return tell_purpose_fault(x509.load_der_x509_certificate(encoded))
 
 
 def _may_improve(verdict: Verdict) -> bool:

@@ -15,6 +15,7 @@ Behind the first signature the same things are findings.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from pyhanko.pdf_utils.reader import PdfFileReader
 
@@ -29,6 +30,7 @@ from certs.anatomy.tiling import TOLERABLE, Tile, Tiler
 from certs.anatomy.tokens import BYTE_RANGE
 
 __all__ = [
+    "TOO_MUCH",
     "Finding",
     "Limits",
     "SignaturePlace",
@@ -42,6 +44,8 @@ _HEADER = re.compile(rb"%PDF-[12]\.\d")
 _FOREIGN = (b"MZ", b"PK\x03\x04", b"\x7fELF", b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"<", b"#!", b"\xca\xfe\xba\xbe")
 # With these the real parsers are not bothered.
 _BOMBS = frozenset({"nested_too_deep", "token_too_long", "too_many_findings"})
+TOO_MUCH = _BOMBS | {"too_many_objects", "xref_size_absurd", "xref_width_absurd"}
+"""Codes of files that no real parser should read."""
 _ZIP_END, _ZIP_ENTRY = b"PK\x05\x06", b"PK\x01\x02"
 _ZIP_TAIL = 65_557  # the end record with the longest comment
 
@@ -75,7 +79,7 @@ def _is_other_format(pdf: bytes) -> bool:
 
 
 def examine(
-    pdf: bytes, *, limits: Limits = Limits(), reader: PdfFileReader | None = None  # noqa: B008 - frozen
+    pdf: bytes, *, limits: Limits = Limits(), read: Callable[[], PdfFileReader] | None = None  # noqa: B008 - frozen
 ) -> StructureFindings:
     """Account for every byte of a file. Whatever the bytes are, findings come back and nothing is raised.
 
@@ -92,19 +96,20 @@ def examine(
     contents_padding_nonzero, signature_keys_twice, signature_odd, signature_shared, signature_loose,
     unsigned_update; and reader_failed where our own reader broke.
 
-    :param reader: pyHanko's of the same bytes, where the caller has one: the file is not read a second time
+    :param read: opens the same bytes with pyHanko, where the caller needs that too: called when nothing speaks
+        against bothering it, so that the file is not read a second time
     """
     early = precheck(pdf, limits)
     if early:
         return StructureFindings(early)
     try:
-        return _examine(pdf, limits, reader)
+        return _examine(pdf, limits, read)
     # Hostile bytes meet parsers here, which fail in ways that nobody can list; see certs.validation.
     except Exception as error:  # noqa: BLE001
         return StructureFindings((Finding("reader_failed", 0, type(error).__name__),))
 
 
-def _examine(pdf: bytes, limits: Limits, reader: PdfFileReader | None) -> StructureFindings:
+def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | None) -> StructureFindings:
     notes = Notebook()
     try:
         revisions = read_revisions(pdf, limits, notes)
@@ -119,7 +124,7 @@ def _examine(pdf: bytes, limits: Limits, reader: PdfFileReader | None) -> Struct
     PackedReader(pdf, tiles, limits).check(views, notes)
     fields = compare_with_qpdf(pdf, revisions, views, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
-        compare_with_pyhanko(pdf, revisions, notes, reader)
+        compare_with_pyhanko(pdf, revisions, notes, read)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)
     if any(one.code == "unsigned_update" for one in notes.entries):
         notes.take(compare_revisions(pdf, places[-1].covered_end, limits=limits))

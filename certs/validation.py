@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 
 from cryptography import x509
@@ -22,7 +23,8 @@ from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
 from certs.pictured import judge_pictures, tell_pictures
-from certs.structure import Finding, StructureFindings, compare_revisions, examine, precheck
+from certs.remarks import find_claim_fault, tell_remarks
+from certs.structure import TOO_MUCH, Finding, StructureFindings, compare_revisions, examine, precheck
 from certs.trust import TrustStore
 from certs.unreadable import ENCRYPTED, EXPLANATIONS, tell_other, tell_truncated
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
@@ -70,7 +72,8 @@ class SignatureReport:
     A signature that is TOTAL-FAILED proves nothing: it has no time, no level, and of its certificate is told only what
     speaks against it.
     ``covered_bytes`` is where the signed part of the file ends. ``adds_picture_on`` is the page, counted from 1, on
-    which it shows a picture that an earlier signature does not cover; 0: none.
+    which it shows a picture that an earlier signature does not cover; 0: none. ``claim_fault`` is why ``claimed_at``
+    cannot be true (in_future, before_certificate, after_certificate, after_proof); empty: it may be.
     """
 
     field_name: str
@@ -96,6 +99,7 @@ class SignatureReport:
     valid_to: datetime | None = None
     covered_bytes: int = 0
     adds_picture_on: int = 0
+    claim_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,20 +196,31 @@ def _codes(findings: Iterable[Finding]) -> str:
 
 
 def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof, ...]) -> Report:
+    read = cache(lambda: _open(pdf))
+    # The small reader first: it counts, where the real parsers follow whatever depth and length they are given.
+    structure = examine(pdf, read=read)
+    if structure.codes & TOO_MUCH:
+        return _unreadable(f"The file is not looked into: {_codes(structure.findings)}.", structure.findings)
+    reader = read()
+    if reader.encrypted:
+        return _unreadable_as(Finding(ENCRYPTED, 0))
+    if len(reader.embedded_signatures) > MAX_SIGNATURES:
+        return _unreadable(f"The file has more than {MAX_SIGNATURES} signatures.")
+    return run_sync(_judge_all(pdf, reader, structure, trust, proofs, now))
+
+
+def _open(pdf: bytes) -> PdfFileReader:
     reader = ForgivingReader(BytesIO(pdf), strict=True)
     if reader.xrefs.hybrid_xrefs_present:
         # Word writes these, and pyHanko's strict mode judges none of them, for one reader may see other
         # objects than another. They are judged here, but must be covered to the last byte.
         reader = ForgivingReader(BytesIO(pdf), strict=False)
-    if reader.encrypted:
-        return _unreadable_as(Finding(ENCRYPTED, 0))
-    if len(reader.embedded_signatures) > MAX_SIGNATURES:
-        return _unreadable(f"The file has more than {MAX_SIGNATURES} signatures.")
-    return run_sync(_judge_all(pdf, reader, trust, proofs, now))
+    return reader
 
 
 async def _judge_all(
-    pdf: bytes, reader: PdfFileReader, trust: TrustStore, proofs: tuple[Proof, ...], now: datetime
+    pdf: bytes, reader: PdfFileReader, structure: StructureFindings, trust: TrustStore, proofs: tuple[Proof, ...],
+    now: datetime,
 ) -> Report:
     embedded = list(reader.embedded_signatures)
     signatures = [one for one in embedded if one.sig_object_type != "/DocTimeStamp"]
@@ -213,13 +228,13 @@ async def _judge_all(
     for one in embedded:
         one.compute_integrity_info()
     archive = await judge_archive(pdf, stamps, gather_knowledge(trust, reader, now), proofs, now)
-    structure = examine(pdf, reader=reader)
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
     reports = judge_pictures(pdf, signatures, reports)
     overall = _overall(reports, archive)
     return Report(
-        overall.indication, overall.sub_indication, reports, tell_pictures(overall.message, reports),
+        overall.indication, overall.sub_indication, reports,
+        tell_remarks(tell_pictures(overall.message, reports), len(pdf), embedded, reports),
         tuple(_stamp_report(pdf, one) for one in archive.stamps),
         findings=structure.findings)
 
@@ -276,6 +291,7 @@ def _report(
         valid_to=certificate.not_valid_after,
         covered_bytes=signed_end(signature),
     )
+    report = replace(report, claim_fault=find_claim_fault(report, now))
     return _without_claims(report) if verdict.indication is Indication.TOTAL_FAILED else report
 
 

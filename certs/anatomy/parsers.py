@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -85,15 +85,16 @@ def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:
 
 
 def compare_with_pyhanko(
-    data: bytes, revisions: tuple[Revision, ...], notes: Notebook, reader: PdfFileReader | None = None
+    data: bytes, revisions: tuple[Revision, ...], notes: Notebook, read: Callable[[], PdfFileReader] | None = None
 ) -> None:
     """Compare section by section with what pyHanko, reading strictly, makes of the file.
 
-    :param reader: of the same bytes, strict unless the file is hybrid, if there is one already
+    :param read: opens the same bytes, strictly unless the file is hybrid
     """
     sections = [section for revision in revisions for section in reversed(revision.sections)]
     hybrid = any(section.hybrid for section in sections)
     try:
+        reader = None if read is None else read()
         if reader is None or reader.strict is hybrid:
             reader = PdfFileReader(BytesIO(data), strict=not hybrid)
         xrefs = reader.xrefs

@@ -33,6 +33,8 @@ _REGISTRY = {"identical": "sama persis dengan yang tercatat", "extends": "berisi
              "partial": "tercatat, belum ditandatangani semua pihak", "unknown": "tidak ada di register ini"}
 _LEGAL = {"in_force": "berlaku", "revoked": "dicabut", "amended": "diubah", "expired": "masa berlakunya berakhir"}
 _CERTIFICATE = {"valid": "berlaku", "expired": "sudah berakhir", "not_yet_valid": "belum berlaku", "revoked": "dicabut"}
+_CLAIM_FAULT = {"in_future": "masih di masa depan", "before_certificate": "sebelum sertifikatnya berlaku",
+                "after_certificate": "sesudah sertifikatnya berakhir", "after_proof": "sesudah waktu yang terbukti"}
 _PROVEN_BY = {"timestamp": "stempel waktu pada tanda tangannya", "archive": "stempel waktu arsip",
               "register": "register layanan ini"}
 
@@ -179,7 +181,7 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         ("Hasil", _outcome(one.indication.value, one.sub_indication or "")),
         ("Terbukti ada sejak", f"{say.exact(one.proven_at)}\noleh {_PROVEN_BY.get(one.proven_by, one.proven_by)}"
          if is_proven and one.proven_at else "belum ada bukti selain pemeriksaan ini"),
-        ("Waktu menurut penandatangan", say.exact(one.claimed_at) if one.claimed_at else "-"),
+        ("Waktu menurut penandatangan", _claimed(say, one)),
         ("Subjek sertifikat", _text(one.signer_dn)), ("Penerbit sertifikat", _text(one.issuer)),
         ("Nomor seri", one.serial),
         *((("Sertifikat saat menandatangani" if one.proven_by == "timestamp" else "Sertifikat saat terbukti ada",
@@ -194,12 +196,19 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         ("Algoritma ringkasan", one.digest_algorithm))
 
 
+def _claimed(say: Formatter, one: SignatureReport) -> str:
+    if one.claimed_at is None:
+        return "-"
+    fault = _CLAIM_FAULT.get(one.claim_fault)
+    return f"tidak dapat dipercaya: {say.exact(one.claimed_at)} {fault}" if fault else say.exact(one.claimed_at)
+
+
 def _failed_rows(say: Formatter, one: SignatureReport) -> Rows:
     """A failed signature claims; nothing of it is told as if it were proven."""
     return (
         ("Hasil", _outcome(one.indication.value, one.sub_indication or "")),
         ("Terbukti", "tidak ada; keterangan berikut hanya yang tertulis pada tanda tangan yang tidak sah ini"),
-        ("Waktu menurut tanda tangan", say.exact(one.claimed_at) if one.claimed_at else "-"),
+        ("Waktu menurut tanda tangan", _claimed(say, one)),
         ("Subjek sertifikat", _text(one.signer_dn)), ("Penerbit sertifikat", _text(one.issuer)),
         ("Nomor seri", one.serial),
         *((("Sertifikat", f"dicabut sejak {say.exact(one.revoked_at)}"),) if one.revoked_at is not None else ()),

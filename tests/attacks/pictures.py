@@ -61,16 +61,20 @@ def attacks(sample: Sample) -> Iterator[Attack]:
                  pictured(world, shown, world.signer, _take_over, (300, 20, 400, 60), "Kedua"), shown,
                  "appearance_shared")
     waiting = _with_loose_ends(sample)
-    yield attack("of a part that the signed page waited for", pictured(world, waiting, world.signer), waiting,
-                 "appearance_shared")
+    yield attack("of a part that the signed page waited for",
+                 pictured(world, waiting, world.signer, first=facts(sample.page).size), waiting, "appearance_shared")
     yield attack("over a quarter of the page", pictured(world, plain, world.signer, box=(0, 0, 595, 300)), plain,
                  "widget_covers_page")
 
 
 def pictured(world: World, pdf: bytes, signer: LocalSigner | None, change: Tamper | None = None, box: Box = LOW,
-             field: str = "Gambar") -> bytes:
-    """Signed once more, with a picture in the field's widget; without a signer it is a stranger's time stamp."""
+             field: str = "Gambar", first: int = 0) -> bytes:
+    """Signed once more, with a picture in the field's widget; without a signer it is a stranger's time stamp.
+    New objects take numbers from ``first`` on that are free."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    highest = writer._lastobj_id
+    if first:
+        writer._lastobj_id = first - 1
     writer._update_meta = lambda: None
     whole: Any = box
     fields.append_signature_field(writer, fields.SigFieldSpec(field, box=whole, empty_field_appearance=False))
@@ -84,6 +88,7 @@ def pictured(world: World, pdf: bytes, signer: LocalSigner | None, change: Tampe
     _show(writer, widget, form)
     if change is not None:
         change(writer, widget, form)
+    writer._lastobj_id = max(highest, writer._lastobj_id)
     embedding.send(SigObjSetup(sig_placeholder=value))
     prepared, output = embedding.send(SigIOSetup(md_algorithm="sha256", in_place=True))
     embedding.send(_container(world, signer, prepared.document_digest))
