@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,9 +13,11 @@ from svc.deps import Deps, build_deps
 from svc.migrate import upgrade
 from svc.seed.demo import DemoAccount, demo_accounts, seed_demo
 from svc.seed.history import HISTORY
+from svc.services.trust import misplaced
 from svc.settings import Settings
 
 _PRIVATE = 0o700
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ def prepare(settings: Settings) -> Ready:
     if not settings.is_production:
         _ensure_old_enough_pki(settings)
     deps = build_deps(settings)
+    for name in misplaced(deps):
+        logger.warning("trusted for nothing: file=%s: move it from var/trust into var/trust/signer or "
+                       "var/trust/timestamp, or confirm it with paraf trust", name)
     if settings.is_production:
         return Ready(deps, (), is_new=False)
     is_new = seed_demo(deps)

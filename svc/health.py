@@ -1,6 +1,6 @@
 """Whether the service can do its work: database, store, queue, broker, TSA, cage and signing host, really asked.
 
-What lasts for years (preservation) is told beside them: it needs a hand, and is no outage.
+What lasts for years (preservation, trust) is told beside them: it needs a hand, and is no outage.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from svc.deps import Deps
 from svc.models import JobRun, OutboxMessage
 from svc.ports import EngineDown, SigningHostDown, StoreUnavailable
 from svc.services.preservation_state import figures
+from svc.services.trust import FOLDERS, misplaced
 
 _WORKER_SILENT = timedelta(seconds=90)
 _OLDEST_WAITING = timedelta(minutes=15)
@@ -56,10 +57,11 @@ class Health:
     signing_host: Part
     broker: Part
     preservation: Part
+    trust: Part
 
     @property
     def is_healthy(self) -> bool:
-        """Whether it can do its work now; documents that could not be preserved do not count."""
+        """Whether it can do its work now; ``preservation`` and ``trust`` need a hand, and do not count."""
         parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host, self.broker)
         return all(part.is_ok for part in parts)
 
@@ -88,7 +90,8 @@ def check(deps: Deps) -> Health:
         cage=_timed("cage", lambda: _cage(deps)),
         signing_host=_timed("signing_host", lambda: _signing_host(deps)),
         broker=_timed("broker", lambda: _broker(deps)),
-        preservation=_timed("preservation", lambda: _preservation(deps)))
+        preservation=_timed("preservation", lambda: _preservation(deps)),
+        trust=_timed("trust", lambda: _trust(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
@@ -197,6 +200,15 @@ def _preservation(deps: Deps) -> str:
         raise _NotWellError(f"{found.stuck} documents are stuck, {found.long_waiting} wait for long; "
                             "see docs/operations.md, and then paraf archive retry")
     return "as the settings want"
+
+
+def _trust(deps: Deps) -> str:
+    """Certificates that an operator put where they count for nothing."""
+    found = misplaced(deps)
+    if found:
+        raise _NotWellError(f"trusted for nothing in var/trust: {', '.join(found)}; move each into its folder "
+                            f"{' or '.join(FOLDERS)}, or confirm it with paraf trust add and confirm")
+    return "each for its purpose"
 
 
 def _tsa(deps: Deps) -> str:

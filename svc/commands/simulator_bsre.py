@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.ca import build_crl
 from svc.deps import system_clock
+from svc.services.trust import FOLDERS
 from svc.simulators.bsre import BsreAccess, BsreSimulator
 from svc.simulators.bsre_desk import BsreDesk
 from svc.simulators.bsre_people import DEFAULT_PASSPHRASE, SEAL_ID, default_seal, default_users, simulated_authority
@@ -25,7 +26,8 @@ from svc.simulators.bsre_people import DEFAULT_PASSPHRASE, SEAL_ID, default_seal
               help="Name on the certificate of the first signer, then of the second: that of your signer, since a "
                    "signature in another name is refused.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
-              help="Write the simulated root (PEM) and revocation lists (DER) here, to trust them on purpose.")
+              help="Write the simulated root (PEM) and revocation lists (DER) here, into the folder of each purpose "
+                   "that it serves, to trust them on purpose.")
 def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names: tuple[str, ...],
          trust_dir: Path | None) -> None:
     """Simulate BSrE's e-Sign Client Service, v1 and v2, with a signer in each status and a seal.
@@ -58,8 +60,9 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names
 
 def _write_trust(desk: BsreDesk, folder: Path) -> None:
     now = desk.clock()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "simulasi-bsre.pem").write_bytes(desk.pki.root.certificate.public_bytes(Encoding.PEM))
+    for purpose in FOLDERS:  # it stamps itself
+        (folder / purpose).mkdir(parents=True, exist_ok=True)
+        (folder / purpose / "simulasi-bsre.pem").write_bytes(desk.pki.root.certificate.public_bytes(Encoding.PEM))
     (folder / "simulasi-bsre-root.crl").write_bytes(desk.pki.root_crl)
     issuing = build_crl(desk.pki.issuing, (), now, now + timedelta(days=30))
     (folder / "simulasi-bsre-issuing.crl").write_bytes(issuing)

@@ -22,7 +22,8 @@ from svc.simulators.csc_vault import Credential, CscVault
 @click.option("--pin", default="123456", show_default=True, help="PIN of all simulated credentials.")
 @click.option("--name", default="Penanda Tangan Simulasi", show_default=True, help="Name on all certificates.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
-              help="Write the simulated root (PEM) and revocation lists (DER) here, to trust them on purpose.")
+              help="Write the simulated root (PEM) and revocation lists (DER) here, into the folder of each purpose "
+                   "that it serves, to trust them on purpose.")
 def csc(host: str, port: int, pin: str, name: str, trust_dir: Path | None) -> None:
     """Simulate a CSC API v2 service with three credentials: PIN, PIN and code, and PIN with a P-256 key.
 
@@ -55,8 +56,9 @@ def _credentials(authority: DevelopmentPki, pin: str, name: str, now: datetime) 
 
 
 def _write_trust(authority: DevelopmentPki, folder: Path, now: datetime) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "simulasi-csc.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    for purpose in ("signer",):  # the stamps are ours
+        (folder / purpose).mkdir(parents=True, exist_ok=True)
+        (folder / purpose / "simulasi-csc.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
     (folder / "simulasi-csc-root.crl").write_bytes(authority.root_crl)
     issuing = build_crl(authority.issuing, (), now, now + timedelta(days=30))
     (folder / "simulasi-csc-issuing.crl").write_bytes(issuing)

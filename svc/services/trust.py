@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from svc.errors import ServiceUnavailable
 from svc.models import Credential
 from svc.services.confirmed_trust import confirmed_trust
 
+FOLDERS = ("signer", "timestamp")
 CRL_LIFE = timedelta(hours=24)
 CRL_RENEWAL = timedelta(hours=12)
 
@@ -72,7 +73,8 @@ def current_crl(deps: Deps, since: datetime | None = None) -> bytes:
 
 def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
     """Our root, the confirmed anchors each for its purpose with the lists that were fetched, and what the operator
-    put into ``var/trust``: anchors for everything (``*.pem``), lists (``*.crl``).
+    put into ``var/trust``: anchors for signers (``signer/*.pem``), for time stamps (``timestamp/*.pem``), and lists
+    (``*.crl``, there or above). Certificates outside of these two folders are trusted for nothing.
 
     :param since: our own list is at least as young as that
     :raises TrustFolderUnusable: a file there cannot be read
@@ -82,11 +84,19 @@ def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
     confirmed = confirmed_trust(deps)
     if not folder.is_dir():
         return confirmed.added_to(own)
-    anchors = [one for path in sorted(folder.glob("*.pem")) for one in _certificates(path)]
-    lists = tuple(_list(path) for path in sorted(folder.glob("*.crl")))
     # Anchors of others are trusted; the CAs below them come along in the files or are anchors too.
-    return confirmed.added_to(TrustStore(
-        anchors=(*own.anchors, *anchors), intermediates=own.intermediates, crls=(*own.crls, *lists)))
+    signer, timestamp = (tuple(
+        one for path in sorted((folder / purpose).glob("*.pem")) for one in _certificates(path))
+        for purpose in FOLDERS)
+    lists = tuple(_list(path) for place in (folder, *(folder / purpose for purpose in FOLDERS))
+                  for path in sorted(place.glob("*.crl")))
+    return replace(confirmed, signer=(*confirmed.signer, *signer), timestamp=(*confirmed.timestamp, *timestamp)
+                   ).added_to(own.with_revocation(lists))
+
+
+def misplaced(deps: Deps) -> tuple[str, ...]:
+    """Names of certificates in ``var/trust`` itself, which earlier versions trusted for everything: for nothing now."""
+    return tuple(sorted(path.name for path in (deps.settings.var_dir / "trust").glob("*.pem")))
 
 
 def with_intermediates(trust: TrustStore, chain: tuple[x509.Certificate, ...]) -> TrustStore:

@@ -63,9 +63,9 @@ def remote_signer(folder: Path, credential_id: str, pin: str) -> Iterator[Remote
     """Runs until the block ends."""
     port, access, since = free_port(), CscAccess(), datetime.now(UTC) - timedelta(days=3)
     trust = folder / "trust"
-    trust.mkdir()
+    (trust / "signer").mkdir(parents=True)
     authority = simulated_authority(since)
-    (trust / "root.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    (trust / "signer" / "root.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
     (trust / "root.crl").write_bytes(authority.root_crl)
     (trust / "issuing.crl").write_bytes(build_crl(authority.issuing, (), since, since + timedelta(days=30)))
     made = make_credential(authority, credential_id, since, pin=pin)

@@ -316,6 +316,6 @@ def test_operators_start_it_by_the_command(tmp_path: Path) -> None:
             running.terminate()
     assert listed == {"credentialIDs": ["SIM-P256", "SIM-PIN", "SIM-PIN-OTP"]}
     assert [line.split()[1].rstrip(":") for line in told[3:]] == ["SIM-PIN", "SIM-PIN-OTP", "SIM-P256"]
-    root = x509.load_pem_x509_certificate((tmp_path / "simulasi-csc.pem").read_bytes())
+    root = x509.load_pem_x509_certificate((tmp_path / "signer" / "simulasi-csc.pem").read_bytes())
     assert "Simulasi" in root.subject.rfc4514_string()
     assert len(list(tmp_path.glob("*.crl"))) == 2

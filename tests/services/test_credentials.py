@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import select
 
 from certs import vault
@@ -16,6 +17,7 @@ from certs.validation import validate_pdf
 from svc.adapters import keystore
 from svc.deps import Deps
 from svc.errors import Conflict, CredentialUnusable, Forbidden, InvalidInput, NotFound, StepUpFailed
+from svc.health import check
 from svc.models import AuditEvent, Credential, Notice, Person
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials, decree_page, key_rotation, key_use, second_factor, trust
@@ -241,11 +243,31 @@ def test_an_expired_file_is_refused(world: World, clock: FrozenClock) -> None:
 
 
 def test_an_unreadable_trust_file_is_named(world: World) -> None:
-    folder = world.deps.settings.var_dir / "trust"
-    folder.mkdir()
+    folder = world.deps.settings.var_dir / "trust" / "signer"
+    folder.mkdir(parents=True)
     (folder / "rusak.pem").write_text("bukan sertifikat")
     with pytest.raises(trust.TrustFolderUnusable, match=r"rusak\.pem"):
         credentials.trust_store(world.deps)
+
+
+def test_a_folder_of_trust_serves_its_purpose_alone_and_its_parent_none(world: World) -> None:
+    _, authority = foreign_pkcs12(world, "berkas-p12")
+    root = authority.root.certificate
+    folder = world.deps.settings.var_dir / "trust"
+    for place in ("signer", "timestamp"):
+        (folder / place).mkdir(parents=True)
+        file = folder / place / "lain.pem"
+        file.write_bytes(root.public_bytes(Encoding.PEM))
+        found = trust.trust_store(world.deps)
+        assert (root in found.anchors, root in found.timestamp_anchors) == (place == "signer", place == "timestamp")
+        assert check(world.deps).trust.is_ok
+        file.unlink()
+    (folder / "lain.pem").write_bytes(root.public_bytes(Encoding.PEM))
+    found = trust.trust_store(world.deps)
+    assert root not in (*found.anchors, *found.timestamp_anchors)
+    told = check(world.deps).trust
+    assert not told.is_ok
+    assert "lain.pem; move each into its folder signer or timestamp" in told.detail
 
 
 # ---- the server key

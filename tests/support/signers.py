@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from certs import ca
 from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import credentials
+from svc.services.trust import FOLDERS
 from tests.support.world import World
 
 
@@ -33,10 +34,11 @@ def foreign_pkcs12(world: World, file_secret: str,
 
 
 def trust_authority(world: World, pki: ca.DevelopmentPki) -> None:
-    """What an operator does: root and current revocation lists into ``var/trust``."""
+    """What an operator does: root and current revocation lists into ``var/trust``, for signatures and stamps."""
     now = world.deps.clock.now()
     folder = world.deps.settings.var_dir / "trust"
-    folder.mkdir(exist_ok=True)
-    (folder / "lain.pem").write_bytes(pki.root.certificate.public_bytes(Encoding.PEM))
+    for purpose in FOLDERS:
+        (folder / purpose).mkdir(parents=True, exist_ok=True)
+        (folder / purpose / "lain.pem").write_bytes(pki.root.certificate.public_bytes(Encoding.PEM))
     (folder / "lain-root.crl").write_bytes(pki.root_crl)
     (folder / "lain-issuing.crl").write_bytes(ca.build_crl(pki.issuing, (), now, now + timedelta(days=1)))
