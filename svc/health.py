@@ -1,6 +1,6 @@
 """Whether the service can do its work: database, store, queue, broker, TSA, cage and signing host, really asked.
 
-What lasts for years (preservation, trust) is told beside them: it needs a hand, and is no outage.
+What lasts for years (preservation, trust, the own CAs) is told beside them: it needs a hand, and is no outage.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ class Health:
     broker: Part
     preservation: Part
     trust: Part
+    pki: Part
 
     @property
     def is_healthy(self) -> bool:
-        """Whether it can do its work now; ``preservation`` and ``trust`` need a hand, and do not count."""
+        """Whether it can do its work now; ``preservation``, ``trust`` and ``pki`` need a hand, and do not count."""
         parts = (self.database, self.store, self.queue, self.tsa, self.cage, self.signing_host, self.broker)
         return all(part.is_ok for part in parts)
 
@@ -73,6 +74,7 @@ class _Answer:
     health: Health
 
 
+_AHEAD = timedelta(days=2 * 365)  # a signer's certificate lasts two years, and ends with its CA at the latest
 _FRESH = timedelta(seconds=2)
 _STALE = timedelta(seconds=30)
 _FIRST_WAIT = 5.0  # seconds
@@ -91,7 +93,8 @@ def check(deps: Deps) -> Health:
         signing_host=_timed("signing_host", lambda: _signing_host(deps)),
         broker=_timed("broker", lambda: _broker(deps)),
         preservation=_timed("preservation", lambda: _preservation(deps)),
-        trust=_timed("trust", lambda: _trust(deps)))
+        trust=_timed("trust", lambda: _trust(deps)),
+        pki=_timed("pki", lambda: _pki(deps)))
 
 
 def check_recent(deps: Deps) -> Health:
@@ -209,6 +212,16 @@ def _trust(deps: Deps) -> str:
         raise _NotWellError(f"trusted for nothing in var/trust: {', '.join(found)}; move each into its folder "
                             f"{' or '.join(FOLDERS)}, or confirm it with paraf trust add and confirm")
     return "each for its purpose"
+
+
+def _pki(deps: Deps) -> str:
+    """The own CAs have no successor: what they issue is shorter and shorter from two years before their end."""
+    authorities = (deps.pki.issuing, deps.pki.development.root)
+    end = min(one.certificate.not_valid_after_utc for one in authorities)
+    if end - deps.clock.now() <= _AHEAD:
+        raise _NotWellError(f"the own certification authority ends on {end:%Y-%m-%d}; "
+                            "see docs/operations.md, The own certification authority")
+    return f"until {end:%Y-%m-%d}"
 
 
 def _tsa(deps: Deps) -> str:

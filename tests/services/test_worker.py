@@ -318,6 +318,16 @@ def test_health_says_what_does_not_answer(world: World, clock: FrozenClock) -> N
     assert not check(world.deps).queue.is_ok
 
 
+def test_health_warns_two_years_before_the_own_authority_ends(world: World, clock: FrozenClock) -> None:
+    end = world.deps.pki.issuing.certificate.not_valid_after_utc
+    clock.at = end - timedelta(days=731)
+    assert check(world.deps).pki.is_ok
+    clock.at = end - timedelta(days=729)
+    told = check(world.deps).pki
+    assert not told.is_ok
+    assert f"ends on {end:%Y-%m-%d}" in told.detail
+
+
 @pytest.mark.redis
 def test_health_says_how_the_broker_is(world: World, tmp_path: Path) -> None:
     assert check(world.deps).broker.detail == "none: batch workers look into the database"
