@@ -14,7 +14,7 @@ the screen stand under ``x-ui``: ``widget`` (textarea, radio, money, hidden), ``
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -228,6 +228,37 @@ def labels_of(fields: Iterable[Field]) -> dict[str, str]:
         for members in (one.fields, *one.items):
             found |= labels_of(members)
     return found
+
+
+def placed_errors(fields: Sequence[Field], errors: Mapping[str, str]) -> dict[str, str]:
+    """The same errors in the order in which their fields stand on the page, those without a field last. What is wrong
+    with a group of which nothing was filled in is said at each field that it needs."""
+    known = labels_of(fields)
+    return dict(_placed(fields, errors)) | {path: text for path, text in errors.items() if path not in known}
+
+
+def _placed(fields: Iterable[Field], errors: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for one in fields:
+        message = errors.get(one.name, "")
+        needed = [inner.name for inner in _with_inner(one.fields) if inner.required and inner.kind != "group"]
+        if message and one.kind == "group" and needed and not _is_filled(one):
+            yield from ((name, message) for name in needed)
+        elif message:
+            yield one.name, message
+        for members in (one.fields, *one.items):
+            yield from _placed(members, errors)
+
+
+def _with_inner(fields: Iterable[Field]) -> Iterator[Field]:
+    for one in fields:
+        yield one
+        yield from _with_inner(one.fields)
+
+
+def _is_filled(group: Field) -> bool:
+    """Whether somebody wrote into it; what is chosen from the start does not count."""
+    written = ("text", "textarea", "date", "number", "money")
+    return any(one.value and not one.read_only for one in _with_inner(group.fields) if one.kind in written)
 
 
 def parse_form(schema: Schema, pairs: Iterable[tuple[str, str]], prefix: str = "data") -> dict[str, Any]:

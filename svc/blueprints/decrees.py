@@ -14,7 +14,7 @@ from svc.blueprints.view import decree_context
 from svc.days import parse_day
 from svc.error_pages import translated_fields, wants_json
 from svc.errors import InvalidInput, NotFound
-from svc.schema_form import build_form, labels_of, parse_form
+from svc.schema_form import build_form, labels_of, parse_form, placed_errors
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import decree_page, drafting, legal, paper, routing, tracking
 
@@ -255,6 +255,7 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
     if kept:
         shown = {name: sub for name, sub in schema["properties"].items() if name != kind.table}
         schema = {**schema, "properties": shown}
+    errors = placed_errors(build_form(schema, data, errors, say=_), errors)
     fields = build_form(schema, data, errors, say=_)
     return render_template("decrees/form.html", kind=kind, fields=fields, errors=errors, decree=decree,
                            labels=labels_of(fields), kept=kept, most=_TABLE_IN_FORM)

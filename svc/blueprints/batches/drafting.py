@@ -27,7 +27,7 @@ from svc.error_pages import translate
 from svc.errors import InvalidInput, NotFound, RouteUnusable
 from svc.kind_fields import values_at
 from svc.kinds import Kind
-from svc.schema_form import build_form, labels_of, parse_form
+from svc.schema_form import build_form, labels_of, parse_form, placed_errors
 from svc.security import current_actor, deps, form_version, requires
 from svc.services.batches import drafting, page
 from svc.services.batches.model import MOST_ROWS, StaleRow
@@ -137,7 +137,9 @@ def _row_form(found: page.RowPage, typed: Mapping[str, Any] | None = None, email
     errors = {f"data.{one.path}": one.said(_) for one in reversed(item.problems) if _is_of_kind(one.path)}
     others = [one.said(_) for one in item.problems if not one.path]
     changed = [] if typed is None else _differences(kind, found, typed, email)
-    fields = build_form(kind.schema, dict(found.data if typed is None else typed), errors, say=_)
+    shown = dict(found.data if typed is None else typed)
+    errors = placed_errors(build_form(kind.schema, shown, errors, say=_), errors)
+    fields = build_form(kind.schema, shown, errors, say=_)
     return render_template(
         "batches/row_form.html", batch=found.batch, row=item, kind=kind, fields=fields, errors=errors, others=others,
         labels=labels_of(fields), email=found.email if typed is None else email, changed=changed,

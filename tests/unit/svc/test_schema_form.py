@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from svc.schema_form import Field, build_form, parse_form
+from svc.schema_form import Field, build_form, parse_form, placed_errors
 
 KINDS = sorted((Path(__file__).parents[3] / "templates" / "decrees").glob("*/schema.json"))
 SCHEMA: dict[str, Any] = {
@@ -131,3 +131,15 @@ def test_hidden_ids_stay_unique_in_rows() -> None:
     ids = [row[0].id for row in rows.items]
     assert len(set(ids)) == 2
     assert all(name.replace("-", "").replace("_", "").isalnum() for name in ids)
+
+
+def test_errors_stand_in_the_order_of_the_page_and_at_each_field_that_a_missing_group_needs() -> None:
+    schema = {"type": "object", "required": ["kepada", "pegawai"], "properties": {
+        "kepada": {"type": "string"},
+        "pegawai": {"type": "object", "required": ["nama", "nip"], "properties": {
+            "nama": {"type": "string"}, "gelar": {"type": "string"}, "nip": {"type": "string"}}}}}
+    errors = {"data.elsewhere": "aneh", "data.pegawai": "Wajib diisi.", "data.kepada": "Wajib diisi."}
+    placed = placed_errors(build_form(schema, {}, errors), errors)
+    assert list(placed) == ["data.kepada", "data.pegawai.nama", "data.pegawai.nip", "data.elsewhere"]
+    half = {"pegawai": {"nama": "Arka"}}
+    assert "data.pegawai" in placed_errors(build_form(schema, half, errors), errors)
