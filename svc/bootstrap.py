@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 
+from svc import served_address
 from svc.adapters.clock import SystemClock
 from svc.adapters.keystore import load_or_create_pki, load_server_key
 from svc.deps import Deps, build_deps
@@ -39,6 +40,8 @@ def prepare(settings: Settings) -> Ready:
     settings.var_dir.chmod(_PRIVATE)
     os.umask(0o077)  # the database and its journals are nobody else's to read
     upgrade(settings.effective_database_url)
+    if not served_address.recall(settings):
+        served_address.remember(settings)
     if not settings.is_production:
         _ensure_old_enough_pki(settings)
     deps = build_deps(settings)

@@ -147,9 +147,11 @@ def send(batch_id: str, username: str, password_file: Path | None, code: str) ->
 @click.argument("batch_id", metavar="ID")
 @shell.by_person
 @click.option("-o", "target", required=True, metavar="OUT.zip", type=click.Path(dir_okay=False, path_type=Path))
-def zip_all(batch_id: str, target: Path, username: str, password_file: Path | None, code: str) -> None:
+@shell.with_other_address
+def zip_all(batch_id: str, target: Path, username: str, password_file: Path | None, code: str, *,
+            other_address: bool) -> None:
     """All signed documents, and a list of all rows."""
-    deps = shell.open_service()
+    deps = shell.open_service(other_address=other_address)
     with shell.refusals_in_a_line():
         actor = shell.log_in(deps, "decree.view", username, password_file, code)
         results.archive_name(deps, actor, batch_id)

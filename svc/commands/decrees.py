@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from svc.bootstrap import prepare
+from svc.commands import shell
 from svc.deps import Deps, build_deps
 from svc.metrics import facts
 from svc.seed.walk import KGB_CAST, walk_decree
@@ -43,7 +44,8 @@ def register(group: click.Group) -> None:
               type=click.Path(file_okay=False, path_type=Path))
 @click.option("--csv", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Employees; default: the shipped example.")
-def demo(count: int, folder: Path, source: Path | None) -> None:
+@shell.with_other_address
+def demo(count: int, folder: Path, source: Path | None, *, other_address: bool) -> None:
     """Draft, initial, number, sign, store and verify salary letters of the fictional province.
 
     Exit code 0 only if every signed PDF is TOTAL-PASSED and identical with the register's copy.
@@ -51,6 +53,7 @@ def demo(count: int, folder: Path, source: Path | None) -> None:
     settings = Settings.from_env()
     if settings.is_production:
         raise click.ClickException("the demo writes fictional decrees and does not run in production")
+    shell.heed_address(settings, other_address=other_address)
     console = Console() if sys.stdout.isatty() else Console(width=140)
     deps = prepare(settings).deps
     folder.mkdir(parents=True, exist_ok=True)

@@ -71,16 +71,17 @@ class _Desk:
 @click.option("--keep-draft", is_flag=True, help="Leave the draft there when rows are faulty, to be mended on the web.")
 @click.option("--no-issue", is_flag=True, help="Do not send out what is signed; its drafter does that later.")
 @click.option("--wait", is_flag=True, help="Stay until everything is signed.")
+@shell.with_other_address
 def issue(kind_id: str, file: Path, username: str, password_file: Path | None, code: str, *, title: str,
           columns: tuple[str, ...], target: Path | None, dry_run: bool, keep_draft: bool, no_issue: bool,
-          wait: bool) -> None:
+          wait: bool, other_address: bool) -> None:
     """Make decrees of KIND from the rows of FILE (CSV or XLSX) and submit them together.
 
     Exit code 2 when rows are faulty: nothing is made then, and each is named with its reason.
     """
     kind = _kind(kind_id)
     sheet = _Sheet(kind, file.name, _read(file), title or f"{kind.short_title} {file.stem}"[:200], _pairs(columns))
-    deps, out = shell.open_service(), shell.console()
+    deps, out = shell.open_service(other_address=other_address), shell.console()
     with shell.refusals_in_a_line():
         actor = shell.log_in(deps, "decree.draft", username, password_file, code)
         with heeding_interrupts() as asked:

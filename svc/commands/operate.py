@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from svc import logs
+from svc import logs, served_address
 from svc.batch_worker import run_batch_worker, serve_for_a_moment, step_aside
 from svc.bootstrap import Ready, prepare
 from svc.deps import Deps, build_celery, build_deps
@@ -38,9 +38,14 @@ def run() -> None:
     """Prepare var/, then serve: web server, worker and signing host together, until Ctrl-C."""
     settings = Settings.from_env()
     _ensure_port_free(settings.bind)
+    before = served_address.recall(settings)
     ready = prepare(settings)
+    served_address.remember(settings)
     ready.deps.db.dispose()  # the children open their own connections
     _print_welcome(settings, ready)
+    if before not in {"", settings.base_url}:
+        click.echo(f"before, it was served at {before}: QR codes and certificates made then still name that address",
+                   err=True)
     supervisor = Supervisor(holds_keys=settings.signing_host == "unix:" and sys.platform != "win32",
                             # Celery's worker is one child, which forks as many.
                             batch_workers=batch_processes(settings) if settings.engine == "embedded" else 1)
@@ -50,7 +55,9 @@ def run() -> None:
 @click.command()
 def web() -> None:
     """Serve the web pages only (PARAF_BIND, PARAF_WEB_WORKERS, PARAF_WEB_THREADS)."""
-    WebServer(Settings.from_env()).run()
+    settings = Settings.from_env()
+    served_address.remember(settings)
+    WebServer(settings).run()
 
 
 @click.command()

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Final
 import click
 from rich.console import Console
 
-from svc import logs
+from svc import logs, served_address
 from svc.actors import SHELL, Actor
 from svc.bootstrap import prepare
 from svc.deps import Deps
@@ -35,12 +35,34 @@ _NOT_OURS: Final = 0o077
 Command = Callable[..., Any]
 
 
-def open_service() -> Deps:
-    """What services need, on a folder that was made ready; only what is wrong is logged, to standard error."""
+def open_service(*, other_address: bool = True) -> Deps:
+    """What services need, on a folder that was made ready; only what is wrong is logged, to standard error.
+
+    :param other_address: go on, with a warning, where another address is in effect than the one that is served
+    :raises click.ClickException: it is another, and was not allowed
+    """
     settings = Settings.from_env()
+    heed_address(settings, other_address=other_address)
     logs.configure(settings)
     logging.getLogger().setLevel(logging.WARNING)
     return prepare(settings).deps
+
+
+def heed_address(settings: Settings, *, other_address: bool = True) -> None:
+    """Say loudly where another address is in effect than the one that is served. :raises click.ClickException: see
+    :func:`open_service`"""
+    warning = served_address.warning(settings)
+    if warning and not other_address:
+        raise click.ClickException(f"{warning}; to write it all the same: --other-address")
+    if warning:
+        click.echo(f"WARNING: {warning}", err=True)
+
+
+def with_other_address(command: Command) -> Command:
+    """An option that allows another address than the one that is served."""
+    return click.option(
+        "--other-address", is_flag=True,
+        help="Write PARAF_BASE_URL as it is set here, though the service is served at another address.")(command)
 
 
 def console() -> Console:

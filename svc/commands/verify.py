@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from cryptography import x509
 
+from svc.commands import shell
 from svc.deps import Deps, build_deps
 from svc.errors import AppError
 from svc.services import verdict_report, verification
@@ -74,7 +75,10 @@ def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...],
     if report is not None and (len(files) != 1 or report.resolve() == files[0].resolve()):
         raise click.UsageError("--report takes one file, and writes to another")
     trusted = [one for path in anchors for one in _read_anchors(path)]
-    deps = build_deps(Settings.from_env())
+    settings = Settings.from_env()
+    if report is not None:
+        shell.heed_address(settings)
+    deps = build_deps(settings)
     try:
         verdicts = verification.verify_files(deps, files, trusted)
         if report is not None:

@@ -51,11 +51,14 @@ class Desk:
             return [json.loads(payload) for (payload,) in database.execute(
                 "SELECT payload FROM audit_event WHERE type = ?", (event_type,))]
 
-    def run(self, *arguments: str, by: str = CLERK, typed: str = "") -> subprocess.CompletedProcess[str]:
-        """Run as this person; what he ``typed`` comes through standard input, in the place of the password."""
+    def run(self, *arguments: str, by: str = CLERK, typed: str = "",
+            at: str = "") -> subprocess.CompletedProcess[str]:
+        """Run as this person; what he ``typed`` comes through standard input, in the place of the password. ``at`` is
+        another address than the one that the folder was made with."""
         password = "-" if typed else str(self.secret("password", DEMO_PASSWORD))
         return subprocess.run(
-            self.line(*arguments, "--by", by, "--password-file", password), env=self.environment(), input=typed,
+            self.line(*arguments, "--by", by, "--password-file", password), input=typed,
+            env={**self.environment(), **({"PARAF_BASE_URL": at} if at else {})},
             capture_output=True, text=True, timeout=110, check=False)
 
     def line(self, *arguments: str) -> list[str]:
@@ -177,9 +180,15 @@ def test_a_list_is_signed_with_a_pause_between(desk: Desk, batch_id: str) -> Non
     assert DEMO_PASSWORD not in rest
 
     bundle = desk.folder / "semua.zip"
-    done = desk.run("batch", "zip", batch_id, "-o", str(bundle))
-    assert done.returncode == 0, done.stderr
+    strange = desk.run("batch", "zip", batch_id, "-o", str(bundle), at="http://127.0.0.1:8137")
+    assert strange.returncode == 1
+    assert "served at http://127.0.0.1:8000, but PARAF_BASE_URL is http://127.0.0.1:8137" in strange.stderr
+    assert not bundle.exists()
+    done = desk.run("batch", "zip", batch_id, "-o", str(bundle), "--other-address", at="http://127.0.0.1:8137")
+    assert (done.returncode, "WARNING" in done.stderr) == (0, True), done.stderr
     with zipfile.ZipFile(bundle) as archive:
+        listed = list(csv.DictReader(archive.read("daftar.csv").decode("utf-8-sig").splitlines()))
+        assert all(row["verifikasi"].startswith("http://127.0.0.1:8000/v/") for row in listed), "as the QR codes say"
         names = [name for name in archive.namelist() if name.endswith(".pdf")]
         archive.extractall(desk.folder / "semua")
     assert len(names) == ROWS

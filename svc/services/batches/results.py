@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from svc.models import BatchRow, Decree
 from svc.services.batches.model import find_batch
 from svc.services.batches.outcomes import file_name, outcome_words, outcomes
 from svc.services.files import read_file
+
+_ADDRESS = rb"https?://[A-Za-z0-9._~:/\[\]@-]{1,300}/v/%b"
 
 
 class NothingSigned(Conflict):
@@ -69,15 +72,22 @@ def archive(deps: Deps, actor: Actor, batch_id: str) -> Iterator[bytes]:
         inner_id = find_batch(session, deps, actor, batch_id).id
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as bundle:
         for one in outcomes(deps, inner_id):
+            pdf = read_file(deps, one.object_key, one.sha256) if one.sha256 else b""
             table.writerow([_plain(cell) for cell in (
                 one.row_no, one.label, one.subject_key, one.number, outcome_words(one.status), one.reason,
-                one.sha256, f"{deps.settings.base_url}/v/{one.code}" if one.sha256 else "")])
-            if one.sha256:
-                name = f"{one.row_no:05d}-{file_name(one.number)}-{file_name(one.label)}.pdf"
-                bundle.writestr(name, read_file(deps, one.object_key, one.sha256))
+                one.sha256, _verify_address(deps, one.code, pdf) if pdf else "")])
+            if pdf:
+                bundle.writestr(f"{one.row_no:05d}-{file_name(one.number)}-{file_name(one.label)}.pdf", pdf)
                 yield pipe.take()
         bundle.writestr("daftar.csv", listing.getvalue().encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
     yield pipe.take()
+
+
+def _verify_address(deps: Deps, code: str, pdf: bytes) -> str:
+    """The address that the document itself bears, beside its QR code; where it cannot be read there, the one that
+    would be written today."""
+    found = re.search(_ADDRESS % re.escape(code.encode()), pdf)
+    return found[0].decode("ascii") if found else f"{deps.settings.base_url}/v/{code}"
 
 
 def _plain(cell: object) -> str:
