@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from cryptography import x509
 
+from certs.ca import SignerSubject, create_development_pki, generate_signer_key, issue_signer_certificate
+from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from svc.services import credentials, decree_page, preservation
 from tests.attacks.craft import flipped
+from tests.support.acts import blank_pdf
 from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
@@ -159,6 +163,18 @@ def test_a_signature_that_fails_claims_nothing(visitor: Visitor, issued: tuple[W
                   "saat menandatangani", "Sertifikatnya berlaku sampai"):
         assert claim in good
         assert claim not in bad, claim
+
+
+def test_a_claimed_time_that_cannot_be_is_not_told_as_if_it_were_true(
+    visitor: Visitor, world: World, clock: FrozenClock
+) -> None:
+    pki, key = create_development_pki("Instansi Lain", clock.now() - timedelta(days=1)), generate_signer_key()
+    certificate = issue_signer_certificate(
+        pki.issuing, SignerSubject("Sari Contoh", "Instansi Lain"), key.public_key(), clock.now() - timedelta(hours=2))
+    request = SignRequest(clock.now() + timedelta(days=100), "Sari Contoh", level=Level.B_B)
+    page = upload(visitor, sign_pdf(blank_pdf(), request, LocalSigner(certificate, key, pki.chain), None).pdf)
+    assert "tidak dapat dipercaya: " in page
+    assert "masih di masa depan" in page
 
 
 def test_a_certificate_revoked_since_is_told_with_the_time(visitor: Visitor, issued: tuple[World, str],
