@@ -16,7 +16,8 @@ _FARTHEST_MONTHS = 120
 
 @dataclass(frozen=True)
 class Outlook:
-    """``value`` and ``change`` are shares (0…1; change against the first half of the months shown).
+    """``value`` and ``change`` are shares (0…1; change of the mean of the last ``months_compared`` months with a value
+    against that of as many first ones: half of those shown).
 
     ``reached_on`` is the month in which the straight line through the months meets the target; ``None``
     when it is met already (``is_met``), when the pace leads away from it, or when fewer than three months
@@ -25,6 +26,7 @@ class Outlook:
 
     value: float | None
     change: float | None
+    months_compared: int
     target: float | None
     is_met: bool
     reached_on: date | None
@@ -40,7 +42,7 @@ def outlook(total: float | None, months: Sequence[FigureSet], target: Target | N
     reached = None
     if goal is not None and not is_met and len(points) >= _LEAST_MONTHS:
         reached = _meets(points, goal, months[0].key)
-    return Outlook(total, change, goal, is_met, reached)
+    return Outlook(total, change, len(points) // 2, goal, is_met, reached)
 
 
 def _change(values: Sequence[float]) -> float | None:

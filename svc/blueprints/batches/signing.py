@@ -110,7 +110,7 @@ def _page(batch_id: str, error: AppError | None = None) -> str | Response:
         return _waiting(batch_id)
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
     return render_template(
-        "batches/sign.html", sheet=shown, fields=fields,
+        "batches/sign.html", sheet=shown, fields=fields, asked=request.args.get("sample", 0, int),
         error=translate(error) if error and not fields else "",
         stop_words=failure_words(shown.stop_code) if shown.stop_code else "")
 
