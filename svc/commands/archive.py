@@ -87,6 +87,8 @@ def retry_command(document_ids: tuple[str, ...]) -> None:
     """
     deps = prepare(Settings.from_env()).deps
     asked = preservation_state.retry(deps, document_ids)
+    if asked < len(set(document_ids)):
+        click.echo(f"{len(set(document_ids)) - asked} of those named are not known, or wait for nothing", err=True)
     report = preservation.preserve_due(deps)
     left = preservation_state.figures(deps)
     click.echo(f"{asked} asked for; {report.augmented + report.held} done, {report.waiting} wait, "
