@@ -18,6 +18,7 @@ from svc.commands import (
     operate,
     pki,
     routes,
+    shell,
     signer,
     signing_host,
     simulator,
@@ -57,7 +58,7 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except (AppError, SettingsError) as error:
-        click.echo(f"paraf: {error}", err=True)
+        click.echo(f"paraf: {shell.told(error) if isinstance(error, AppError) else error}", err=True)
         sys.exit(EXIT_USAGE)
     except (OperationalError, ProgrammingError) as error:
         what_to_do = _database_words(error)

@@ -44,14 +44,16 @@ def import_command(paths: tuple[Path, ...], *, as_json: bool) -> None:
     """
     deps = prepare(Settings.from_env()).deps
     console, failed, taken, strange = Console(stderr=True), 0, 0, list[str]()
-    for line in track(archive.import_files(deps, paths), description="importing", console=console, disable=as_json):
+    lines = archive.import_files(deps, paths, shell.in_english)
+    for line in track(lines, description="importing", console=console, disable=as_json):
         failed, taken = failed + bool(line.error), taken + (line.document is not None and line.document.is_new)
         if line.document is not None and line.document.sub_indication == _ISSUER_UNKNOWN:
             strange.append(line.path)
         if as_json:
             click.echo(json.dumps(asdict(line), default=str))
         elif line.error:
-            console.print(f"{line.path}: not taken in ({line.error})")
+            said = f"{line.reason} [{line.error}]" if line.reason else line.error
+            console.print(f"{line.path}: not taken in: {said}", markup=False, soft_wrap=True)
     if not as_json:
         click.echo(f"{taken} taken in, {failed} refused, {archive.count_documents(deps)} in safe keeping")
         _tell_next(strange)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from svc.actors import Actor
+from svc.commands.shell import in_english
 from svc.deps import Deps, with_own_signing_host
 from svc.ports import SigningHostDown
 from svc.services.batches import page, work
@@ -102,7 +103,7 @@ def with_reachable_host(deps: Deps) -> Deps:
 def waits_for(view: BatchView) -> str:
     """For whom the batch waits, in a few words; empty where it waits for nobody."""
     step = next((one for one in view.steps if one.state == "current" and one.position_title), None)
-    return f"{step.title}: {step.position_title}" if step is not None else ""
+    return f"{in_english(step.title)}: {step.position_title}" if step is not None else ""
 
 
 @dataclass

@@ -182,10 +182,14 @@ def _tell_outcome(desk: _Desk, batch_id: str, speed: Speed) -> int:
     stopped = f"; stopped: {view.stop_code}" if view.stop_code else ""
     desk.out.print(f"{view.signed} of {total} documents are signed, {failed} failed{stopped}")
     if view.paused_at is not None:
+        if view.signed < total and not desk.keeps_key:  # workers elsewhere sign too, and end what they began
+            desk.out.print("documents that workers had taken up are still being finished, so more will be signed; "
+                           f"how many: paraf batch show {batch_id} --by {desk.username}", markup=False, soft_wrap=True)
         return EXIT_INTERRUPTED
     if failed:
-        desk.out.print(f"why: paraf batch show {batch_id}; again: paraf batch retry {batch_id}", markup=False)
+        desk.out.print(f"why: paraf batch show {batch_id} --by {desk.username}; again: "
+                       f"paraf batch retry {batch_id} --by {desk.username}", markup=False, soft_wrap=True)
     elif not speed.stop_code:
-        desk.out.print(f"all of them: paraf batch zip {batch_id} -o OUT.zip; outcome: paraf batch receipt {batch_id} "
-                       "-o OUT.pdf", markup=False, soft_wrap=True)
+        desk.out.print(f"all of them: paraf batch zip {batch_id} -o OUT.zip --by {desk.username}; outcome: "
+                       f"paraf batch receipt {batch_id} -o OUT.pdf --by {desk.username}", markup=False, soft_wrap=True)
     return 0 if view.signed == total else 1

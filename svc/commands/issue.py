@@ -97,7 +97,8 @@ def issue(kind_id: str, file: Path, username: str, password_file: Path | None, c
                 _tell_faulty(desk, batch_id, kind, target)
                 _end_faulty(desk, batch_id, keep_draft=keep_draft)
             if dry_run:
-                out.print("no row is faulty; nothing was made")
+                out.print("no row is faulty; nothing was made, and the batch stays in the list as cancelled",
+                          soft_wrap=True)
                 _discard(desk, batch_id)
                 return
             _submit(desk, batch_id, auto_issue=not no_issue)
@@ -162,24 +163,30 @@ def _mapping(view: uploads.SheetView, sheet: _Sheet) -> dict[str, str]:
 
 
 def _tell_faulty(desk: _Desk, batch_id: str, kind: Kind, target: Path | None) -> None:
-    say = catalogue_of(desk.actor.locale).gettext
-    titles = {one.path: say(one.title) for one in (EMAIL_COLUMN, *columns_of(kind))}
+    titles = _titles(kind, shell.in_english)
     rows = page.load_faulty_data(desk.deps, desk.actor, batch_id, MOST_ROWS)
     table = Table()
-    for heading in ("line", "field", "reason"):
-        table.add_column(heading, no_wrap=heading == "line", overflow="fold")
+    for heading in ("row", "line", "field", "reason"):  # rows as the pages count them, lines as the file does
+        table.add_column(heading, no_wrap=heading in {"row", "line"}, overflow="fold")
     for item, _, _ in rows[:_SHOWN_ROWS]:
         for one in item.problems:
-            table.add_row(str(item.line_no), Text(titles.get(one.path, one.path)), Text(one.said(say)))
+            table.add_row(str(item.row_no), str(item.line_no), Text(titles.get(one.path, one.path)),
+                          Text(one.said(shell.in_english)))
     desk.out.print(table)
     if len(rows) > _SHOWN_ROWS:
         hint = "" if target else "; all of them: --faulty OUT.xlsx"
         desk.out.print(f"and {len(rows) - _SHOWN_ROWS} more rows{hint}")
     if target is not None:
+        say = catalogue_of(desk.actor.locale).gettext  # the file goes to people, so it speaks the language of this one
+        titles = _titles(kind, say)
         sheet = [FaultyRow(item.line_no, data, tuple(_problems(titles, item, say)), email)
                  for item, data, email in rows]
         write_out(target, faulty_rows_xlsx(kind, sheet))
         desk.out.print(f"{len(rows)} faulty rows written to {target}", markup=False)
+
+
+def _titles(kind: Kind, say: Callable[[str], str]) -> dict[str, str]:
+    return {one.path: say(one.title) for one in (EMAIL_COLUMN, *columns_of(kind))}
 
 
 def _problems(titles: Mapping[str, str], item: RowItem, say: Callable[[str], str]) -> Iterator[str]:
@@ -193,7 +200,7 @@ def _end_faulty(desk: _Desk, batch_id: str, *, keep_draft: bool) -> None:
     if keep_draft:
         desk.out.print(f"{said}. The draft can be mended: {address(desk.deps, batch_id)}", markup=False)
     else:
-        desk.out.print(said)
+        desk.out.print(f"{said}, and the batch stays in the list as cancelled", soft_wrap=True)
         _discard(desk, batch_id)
     sys.exit(EXIT_FAULTY)
 

@@ -142,9 +142,11 @@ def _print_welcome(settings: Settings, ready: Ready) -> None:
     if not ready.accounts:
         return
     table = Table(title=f"Demo accounts of the fictional province {settings.province}", title_justify="left")
-    for heading in ("role", "user name", "password", "signing passphrase", "position"):
-        table.add_column(heading, no_wrap=heading != "position", overflow="fold")
+    for heading in ("role", "user name", "signs", "position"):  # what is the same for all would leave these no room
+        table.add_column(heading, no_wrap=heading != "position")
     for account in ready.accounts:
-        table.add_row(account.role, account.username, account.password, account.passphrase or "–",
-                      account.position)
+        table.add_row(account.role, account.username, "yes" if account.passphrase else "–", account.position)
     console.print(table)
+    for name, found in (("password", {one.password for one in ready.accounts}),
+                        ("signing passphrase", {one.passphrase for one in ready.accounts if one.passphrase})):
+        console.print(f"{name} of all: {', '.join(sorted(found))}", markup=False, soft_wrap=True)

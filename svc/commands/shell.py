@@ -23,6 +23,7 @@ from rich.console import Console
 from svc import logs, served_address
 from svc.actors import SHELL, Actor
 from svc.bootstrap import prepare
+from svc.catalogues import catalogue_of
 from svc.deps import Deps
 from svc.errors import AppError, Forbidden, InvalidInput, NotAuthenticated
 from svc.roles import is_allowed
@@ -84,12 +85,17 @@ def local_time(deps: Deps, at: datetime) -> str:
     return f"{at.astimezone(deps.settings.tzinfo):%Y-%m-%d %H:%M:%S %Z}"
 
 
+def in_english(message: str) -> str:
+    """A text of the service in the language of the command line, which is English for everybody; only files that are
+    written for people speak theirs."""
+    return catalogue_of("en").gettext(message) if message else ""
+
+
 def told(error: AppError) -> str:
     """The error's words, those of its fields, and its code."""
-    if isinstance(error, InvalidInput) and error.fields:
-        words = [message % error.params if error.params else message for message in error.fields.values()]
-        return f"{' '.join(dict.fromkeys(words))} [{error.code}]"
-    return f"{error} [{error.code}]"
+    texts = list(error.fields.values()) if isinstance(error, InvalidInput) and error.fields else [error.text]
+    words = [in_english(text) % error.params if error.params else in_english(text) for text in texts]
+    return f"{' '.join(dict.fromkeys(words))} [{error.code}]"
 
 
 def by_person(command: Command) -> Command:

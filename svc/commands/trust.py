@@ -10,6 +10,7 @@ import click
 
 from svc.bootstrap import prepare
 from svc.deps import Deps
+from svc.errors import NotFound
 from svc.services import anchors, revocation_fetch
 from svc.settings import Settings
 
@@ -61,7 +62,7 @@ def list_command() -> None:
 def confirm(fingerprint: str, purpose: str | None) -> None:
     """Trust a candidate. FINGERPRINT is the one its authority publishes, or at least its last 16 digits."""
     deps = _deps()
-    found = anchors.find(deps, None, fingerprint, purpose or "")
+    found = _find(deps, fingerprint, purpose or "")
     _show([anchors.confirm(deps, None, found.public_id, fingerprint)])
     click.echo("next: paraf trust fetch, for its revocation lists")
 
@@ -72,7 +73,7 @@ def confirm(fingerprint: str, purpose: str | None) -> None:
 def withdraw(fingerprint: str, purpose: str | None) -> None:
     """Trust a certificate no longer."""
     deps = _deps()
-    found = anchors.find(deps, None, fingerprint, purpose or "")
+    found = _find(deps, fingerprint, purpose or "")
     _show([anchors.withdraw(deps, None, found.public_id)])
 
 
@@ -83,9 +84,25 @@ def fetch() -> None:
     click.echo(f"{report.new} new, {report.known} known, {len(report.failed)} failed")
     for line in report.failed:
         click.echo(f"  {line}", err=True)
+    for name in report.unnamed:
+        click.echo(f"  not asked: the certificate of {name} names no address of a list or responder", err=True)
+    if not (report.new or report.known or report.failed):
+        click.echo("nothing was there to fetch for the confirmed authorities. Lists that speak of a document's signers "
+                   "are fetched when its preservation is due: keep paraf run or paraf worker running, then "
+                   "paraf archive list says what each waits for", err=True)
     if not report.is_complete:
         click.echo("the time of one round was over: run it again for the rest", err=True)
     sys.exit(1 if report.failed or not report.is_complete else 0)
+
+
+def _find(deps: Deps, fingerprint: str, purpose: str) -> anchors.AnchorView:
+    """:raises click.ClickException: none on the list has it"""
+    try:
+        return anchors.find(deps, None, fingerprint, purpose)
+    except NotFound as error:
+        raise click.ClickException(
+            f'no certificate on the list has the fingerprint "{fingerprint}" (all of it, or at least its last 16 '
+            "digits); paraf trust list shows all, paraf trust candidates FILE.pdf adds those of a file") from error
 
 
 def _deps() -> Deps:

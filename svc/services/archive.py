@@ -14,7 +14,7 @@ import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from certs.pades import Level
 from certs.statement import stamp
+from certs.unreadable import tell_other
 from certs.validation import Report
 from svc.actors import Actor
 from svc.deps import Deps
@@ -34,6 +35,7 @@ from svc.roles import is_allowed
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.examination import judge
 from svc.services.files import put_pdf, read_file, retention_of
+from svc.services.finding_words import WORDS
 from svc.services.preservation import keep_provable
 from svc.services.preservation_state import STREAM, FileToKeep, Standing, best_file, standing
 from svc.services.register_proofs import proofs_of
@@ -64,11 +66,13 @@ class ArchivedView:
 
 @dataclass(frozen=True)
 class ImportLine:
-    """What became of one file of an import; ``error`` is empty where it is in safe keeping."""
+    """What became of one file of an import; ``error`` is empty where it is in safe keeping,
+    else a code, and ``reason`` says it in words."""
 
     path: str
     document: ArchivedView | None
     error: str = ""
+    reason: str = ""
 
 
 def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedView:
@@ -83,6 +87,9 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
         raise Forbidden
     if not pdf or len(pdf) > deps.settings.max_upload_bytes:
         raise _wrong_size(deps)
+    other = tell_other(pdf)
+    if other is not None:
+        raise InvalidInput(WORDS[other.code])
     sha256 = hashlib.sha256(pdf).hexdigest()
     known = _find(deps, sha256)
     if known is not None:
@@ -113,17 +120,20 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
         return _view(session, row, is_new=True)
 
 
-def import_files(deps: Deps, paths: Iterable[Path]) -> Iterator[ImportLine]:
+def import_files(deps: Deps, paths: Iterable[Path], say: Callable[[str], str] = str) -> Iterator[ImportLine]:
     """Take in files, and the PDFs in folders and below; one that cannot be taken in stops no other, whatever it is.
 
     Links in folders are not followed: what they point to would be taken in under another's name, or twice.
+
+    :param say: turns a msgid into the language in which reasons are told
     """
     for path in _files(paths):
         shown = _clean(str(path))
         try:
             yield ImportLine(shown, take_in(deps, None, _clean(path.name), _read(deps, path)))
         except AppError as error:
-            yield ImportLine(shown, None, error.code)
+            words = say(error.text)
+            yield ImportLine(shown, None, error.code, words % error.params if error.params else words)
         except OSError as error:
             yield ImportLine(shown, None, error.strerror or type(error).__name__)
         except Exception as error:  # a file that nobody foresaw keeps no other from being rescued

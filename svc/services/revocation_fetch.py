@@ -47,13 +47,15 @@ logger = logging.getLogger(__name__)
 class FetchReport:
     """How many lists and responses were new, how many were here already, and what failed (address and why).
 
-    ``is_complete``: everything was asked for; otherwise the time of one round was over.
+    ``is_complete``: everything was asked for; otherwise the time of one round was over. ``unnamed`` are the subjects
+    of certificates that name no address to ask at.
     """
 
     new: int = 0
     known: int = 0
     failed: tuple[str, ...] = ()
     is_complete: bool = True
+    unnamed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -66,6 +68,7 @@ class _Round:
     new: int = 0
     known: int = 0
     failed: list[str] = field(default_factory=list)
+    unnamed: dict[str, None] = field(default_factory=dict)
     lists: dict[tuple[str, bytes], RevocationAnswer | None] = field(default_factory=dict)
     asked: int = 0
     silent_hosts: set[str] = field(default_factory=set)
@@ -82,7 +85,7 @@ class _Round:
         return self.is_complete
 
     def report(self) -> FetchReport:
-        return FetchReport(self.new, self.known, tuple(self.failed), self.is_complete)
+        return FetchReport(self.new, self.known, tuple(self.failed), self.is_complete, tuple(self.unnamed))
 
 
 def refresh(deps: Deps) -> FetchReport:
@@ -141,6 +144,8 @@ def _ask_about(one_round: _Round, leaf: x509.Certificate, known: Iterable[x509.C
         if fingerprint(link.issuer) in ours:
             continue
         sources = sources_of(link.certificate)
+        if not any(map(_is_web, (*sources.crl_urls, *sources.ocsp_urls))):
+            one_round.unnamed[link.certificate.subject.rfc4514_string()] = None
         since = one_round.since if link.certificate == leaf else None
         answer = _first_list(one_round, link, sources.crl_urls)
         if answer is None or (since is not None and answer.issued_at < since):

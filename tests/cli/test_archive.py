@@ -22,6 +22,20 @@ def paraf(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=env | {"PARAF_VAR_DIR": str(folder / "var"), "PARAF_ZONE": "Asia/Jayapura", "COLUMNS": "80"})
 
 
+def test_what_is_no_pdf_and_what_nobody_knows_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "halaman.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    refused = paraf(tmp_path, "archive", "import", str(tmp_path / "halaman.png"))
+    assert refused.returncode == 1
+    assert "halaman.png: not taken in: this file is a picture, not a PDF [invalid_input]" in refused.stderr
+    unknown = paraf(tmp_path, "trust", "confirm", "0000 1111")
+    assert unknown.returncode == 1
+    assert 'no certificate on the list has the fingerprint "0000 1111"' in unknown.stderr
+    assert "paraf trust list" in unknown.stderr
+    nothing = paraf(tmp_path, "trust", "fetch")
+    assert (nothing.returncode, nothing.stdout) == (0, "0 new, 0 known, 0 failed\n")
+    assert "nothing was there to fetch for the confirmed authorities" in nothing.stderr
+
+
 def test_an_import_says_what_comes_next_and_the_list_is_cut_nowhere(tmp_path: Path) -> None:
     name = f"keputusan {'panjang ' * 12}.pdf"
     (tmp_path / name).write_bytes(SPECIMEN.read_bytes())

@@ -128,16 +128,13 @@ def test_faulty_rows_are_named_and_nothing_is_made(desk: Desk) -> None:
     assert " draft " not in said
 
 
-def test_reasons_are_told_in_the_language_of_who_asks(desk: Desk) -> None:
-    desk.run("batch", "list")  # makes the folder, if this test runs alone
-    with closing(sqlite3.connect(desk.folder / "var" / "paraf.db")) as database, database:
-        database.execute("UPDATE person SET locale = 'en' WHERE username = ?", (CLERK,))
+def test_reasons_are_told_in_english_and_written_in_the_language_of_who_asks(desk: Desk) -> None:
     sheet = desk.sheet("dua.csv", 2, {2: ("pegawai.nip", "190001011981021001")})
-    done = desk.run("issue", "kgb", str(sheet), "--dry-run")
-    with closing(sqlite3.connect(desk.folder / "var" / "paraf.db")) as database, database:
-        database.execute("UPDATE person SET locale = 'id' WHERE username = ?", (CLERK,))
+    mended = desk.folder / "dua.xlsx"
+    done = desk.run("issue", "kgb", str(sheet), "--dry-run", "--faulty", str(mended))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "This NIP already stands in row 1." in done.stdout
+    assert "NIP ini sudah" in str(read_sheet(mended.read_bytes(), SHEET_LIMITS).rows)
 
 
 @pytest.mark.parametrize(("arguments", "code", "said"), [

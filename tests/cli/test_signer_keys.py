@@ -30,7 +30,7 @@ def make_key(hsm: SoftHsm, folder: Path, token: str, pin: str) -> subprocess.Com
     return subprocess.run(
         [sys.executable, "-m", "svc.cli", "signer", "make-key", token, "tte", "--kind", "p384", "--pin", pin,
          "--name", "Contoh Kepala", "--organisation", "Provinsi Nusa Mandala", "--csr", str(folder / "tte.csr")],
-        capture_output=True, text=True, timeout=60, env=env | settings, check=False)
+        capture_output=True, text=True, timeout=110, env=env | settings, check=False)
 
 
 def test_a_key_and_its_request_are_made(hsm: SoftHsm, tmp_path: Path) -> None:
