@@ -17,7 +17,8 @@ MIB: Final = 1024 * 1024
 UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
 DIGITS_LOST, NO_RESULT, ERROR_VALUE = "digits_lost", "no_result", "error_value"
 FAULTS: Final[Mapping[str, str]] = MappingProxyType({
-    DIGITS_LOST: "Bilangan lebih dari 15 angka: Excel telah membulatkan angka terakhirnya. Ketik ulang sebagai teks.",
+    DIGITS_LOST: "Angka terakhirnya hilang: Excel telah membulatkan bilangan ini menjadi berakhiran 0. "
+                 "Ketik ulang sebagai teks.",
     NO_RESULT: "Rumus ini belum dihitung. Buka lembarnya di Excel dan simpan, atau ketik hasilnya.",
     ERROR_VALUE: "Sel ini memuat galat rumus. Ketik isinya.",
 })
