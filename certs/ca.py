@@ -31,6 +31,8 @@ from certs.vault import open_secret, seal_secret
 SIGNER_VALID_DAYS = 730
 PKI_PURPOSE = "development-pki"
 
+ROOT_DAYS = 3650
+ISSUING_DAYS = 2920
 TSA_DAYS = 1825
 OCSP_DAYS = 730
 
@@ -58,7 +60,7 @@ class Issued:
 class Retired:
     """A certificate whose key was replaced: what it signed stays valid, and it is needed to check that.
 
-    ``role`` is ``tsa``, ``ocsp`` or ``audit``.
+    ``role`` is ``tsa``, ``ocsp`` or ``audit``. Of ``root`` and ``issuing`` the certificate alone was replaced.
     """
 
     role: str
@@ -157,8 +159,11 @@ def create_development_pki(
     :param root_addresses: where the root publishes; stands in the issuing CA's and the TSA's certificate
     :param issuing_addresses: where the issuing CA publishes; stands in the OCSP signer's
     """
-    root = _create_ca(_ca_name(organisation, "Root CA"), None, now, 3650, 1, key_size)
-    issuing = _create_ca(_ca_name(organisation, "Issuing CA"), root, now, 2920, 0, key_size, root_addresses)
+    start = now.replace(microsecond=0)
+    root = certify_ca(_ca_name(organisation, "Root CA"), generate_signer_key(key_size), None, start,
+                      start + timedelta(days=ROOT_DAYS))
+    issuing = certify_ca(_ca_name(organisation, "Issuing CA"), generate_signer_key(key_size), root, start,
+                         start + timedelta(days=ISSUING_DAYS), root_addresses)
     tsa = create_unit(_ca_name(organisation, "TSA"), root, now, TSA_DAYS,
                       ExtendedKeyUsageOID.TIME_STAMPING, key_size, root_addresses)
     ocsp = create_unit(_ca_name(organisation, "OCSP"), issuing, now, OCSP_DAYS,
@@ -264,16 +269,15 @@ def _builder(
     ).not_valid_before(start).not_valid_after(end)
 
 
-def _create_ca(
-    name: x509.Name, issuer: Issued | None, now: datetime, days: int, path_length: int, key_size: int,
+def certify_ca(
+    name: x509.Name, key: rsa.RSAPrivateKey, issuer: Issued | None, start: datetime, end: datetime,
     addresses: Addresses = NOWHERE,
 ) -> Issued:
-    key = generate_signer_key(key_size)
+    """A CA's certificate for this key: a root's, that issues one CA below it, or with an issuer that CA's."""
     signing_key, issuer_name = (key, name) if issuer is None else (issuer.key, issuer.certificate.subject)
-    start = now.replace(microsecond=0)
-    builder = _builder(name, issuer_name, key.public_key(), start, start + timedelta(days=days))
+    builder = _builder(name, issuer_name, key.public_key(), start, end)
     builder = authority_extensions(builder, key.public_key(), signing_key.public_key())
-    builder = address_extensions(ca_extensions(builder, path_length), addresses)
+    builder = address_extensions(ca_extensions(builder, 1 if issuer is None else 0), addresses)
     return Issued(builder.sign(signing_key, hashes.SHA256()), key)
 
 

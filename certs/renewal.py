@@ -1,7 +1,8 @@
-"""New keys and certificates for the PKI's own units (TSA, OCSP signer) before the present ones end.
+"""New keys and certificates for the PKI's own units (TSA, OCSP signer), longer ones for its CAs, before they end.
 
-The old certificates stay known (``DevelopmentPki.retired``): what they signed is still to be checked. Their
-keys are thrown away. The CAs themselves are not renewed here: that makes another PKI, which people must trust.
+The old certificates stay known (``DevelopmentPki.retired``): what they signed is still to be checked. The keys of
+units are thrown away. The CAs keep theirs and get certificates that end later: all that they issued, before and
+after, chains to either certificate, and who trusts the root's name and key goes on trusting it (ADR 0013).
 """
 
 from __future__ import annotations
@@ -13,7 +14,19 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certs.ca import OCSP_DAYS, TSA_DAYS, DevelopmentPki, Issued, Retired, build_crl, create_unit
+from certs.ca import (
+    ISSUING_DAYS,
+    OCSP_DAYS,
+    ROOT_DAYS,
+    SIGNER_VALID_DAYS,
+    TSA_DAYS,
+    DevelopmentPki,
+    Issued,
+    Retired,
+    build_crl,
+    certify_ca,
+    create_unit,
+)
 from certs.profiles import NOWHERE, Addresses
 
 ROLES = ("tsa", "ocsp")
@@ -42,6 +55,25 @@ def due_roles(pki: DevelopmentPki, now: datetime) -> tuple[str, ...]:
     present = {"tsa": pki.tsa, "ocsp": pki.ocsp}
     return tuple(role for role in ROLES
                  if is_due(present[role].certificate, issuers[role].certificate, now))
+
+
+def is_authority_due(pki: DevelopmentPki, now: datetime) -> bool:
+    """Whether a signer's certificate issued now would end early because its CA does."""
+    return pki.issuing.certificate.not_valid_after_utc - now <= timedelta(days=SIGNER_VALID_DAYS)
+
+
+def extend_authority(pki: DevelopmentPki, now: datetime, root_addresses: Addresses = NOWHERE) -> DevelopmentPki:
+    """The same PKI, with certificates of root and issuing CA that begin as the old ones and last their full time from
+    now, and with a root list as long."""
+    at = now.replace(microsecond=0)
+    old_root, old_issuing = pki.root.certificate, pki.issuing.certificate
+    root = certify_ca(old_root.subject, pki.root.key, None, old_root.not_valid_before_utc,
+                      at + timedelta(days=ROOT_DAYS))
+    issuing = certify_ca(old_issuing.subject, pki.issuing.key, root, old_issuing.not_valid_before_utc,
+                         at + timedelta(days=ISSUING_DAYS), root_addresses)
+    return replace(pki, root=root, issuing=issuing,
+                   root_crl=build_crl(root, (), now, root.certificate.not_valid_after_utc),
+                   retired=(*pki.retired, Retired("root", old_root), Retired("issuing", old_issuing)))
 
 
 def renew(

@@ -215,12 +215,12 @@ def _trust(deps: Deps) -> str:
 
 
 def _pki(deps: Deps) -> str:
-    """The own CAs have no successor: what they issue is shorter and shorter from two years before their end."""
+    """From two years before their end what the own CAs issue is shorter and shorter; the next start extends them."""
     authorities = (deps.pki.issuing, deps.pki.development.root)
     end = min(one.certificate.not_valid_after_utc for one in authorities)
     if end - deps.clock.now() <= _AHEAD:
-        raise _NotWellError(f"the own certification authority ends on {end:%Y-%m-%d}; "
-                            "see docs/operations.md, The own certification authority")
+        raise _NotWellError(f"the own certification authority ends on {end:%Y-%m-%d}: start the service again, which "
+                            "gives it a later end; see docs/operations.md, The own certification authority")
     return f"until {end:%Y-%m-%d}"
 
 

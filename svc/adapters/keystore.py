@@ -4,8 +4,8 @@ All of it lies in ``var_dir/keys`` (0700), every file 0600 and written whole or 
 keys are sealed under the server key (``certs.vault``); their file is named after that key's fingerprint, so
 that the old and the new one can stand side by side while the server key is changed.
 
-The keys of TSA, OCSP and audit signer are replaced when a tenth of their certificate's life is left: at the
-next start of any process, or by :func:`renew_pki`.
+The keys of TSA, OCSP and audit signer are replaced when a tenth of their certificate's life is left, and the CAs'
+certificates get a later end two years ahead: at the next start of any process, or by :func:`renew_pki`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from certs.ca import (
     issue_signer_certificate,
 )
 from certs.errors import VaultError
-from certs.renewal import due_roles, is_due, renew
+from certs.renewal import due_roles, extend_authority, is_authority_due, is_due, renew
 from certs.tsa import TimeStampAuthority
 from certs.vault import SERVER_KEY_BYTES
 from svc import failpoints
@@ -48,6 +48,7 @@ _FILE_MODE = 0o600
 _AUDIT_PURPOSE = "audit-signer"
 _AUDIT_DAYS = 3650
 _SECRET_BYTES = 48
+AUTHORITY = "authority"
 
 
 @dataclass(frozen=True)
@@ -155,17 +156,21 @@ def load_or_create_pki(settings: Settings, server_key: bytes, now: datetime) -> 
             f"the PKI in {folder} is sealed under another server key: set PARAF_SERVER_KEY to the one it was "
             "made with (or finish the rotation)")
     pki = _load_pki(settings, server_key, now)
-    _load_or_create(settings, "pki/root.pem", lambda: pki.root_pem)
-    return renew_pki(settings, server_key, now, _due(pki, now)) if _due(pki, now) else pki
+    if due := _due(pki, now):
+        pki = renew_pki(settings, server_key, now, due)
+    if _load_or_create(settings, "pki/root.pem", lambda: pki.root_pem) != pki.root_pem:
+        _replace(folder / "root.pem", pki.root_pem)
+    return pki
 
 
 def renew_pki(settings: Settings, server_key: bytes, now: datetime, roles: Sequence[str] = ()) -> Pki:
-    """Give TSA, OCSP and audit signer new keys; the old certificates stay known for verification.
+    """Give TSA, OCSP and audit signer new keys, and the CAs a later end; old certificates stay known for verification.
 
     One process at a time; another that waited for it finds nothing left to do. Processes that run go on with
     the old keys, which stay valid, until they are started again.
 
-    :param roles: ``tsa``, ``ocsp``, ``audit``: renewed unless another process did it meanwhile; none: those due
+    :param roles: ``tsa``, ``ocsp``, ``audit``, ``authority``: renewed unless another process did it meanwhile; none:
+        those due
     :raises SettingsError: as :func:`load_or_create_pki`
     """
     before = _load_pki(settings, server_key, now)
@@ -175,7 +180,10 @@ def renew_pki(settings: Settings, server_key: bytes, now: datetime, roles: Seque
         if not wanted:
             return pki
         name = _fingerprint(server_key)
-        development = renew(pki.development, [role for role in wanted if role != "audit"], now,
+        development = pki.development
+        if AUTHORITY in wanted:  # first, since units never outlive their CA
+            development = extend_authority(development, now, root_addresses(settings.base_url))
+        development = renew(development, [role for role in wanted if role in ("tsa", "ocsp")], now,
                             root_addresses(settings.base_url), issuing_addresses(settings.base_url))
         audit = pki.audit
         if "audit" in wanted:
@@ -213,11 +221,12 @@ def _load_pki(settings: Settings, server_key: bytes, now: datetime) -> Pki:
 
 def _due(pki: Pki, now: datetime) -> tuple[str, ...]:
     is_audit_due = is_due(pki.audit.certificate, pki.issuing.certificate, now)
-    return (*due_roles(pki.development, now), *(("audit",) if is_audit_due else ()))
+    return (*((AUTHORITY,) if is_authority_due(pki.development, now) else ()), *due_roles(pki.development, now),
+            *(("audit",) if is_audit_due else ()))
 
 
 def _of(pki: Pki, role: str) -> x509.Certificate:
-    return {"tsa": pki.tsa, "ocsp": pki.ocsp, "audit": pki.audit}[role].certificate
+    return {"tsa": pki.tsa, "ocsp": pki.ocsp, "audit": pki.audit, AUTHORITY: pki.issuing}[role].certificate
 
 
 def _organisation(settings: Settings) -> str:

@@ -21,12 +21,15 @@ def pki() -> None:
 
 @pki.command()
 @click.option("--all", "is_forced", is_flag=True, help="Also those that last for long (a key is feared lost).")
-def renew(is_forced: bool) -> None:
-    """New keys for TSA, OCSP and audit signer when a tenth of their certificates' life is left.
+@click.option("--authority", "extends_authority", is_flag=True, help="Let the authority itself end later, now.")
+def renew(is_forced: bool, extends_authority: bool) -> None:
+    """New keys for TSA, OCSP and audit signer when a tenth of their certificates' life is left; a later end for the
+    authority, with the same keys, when it is two years away.
 
     Every start of the service does this too. Old certificates stay known, so that what they signed is still
     verified; start the service again afterwards.
     """
-    for unit in pki_renewal.renew(build_deps(Settings.from_env()), is_forced=is_forced):
+    units = pki_renewal.renew(build_deps(Settings.from_env()), is_forced=is_forced, extends_authority=extends_authority)
+    for unit in units:
         word = "renewed" if unit.is_renewed else "unchanged"
-        click.echo(f"{unit.role:6} {word:9} until {unit.valid_to:%Y-%m-%d}  serial {unit.serial}")
+        click.echo(f"{unit.role:9} {word:9} until {unit.valid_to:%Y-%m-%d}  serial {unit.serial}")

@@ -1,4 +1,4 @@
-"""Renewing the keys of our own TSA, OCSP and audit signer by hand, on record."""
+"""Renewing the keys of our own TSA, OCSP and audit signer, and the end of our CAs, by hand and on record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from svc.adapters.keystore import Pki, renew_pki
+from svc.adapters.keystore import AUTHORITY, Pki, renew_pki
 from svc.deps import Deps
 from svc.services.audit_log import AuditActor, record_stream
 
@@ -25,8 +25,10 @@ class Unit:
     is_renewed: bool
 
 
-def renew(deps: Deps, *, is_forced: bool) -> tuple[Unit, ...]:
-    """Give new keys to the units whose certificates end soon, with ``is_forced`` to all; returns all units.
+def renew(deps: Deps, *, is_forced: bool = False, extends_authority: bool = False) -> tuple[Unit, ...]:
+    """Give new keys to the units whose certificates end soon, with ``is_forced`` to all; returns all units, the
+    authority (its issuing CA) first. It keeps its keys and gets a later end when that is two years away, or now with
+    ``extends_authority``.
 
     Old certificates stay known for verification. Running processes keep the old keys until they are started
     again.
@@ -34,9 +36,10 @@ def renew(deps: Deps, *, is_forced: bool) -> tuple[Unit, ...]:
     :raises svc.settings.SettingsError: the keys cannot be read
     """
     now = deps.clock.now()
-    after = renew_pki(deps.settings, deps.server_key, now, ROLES if is_forced else ())
-    before = {role: _certificate(deps.pki, role) for role in ROLES}
-    units = tuple(_unit(role, _certificate(after, role), before[role]) for role in ROLES)
+    wanted = (*((AUTHORITY,) if extends_authority else ()), *(ROLES if is_forced else ()))
+    after = renew_pki(deps.settings, deps.server_key, now, wanted)
+    before = {role: _certificate(deps.pki, role) for role in (AUTHORITY, *ROLES)}
+    units = tuple(_unit(role, _certificate(after, role), before[role]) for role in (AUTHORITY, *ROLES))
     renewed = [{"role": one.role, "serial": one.serial} for one in units if one.is_renewed]
     if renewed:
         with deps.db.unit_of_work() as session:
@@ -45,7 +48,7 @@ def renew(deps: Deps, *, is_forced: bool) -> tuple[Unit, ...]:
 
 
 def _certificate(pki: Pki, role: str) -> x509.Certificate:
-    return {"tsa": pki.tsa, "ocsp": pki.ocsp, "audit": pki.audit}[role].certificate
+    return {AUTHORITY: pki.issuing, "tsa": pki.tsa, "ocsp": pki.ocsp, "audit": pki.audit}[role].certificate
 
 
 def _unit(role: str, certificate: x509.Certificate, before: x509.Certificate) -> Unit:

@@ -193,5 +193,6 @@ def test_the_chain_is_found_by_the_addresses_in_the_certificates(service: Servic
 def test_a_renewed_responder_still_answers_for_certificates_of_before(service: Service) -> None:
     """Last, since it changes the service's keys (which the running server keeps as they were)."""
     units = pki_renewal.renew(service.deps, is_forced=True)
-    assert [(one.role, one.is_renewed) for one in units] == [("tsa", True), ("ocsp", True), ("audit", True)]
+    assert [(one.role, one.is_renewed) for one in units] == [
+        ("authority", False), ("tsa", True), ("ocsp", True), ("audit", True)]
     assert "good.pem: good" in service.status("good.pem")

@@ -118,6 +118,24 @@ def test_a_new_time_stamp_unit_knows_the_old_one(settings: Settings) -> None:
     assert after.tsa_service().certificate == after.tsa.certificate
 
 
+def test_the_authority_gets_a_later_end_two_years_ahead_and_keeps_its_keys(settings: Settings) -> None:
+    before, after = renewed_after(settings, 2191)  # of 2920
+    for old, new in ((before.issuing, after.issuing), (before.development.root, after.development.root)):
+        assert new.key.private_numbers() == old.key.private_numbers()
+        assert new.certificate.subject == old.certificate.subject
+        assert new.certificate.not_valid_before_utc == old.certificate.not_valid_before_utc
+        assert new.certificate.not_valid_after_utc == old.certificate.not_valid_after_utc + timedelta(days=2191)
+    assert (keystore.keys_folder(settings) / "pki/root.pem").read_bytes() == after.root_pem != before.root_pem
+    key = keystore.load_server_key(settings)
+    again = keystore.load_or_create_pki(settings, key, NOW + timedelta(days=2192))
+    assert again.root_pem == after.root_pem
+
+
+def test_the_authority_is_left_alone_before(settings: Settings) -> None:
+    before, after = renewed_after(settings, 2189)
+    assert after.root_pem == before.root_pem
+
+
 def test_near_the_end_of_its_ca_a_unit_is_not_renewed_at_every_start(settings: Settings) -> None:
     key = keystore.load_server_key(settings)
     keystore.load_or_create_pki(settings, key, NOW)

@@ -10,6 +10,7 @@ from certs.augment import augment, provable_until
 from certs.ca import DevelopmentPki, Revocation, build_crl, create_development_pki
 from certs.errors import DocumentUnsignable, TimestampUnavailable
 from certs.pades import Level, SignedDocument
+from certs.renewal import extend_authority, renew
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
 from certs.tsa import TimeStampAuthority
@@ -122,6 +123,24 @@ def test_renewed_in_time_it_is_provable_ten_years_on_and_longer(
     assert (signature.proven_at, signature.proven_by) == (world.now, "timestamp")
     assert (signature.certificate_then, signature.certificate_now) == ("valid", "expired")
     assert not validate_pdf(last, world.pki.trust_store(), world.now + 10 * YEAR).passed
+
+
+def test_it_outlives_the_authority_s_first_end_once_that_is_extended(world: World, archived: bytes) -> None:
+    pki, last = world.pki, archived
+    for year in (4, 8, 12, 16):
+        now = world.now + year * YEAR
+        if year in (8, 16):
+            pki = extend_authority(pki, now)
+        pki = renew(pki, ("tsa",), now)
+        tsa = TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
+        last = augment(last, Level.B_LTA, tsa, pki.trust_store(), now).pdf
+    then = world.now + 20 * YEAR
+    assert world.pki.root.certificate.not_valid_after_utc < then < pki.root.certificate.not_valid_after_utc
+    report = validate_pdf(last, pki.trust_store(), then)
+    assert report.passed, report.explanation
+    assert (report.signatures[0].proven_at, report.signatures[0].proven_by) == (world.now, "timestamp")
+    # The same name and key: an anchor of the first days is as good.
+    assert validate_pdf(last, world.pki.trust_store(), then).passed
 
 
 def bridge(world: World, pdf: bytes, at: datetime) -> bytes:
