@@ -54,7 +54,7 @@ def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_p
     assert verdicts[0]["indication"] == "TOTAL-PASSED"
     assert (verdicts[1]["registry"], verdicts[1]["indication"] == "TOTAL-PASSED") == ("unknown", False)
     told = paraf(var, "verify", str(bad)).stdout
-    assert "signed by" not in told
+    assert "signed by:" not in told
     assert "B-T" not in told
 
 
