@@ -41,7 +41,9 @@ def add(file: Path, purpose: str, source: str) -> None:
 @click.argument("pdf", type=_FILE)
 def candidates(pdf: Path) -> None:
     """Put the CA certificates that a signed PDF carries on the list as candidates. It trusts none of them."""
-    found = anchors.offer_from(_deps(), None, pdf.read_bytes(), pdf.name)
+    deps = _deps()
+    found = anchors.offer_from(deps, None, pdf.read_bytes(), pdf.name)
+    deps.cage.close()
     _show(found)
     if any(one.status == "candidate" for one in found):
         click.echo('next: compare each with what its owner has published elsewhere, then '
