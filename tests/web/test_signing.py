@@ -117,7 +117,8 @@ def test_the_pages_are_shown_as_small_pictures_of_the_very_bytes(log_in: LogIn, 
     signer = log_in("kepala")
     address = f"/decrees/{ready}/pages/{form['frozen_sha256']}/1.png"
     text = signer.get(path).get_data(as_text=True)
-    assert f'src="{address}" alt="Gambar halaman 1 dari' in text
+    assert f'data-page-picture="{address}"' in text
+    assert 'alt="Gambar halaman 1 dari' in text
     assert text.index("Yang ditandatangani") < text.index('name="passphrase"')
     answer = signer.get(address)
     assert (answer.status_code, answer.mimetype) == (200, "image/png")
