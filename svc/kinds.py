@@ -196,10 +196,16 @@ def format_number(number_format: str, *, seq: int, unit_code: str, issued_on: da
     return _PLACEHOLDER.sub(lambda match: tokens[match[1]], number_format)
 
 
+def number_frame(number_format: str, *, unit_code: str, issued_on: date) -> tuple[str, str]:
+    """What stands before and behind the sequence in a number of this form."""
+    before, after = number_format.split("{seq}", 1)
+    return (format_number(before, seq=0, unit_code=unit_code, issued_on=issued_on),
+            format_number(after, seq=0, unit_code=unit_code, issued_on=issued_on))
+
+
 def read_seq(number_format: str, number: str, *, unit_code: str, issued_on: date) -> int | None:
     """The sequence in a number of this very form; ``None`` where it is of another form."""
-    before, after = (format_number(part, seq=0, unit_code=unit_code, issued_on=issued_on)
-                     for part in number_format.split("{seq}", 1))
+    before, after = number_frame(number_format, unit_code=unit_code, issued_on=issued_on)
     found = re.fullmatch(re.escape(before) + r"0*(\d{1,9})" + re.escape(after), number)
     return int(found[1]) if found and int(found[1]) > 0 else None
 

@@ -18,7 +18,7 @@ from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import InvalidInput
-from svc.kinds import Kind, format_number, read_seq
+from svc.kinds import Kind, format_number, number_frame, read_seq
 from svc.models import Decree, Register, RegisterEntry, Unit
 from svc.services.access import visible_condition
 from svc.services.audit_log import AuditActor, record_decree
@@ -172,9 +172,7 @@ def says_another_day(session: Session, kind: Kind, agency_id: int, today: date) 
     of_another_year = Register.year != today.year
     if _SAYS_MONTH not in kind.number_format:
         return of_another_year
-    code = _code_of(session, agency_id)
-    before, after = (format_number(part, seq=0, unit_code=code, issued_on=today)
-                     for part in kind.number_format.split("{seq}", 1))
+    before, after = number_frame(kind.number_format, unit_code=_code_of(session, agency_id), issued_on=today)
     return or_(of_another_year,
                RegisterEntry.formatted != literal(before) + cast(RegisterEntry.seq, String) + literal(after))
 
