@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select, true
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,9 @@ from svc import failpoints
 from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.jobs import OUTBOX, PERIODIC, Periodic
-from svc.models import Holding, JobRun, OutboxMessage, Person, Position
+from svc.models import JobRun, OutboxMessage
 from svc.ports import MailFailed
-from svc.roles import Role
-from svc.services.orgchart import held_on
+from svc.services.orgchart import administrator_ids
 from svc.services.outbox import notify
 from svc.services.upsert import insert_missing
 
@@ -177,11 +176,7 @@ def _postpone(deps: Deps, message_id: int, fault: _Fault) -> None:
 
 def _tell_administrators(session: Session, deps: Deps, message: OutboxMessage, now: datetime) -> None:
     today = now.astimezone(deps.settings.tzinfo).date()
-    admins = session.scalars(
-        select(Holding.person_id).join(Position, Position.id == Holding.position_id)
-        .join(Person, Person.id == Holding.person_id)
-        .where(held_on(today), Position.roles.contains(Role.ADMIN.value), Person.is_active == true()).distinct())
-    for person_id in admins.all():  # by bell alone: mail is what failed
+    for person_id in administrator_ids(session, today):  # by bell alone: mail is what failed
         notify(session, person_id, "Pengiriman gagal untuk seterusnya (%(kind)s): %(error)s", now,
                params={"kind": message.kind, "error": message.last_error or ""}, by_mail=False)
 

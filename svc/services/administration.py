@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput
-from svc.models import Holding, Person, Position
-from svc.roles import Role
 from svc.services.audit_log import AuditActor, record_stream
-from svc.services.orgchart import held_on
+from svc.services.orgchart import administrator_ids
 
 STREAM = "administration"
 
@@ -43,12 +40,7 @@ def local_day(deps: Deps, at: datetime) -> date:
 def ensure_admin_remains(session: Session, day: date) -> None:
     """:raises LastAdministrator: with the changes made so far nobody could administer on that day"""
     session.flush()
-    found = session.scalar(
-        select(Person.id).join(Holding, Holding.person_id == Person.id)
-        .join(Position, Position.id == Holding.position_id)
-        .where(Person.is_active, Position.is_active, held_on(day), Position.roles.contains(Role.ADMIN.value))
-        .limit(1))
-    if found is None:
+    if not administrator_ids(session, day):
         raise LastAdministrator
 
 
