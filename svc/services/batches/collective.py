@@ -11,7 +11,7 @@ from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, NotFound
 from svc.kinds import Kind
-from svc.models import Batch, Decree
+from svc.models import Decree
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
 from svc.services.batches import drafting as batch_drafting
@@ -102,8 +102,3 @@ def _parent(session: Session, deps: Deps, actor: Actor, decree_id: str, kind: Ki
         raise NotFound
     ensure_can_view(actor, decree)
     return load_parent(session, deps, decree, kind)
-
-
-def batches_of(session: Session, parent_id: int) -> list[Batch]:
-    """The batches of a decree's excerpts, newest first."""
-    return list(session.scalars(select(Batch).where(Batch.parent_id == parent_id).order_by(Batch.id.desc())))
