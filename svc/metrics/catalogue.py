@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from svc.catalogues import N_
+
 Unit = Literal["count", "share", "working_minutes"]
 
 
@@ -51,11 +53,6 @@ class Target:
     value: float
     by: date
     source: str
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
-    """Mark a msgid for extraction without translating it here."""
-    return text
 
 
 FIGURES: tuple[Figure, ...] = (

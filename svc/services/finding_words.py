@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
-    return text
+from svc.catalogues import N_
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from svc.catalogues import N_
 from svc.deps import Deps
 from svc.models import ArchivedDocument, Decree, Notice, Preservation
 from svc.services.audit_log import AuditActor, record_stream
@@ -19,10 +20,6 @@ STREAM = "archive"
 # Tries after which a document counts as waiting for long: some hours, for the pauses double.
 PATIENCE = 10
 _ONCE_IN = timedelta(days=1)
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
-    return text
 
 
 _STUCK = N_("Pelestarian bukti tanda tangan terhenti (%(why)s), antara lain untuk: %(subject)s")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
-    return text
-
+from svc.catalogues import N_
 
 _FOREIGN = N_("Penyelenggara mengembalikan berkas yang bukan naskah ini. Berkas itu ditolak dan disimpan sebagai "
               "bukti: %(subject)s")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
-    return text
+from svc.catalogues import N_
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from certs import unreadable
 from certs.validation import Indication, Report
+from svc.catalogues import N_
 
 
 class Tone(StrEnum):
@@ -18,10 +19,6 @@ class Tone(StrEnum):
     AMBER = "amber"
     GREY = "neutral"
     RED = "red"
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's customary name for "translated where it is shown"
-    return text
 
 
 @dataclass(frozen=True)
