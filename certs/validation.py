@@ -51,7 +51,6 @@ _swift.install()
 logger = logging.getLogger(__name__)
 
 
-
 def identity_of(certificate: x509.Certificate) -> tuple[str, str]:
     """A certificate's issuer and serial number, as :class:`SignatureReport` tells them: a number alone names nobody."""
     return str(to_asn1(certificate).issuer.human_friendly), f"{certificate.serial_number:x}"
