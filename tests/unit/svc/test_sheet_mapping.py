@@ -245,7 +245,7 @@ def _unreadable() -> tuple[SheetTable, SheetRow]:
 def test_a_fault_of_a_cell_is_told_with_its_field() -> None:
     sheet = read_sheet(b"NIP;Lain\n1,9E+17;1,9E+17\n", LIMITS)
     (fault,) = row_faults({"NIP": "pegawai.nip"}, sheet, sheet.rows[0])
-    assert (fault.path, "15 angka" in fault.text) == ("pegawai.nip", True)
+    assert (fault.path, "Excel telah membulatkan" in fault.text) == ("pegawai.nip", True)
 
 
 def test_who_a_row_is_about() -> None:

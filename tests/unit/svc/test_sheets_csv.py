@@ -53,7 +53,7 @@ def test_a_rounded_nip_is_a_fault_and_not_another_nip() -> None:
     row = read_csv(b"Nama;NIP;Gaji\nA;1,90001E+17;#N/A\nB;1.9E+17;3E+5\n", LIMITS).rows
     assert row[0] == SheetRow(2, ("A", UNREADABLE, UNREADABLE), (CellFault(1, DIGITS_LOST), CellFault(2, ERROR_VALUE)))
     assert row[1] == SheetRow(3, ("B", UNREADABLE, "3E+5"), (CellFault(1, DIGITS_LOST),))
-    assert "15 angka" in row[0].faults[0].message
+    assert "Excel telah membulatkan" in row[0].faults[0].message
 
 
 @pytest.mark.parametrize(("data", "code"), [
