@@ -150,12 +150,14 @@ def _dotted(raw: bytes) -> str:
 
 
 def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDataCerts:
-    """Sorted out once a container; those of authorities that the trust store has are not parsed once more."""
+    """Sorted out once a container; those of authorities that the trust store has, and of signers who were met before
+    and believed, are not parsed once more."""
     found: general.SignedDataCerts | None = signed_data.__dict__.get(_SORTED)
     if found is None:
         found = slow_certificates(signed_data)
         known = [recall_certificate(one.dump()) or one for one in found.other_certs]
-        found = general.SignedDataCerts(found.signer_cert, known, found.attribute_certs)
+        signer = recall_certificate(found.signer_cert.dump()) or found.signer_cert
+        found = general.SignedDataCerts(signer, known, found.attribute_certs)
         signed_data.__dict__[_SORTED] = found
     return found
 

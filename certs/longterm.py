@@ -32,6 +32,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
 from certs import verdicts
+from certs._asn1 import known_certificate
 from certs.checks import tell_purpose_fault
 from certs.coverage import signed_end
 from certs.knowledge import Knowledge, read_store, with_seen
@@ -120,8 +121,9 @@ async def judge_signature(signature: EmbeddedPdfSignature, archive: Archive, now
         verdict = again if again.passed or again.sub_indication in verdicts.REVOKED else first
     verdict = _hold_against_dates(signature, verdict, proven_at, stamped_at, now)
     verdict = _hold_against_purpose(signature, verdict)
-    if verdict.passed and doubt is not None:
-        verdict = doubt
+    if verdict.passed:
+        known_certificate(signature.signer_cert.dump())  # he has signed more than this, as a rule
+        verdict = doubt or verdict
     return Outcome(verdict, proven_at, proven_by, stamped_at)
 
 

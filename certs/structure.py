@@ -122,7 +122,7 @@ def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | Non
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
     PackedReader(pdf, tiles, limits).check(views, notes)
-    fields = compare_with_qpdf(pdf, revisions, views, limits, notes)
+    fields = compare_with_qpdf(pdf, revisions, views, tiles, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes, read)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)

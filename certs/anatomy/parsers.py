@@ -15,6 +15,7 @@ from pyhanko.pdf_utils.xref import ObjStreamRef
 from certs.anatomy.findings import Limits, Notebook
 from certs.anatomy.revisions import Revision
 from certs.anatomy.sections import Entry, Kind
+from certs.anatomy.tiling import Tile
 
 QPDF_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError)
 _PYHANKO_ERRORS = (
@@ -42,13 +43,15 @@ class FieldSignature:
 
 
 def compare_with_qpdf(
-    data: bytes, revisions: tuple[Revision, ...], views: list[dict[int, Entry]], limits: Limits, notes: Notebook
+    data: bytes, revisions: tuple[Revision, ...], views: list[dict[int, Entry]], tiles: list[Tile], limits: Limits,
+    notes: Notebook,
 ) -> list[FieldSignature]:
     """Open every revision as the file that it once was, and compare the tables of objects.
 
     Returned are the signed signature fields of the whole file, as qpdf finds them under the catalogue's form.
     """
     fields: list[FieldSignature] | None = None
+    clear = frozenset(one.start for one in tiles if one.clear)
     for revision, view in zip(revisions, views, strict=True):
         is_whole = revision.end == len(data)
         try:
@@ -56,7 +59,7 @@ def compare_with_qpdf(
                 _compare_tables(document.get_xref_table(), revision, view, notes)
                 if is_whole:
                     fields = _signature_fields(document, limits, notes)
-                _look_at_objects(document, revision, is_whole, notes)
+                _look_at_objects(document, revision, is_whole, clear, notes)
         except QPDF_ERRORS as error:
             notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
     if fields is not None:
@@ -64,7 +67,7 @@ def compare_with_qpdf(
     try:  # bytes behind the last revision
         with open_qpdf(data) as document:
             fields = _signature_fields(document, limits, notes)
-            _look_at_objects(document, revisions[-1], True, notes)
+            _look_at_objects(document, revisions[-1], True, clear, notes)
             return fields
     except QPDF_ERRORS as error:
         notes.note("parser_refuses", 0, f"qpdf: {type(error).__name__}")
@@ -102,25 +105,29 @@ def compare_with_pyhanko(
             notes.note("xref_disagrees", 0, "pyHanko counts other revisions")
             return
         for index, section in enumerate(sections):
-            theirs = dict(_pyhanko_entries(xrefs, index))
             ours = {number: entry for number, entry in section.merged.items() if number and entry.kind is not Kind.FREE}
-            if theirs != ours:
+            if not _says_simply(xrefs, index, ours) and dict(_pyhanko_entries(xrefs, index)) != ours:
                 notes.note("xref_disagrees", section.start, "pyHanko")
     except _PYHANKO_ERRORS as error:
         notes.note("parser_refuses", 0, f"pyHanko: {type(error).__name__}")
 
 
-def _pyhanko_entries(xrefs: Any, index: int) -> Iterator[tuple[int, Entry]]:
+def _says_simply(xrefs: Any, index: int, ours: dict[int, Entry]) -> bool:
+    """Whether a section speaks of no object twice, so that no rule has to decide which entry counts, and says as ours
+    does. False says nothing."""
     found = xrefs.get_xref_data(index)
-    numbers = {*found.standard_xrefs, *found.xrefs_in_objstm, *found.freed}
-    told = len(found.standard_xrefs) + len(found.xrefs_in_objstm) + len(found.freed)
-    if found.hybrid is None and told == len(numbers) == len(found.explicit_refs_in_revision):
-        # No object is spoken of twice, so that no rule has to decide which entry counts.
-        for number, (generation, offset) in found.standard_xrefs.items():
-            yield number, Entry(Kind.AT_OFFSET, offset, generation)
-        for number, place in found.xrefs_in_objstm.items():
-            yield number, Entry(Kind.IN_STREAM, place.obj_stream_id, place.ix_in_stream)
-        return
+    places, packed, freed = found.standard_xrefs, found.xrefs_in_objstm, found.freed
+    if found.hybrid is not None or len(places) + len(packed) != len(ours):
+        return False
+    if len(ours) + len(freed) != len(found.explicit_refs_in_revision) or not ours.keys().isdisjoint(freed):
+        return False
+    return places == {number: (second, first) for number, (kind, first, second) in ours.items()
+                      if kind is Kind.AT_OFFSET} and all(
+        ours.get(number) == (Kind.IN_STREAM, place.obj_stream_id, place.ix_in_stream)
+        for number, place in packed.items())
+
+
+def _pyhanko_entries(xrefs: Any, index: int) -> Iterator[tuple[int, Entry]]:
     for reference in xrefs.explicit_refs_in_revision(index):
         place = xrefs.get_historical_ref(reference, index) if reference.generation >= 0 else None
         if isinstance(place, ObjStreamRef):
@@ -138,14 +145,18 @@ def _signature_fields(document: Any, limits: Limits, notes: Notebook) -> list[Fi
     return found
 
 
-def _look_at_objects(document: Any, revision: Revision, is_whole: bool, notes: Notebook) -> None:
-    """Have qpdf read every object of a revision, whether anything leads to it or not, and note what it complains of.
+def _look_at_objects(
+    document: Any, revision: Revision, is_whole: bool, clear: frozenset[int], notes: Notebook
+) -> None:
+    """Have qpdf read the objects of a revision, whether anything leads to them or not, and note what it complains of.
+    Those that begin at ``clear`` places are too simple for a complaint.
 
     Of a key that stands twice in a dictionary one reader takes the first value, another the last. A stream in another
     file (ISO 32000-2, 7.3.8.2) shows what nobody has signed.
     """
     named = [(number, entry.second if entry.kind is Kind.AT_OFFSET else 0)
-             for number, entry in revision.entries.items() if number and entry.kind is not Kind.FREE]
+             for number, entry in revision.entries.items() if number and entry.kind is not Kind.FREE
+             and not (entry.kind is Kind.AT_OFFSET and entry.first in clear)]
     external = [number for number, generation in named if has_external_data(document.get_object(number, generation))]
     if external:
         notes.note("external_stream", revision.start, f"object {external[0]}")

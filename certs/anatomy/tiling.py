@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from certs.anatomy.findings import Limits, Notebook, Refused
+from certs.anatomy.plain import PlainReader
 from certs.anatomy.revisions import Revision
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tokens import (
     BLANK_OR_COMMENT,
+    BLANKS,
     OBJECT_HEADER,
     STREAM_END,
     STREAM_START,
     WHITESPACE,
     Reader,
     Reference,
-    plain_object,
-    plain_stream,
     skim,
 )
 
@@ -33,7 +33,10 @@ TOLERABLE = frozenset(
 
 
 class Tile(NamedTuple):
-    """An object's bytes: from its number to after ``endobj``; ``body_end`` excludes the data of a stream."""
+    """An object's bytes: from its number to after ``endobj``; ``body_end`` excludes the data of a stream.
+
+    ``clear``: it is known that no key stands twice in it and that none of its data are in another file.
+    """
 
     start: int
     body: int
@@ -41,6 +44,7 @@ class Tile(NamedTuple):
     end: int
     number: int
     generation: int
+    clear: bool = False
 
 
 class Tiler:
@@ -53,6 +57,7 @@ class Tiler:
         self._data, self._revision, self._known, self._limits = data, revision, known, limits
         self._sections = {one.start for one in revision.sections}
         self._sections |= {one.hybrid.start for one in revision.sections if one.hybrid is not None}
+        self._plain = PlainReader(data, revision.end, limits)
 
     def tiles(self, notes: Notebook) -> list[Tile]:
         """The objects of the revision in order of their place; what is odd goes to ``notes``."""
@@ -63,7 +68,7 @@ class Tiler:
         for start, end in [*spans, (self._revision.end, self._revision.end)]:
             if start < position:
                 notes.note("objects_overlap", start)
-            elif start > position:
+            elif self._data[position:start].strip(BLANKS):
                 loose += self._look_between(position, start, notes)
             position = max(position, end)
             if notes.full:
@@ -101,18 +106,18 @@ class Tiler:
             yield tile
 
     def _plain_tile(self, offset: int) -> Tile | None:
-        data, limit = self._data, self._revision.end
-        found = plain_object(data, offset, limit, self._limits)
+        found = self._plain.object(offset)
         if found is not None:
-            end = found.end()
-            return Tile(found.start(1), found.end(3), end, end, int(found.group(1)), int(found.group(2)))
-        head = plain_stream(data, offset, limit, self._limits)
+            return Tile(found.start, found.body, found.end, found.end, found.number, found.generation, found.clear)
+        limit = self._revision.end
+        head = self._plain.stream(offset)
         if head is None or head.start in self._sections or head.length > limit - head.data:
             return None
-        finish = STREAM_END.match(data, head.data + head.length, limit)
+        finish = STREAM_END.match(self._data, head.data + head.length, limit)
         if finish is None:
             return None
-        return Tile(head.start, head.body, head.keyword, finish.end(), head.number, head.generation)
+        return Tile(head.start, head.body, head.keyword, finish.end(), head.number, head.generation,
+                    head.clear)
 
     def _tile(self, start: int, notes: Notebook) -> Tile | None:
         head = OBJECT_HEADER.match(self._data, start)

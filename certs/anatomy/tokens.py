@@ -12,27 +12,29 @@ from typing import TypeAlias
 
 from certs.anatomy.findings import Limits, Refused
 
-_W = rb"\x00\t\n\x0c\r "
-_REGULAR = rb"[^\x00\t\n\x0c\r ()<>\[\]{}/%]"
-_GAP = rb"(?>[" + _W + rb"]++|%[^\r\n]*+)*+"
+W = rb"\x00\t\n\x0c\r "
+REGULAR = rb"[^\x00\t\n\x0c\r ()<>\[\]{}/%]"
+_GAP = rb"(?>[" + W + rb"]++|%[^\r\n]*+)*+"
 _TOKEN = re.compile(
-    _GAP + rb"(?:(<<)|(>>)|(\[)|(\])|(<[0-9A-Fa-f" + _W + rb"]*+>)|(\()|(/" + _REGULAR + rb"*+)"
-    rb"|(\d{1,10}[" + _W + rb"]++\d{1,5}[" + _W + rb"]++R(?!" + _REGULAR + rb"))|(" + _REGULAR + rb"++))"
+    _GAP + rb"(?:(<<)|(>>)|(\[)|(\])|(<[0-9A-Fa-f" + W + rb"]*+>)|(\()|(/" + REGULAR + rb"*+)"
+    rb"|(\d{1,10}[" + W + rb"]++\d{1,5}[" + W + rb"]++R(?!" + REGULAR + rb"))|(" + REGULAR + rb"++))"
 )
 _PARENTHESES = re.compile(rb"[()\\]")
 _SKIM = re.compile(
     rb"<<|>>|[\[\](%]|<[^<>]*+>"
-    rb"|(?<![^" + _W + rb"()<>\[\]{}%])(?:endobj|stream|endstream|obj)(?!" + _REGULAR + rb")"
+    rb"|(?<![^" + W + rb"()<>\[\]{}%])(?:endobj|stream|endstream|obj)(?!" + REGULAR + rb")"
 )
 _LINE_END = re.compile(rb"[\r\n]")
 _NAME_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
+_DIGITS = re.compile(rb"\d+")
 _INTEGER = re.compile(rb"[+-]?\d{1,20}")
 _REAL = re.compile(rb"[+-]?(?:\d{1,20}\.\d{0,20}|\.\d{1,20})")
-WHITESPACE = re.compile(rb"[" + _W + rb"]*+")
+BLANKS = b"\x00\t\n\x0c\r "
+WHITESPACE = re.compile(rb"[" + W + rb"]*+")
 BLANK_OR_COMMENT = re.compile(_GAP)
-OBJECT_HEADER = re.compile(rb"(\d{1,10})[" + _W + rb"]++(\d{1,5})[" + _W + rb"]++obj(?!" + _REGULAR + rb")")
+OBJECT_HEADER = re.compile(rb"(\d{1,10})[" + W + rb"]++(\d{1,5})[" + W + rb"]++obj(?!" + REGULAR + rb")")
 STREAM_START = re.compile(rb"stream(\r\n|\n)")
-STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream[" + _W + rb"]++endobj(?!" + _REGULAR + rb")")
+STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream[" + W + rb"]++endobj(?!" + REGULAR + rb")")
 
 
 def spelled(name: bytes) -> re.Pattern[bytes]:
@@ -41,84 +43,6 @@ def spelled(name: bytes) -> re.Pattern[bytes]:
 
 
 BYTE_RANGE = spelled(b"ByteRange")
-
-
-def _plain(levels: int) -> bytes:
-    """A dictionary or array, nested as deep, of what holds no surprise: no comment, no escape, no loose word."""
-    atom = rb"[" + _W + rb"]++|/" + _REGULAR + rb"*+|[-+.0-9]++|R|true|false|null|\([^()\\]*+\)|<[^<>]*+>"
-    body = atom
-    for _ in range(levels):
-        both = rb"<<(?:" + body + rb")*+>>|\[(?:" + body + rb")*+\]"
-        body = atom + rb"|" + both
-    return rb"(?:" + both + rb")"
-
-
-_PLAIN_LEVELS = 4
-_PLAIN_OBJECT = re.compile(
-    WHITESPACE.pattern + OBJECT_HEADER.pattern + rb"()" + WHITESPACE.pattern + _plain(_PLAIN_LEVELS)
-    + WHITESPACE.pattern + rb"endobj(?!" + _REGULAR + rb")"
-)
-_PLAIN_LENGTH = 2048  # what is longer has its tokens measured
-
-
-_SEPARATE = rb"(?!" + _REGULAR + rb")"
-_PLAIN_SCALAR = (
-    rb"\d{1,10}[" + _W + rb"]++\d{1,5}[" + _W + rb"]++R" + _SEPARATE
-    + rb"|[+-]?(?>\d{1,20}(?>\.\d{0,20})?+|\.\d{1,20})" + _SEPARATE
-    + rb"|/[^#\x00\t\n\x0c\r ()<>\[\]{}/%]*+|(?>true|false|null)" + _SEPARATE
-)
-_PLAIN_VALUE = rb"(?>" + _PLAIN_SCALAR + rb"|\[(?>[" + _W + rb"]++|" + _PLAIN_SCALAR + rb")*+\])"
-_PLAIN_PAIR = rb"/([^#\x00\t\n\x0c\r ()<>\[\]{}/%]*+)[" + _W + rb"]*+(" + _PLAIN_VALUE + rb")[" + _W + rb"]*+"
-_PLAIN_PAIRS = re.compile(_PLAIN_PAIR)
-_PLAIN_STREAM = re.compile(
-    WHITESPACE.pattern + OBJECT_HEADER.pattern + rb"()" + WHITESPACE.pattern + rb"<<" + WHITESPACE.pattern
-    + rb"((?:" + _PLAIN_PAIR.replace(b"/(", b"/(?:", 1).replace(b"*+(", b"*+(?:", 1) + rb")*+)>>"
-    + WHITESPACE.pattern + rb"()stream(?:\r\n|\n)"
-)
-_PLAIN_INTEGER = re.compile(rb"\d{1,10}")
-
-
-def _stop(start: int, end: int, limits: Limits) -> int:
-    """Up to where a thing may reach that offends against no limit by its length alone."""
-    if limits.depth < _PLAIN_LEVELS:
-        return start
-    return min(end, start + min(_PLAIN_LENGTH, limits.token, limits.string, limits.cms))
-
-
-def plain_object(data: bytes, start: int, end: int, limits: Limits) -> re.Match[bytes] | None:
-    """A short, simple object without stream at ``start``: groups are number, generation and (empty) where its body
-    begins. None says nothing: :func:`skim` decides, and finds all that is found here sound as well."""
-    stop = _stop(start, end, limits)
-    found = _PLAIN_OBJECT.match(data, start, stop)
-    return None if found is not None and found.end() == stop != end else found
-
-
-@dataclass(frozen=True)
-class StreamHead:
-    """A stream object up to its data: where its body begins, its ``stream`` stands and its data begins."""
-
-    start: int
-    body: int
-    keyword: int
-    data: int
-    length: int
-    number: int
-    generation: int
-
-
-def plain_stream(data: bytes, start: int, end: int, limits: Limits) -> StreamHead | None:
-    """The head of a stream at ``start`` whose dictionary is short and simple: names, numbers, references and lists of
-    them, no key twice, its length a number. None says nothing: :class:`Reader` decides, and reads the same."""
-    found = _PLAIN_STREAM.match(data, start, _stop(start, end, limits))
-    if found is None:
-        return None
-    pairs = _PLAIN_PAIRS.findall(found.group(4))
-    values = dict(pairs)
-    length = values.get(b"Length", b"")
-    if len(values) != len(pairs) or _PLAIN_INTEGER.fullmatch(length) is None:
-        return None
-    return StreamHead(found.start(1), found.end(3), found.start(5), found.end(), int(length),
-                      int(found.group(1)), int(found.group(2)))
 
 
 @dataclass(frozen=True)
@@ -241,7 +165,7 @@ class Reader:
         if kind == 7:
             return Name(_NAME_ESCAPE.sub(lambda one: bytes.fromhex(one.group(1).decode()), word[1:]))
         if kind == 8:
-            number, generation, _ = word.split()
+            number, generation = _DIGITS.findall(word)
             return Reference(int(number), int(generation))
         if _INTEGER.fullmatch(word):
             return int(word)
@@ -287,7 +211,7 @@ _LONG: dict[int, re.Pattern[bytes]] = {}
 
 def _long_token(length: int) -> re.Pattern[bytes]:
     if length not in _LONG:
-        _LONG[length] = re.compile(_REGULAR + b"{%d}" % length)
+        _LONG[length] = re.compile(REGULAR + b"{%d}" % length)
     return _LONG[length]
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from io import BytesIO
+
+import pikepdf
 
 from certs.anatomy.findings import Limits, Refused
-from certs.anatomy.tokens import OBJECT_HEADER, STREAM_START, Reader, Skimmed, plain_object, plain_stream, skim
+from certs.anatomy.parsers import complaints_of
+from certs.anatomy.plain import PlainReader
+from certs.anatomy.tokens import OBJECT_HEADER, STREAM_START, Entries, Reader, Skimmed, Value, skim
 
 LIMITS = Limits()
 BODIES = (
@@ -15,6 +20,10 @@ BODIES = (
     b"<</Length 3/Length 4>>", b"<</Length 3/N 3/Range[0 1 0 1]/W[1 2 1]/X true>>", b"<</#4cength 3/Length 3>>",
     b"<</Length 3/A 1.2.3>>", b"<</Length 3/A trueX>>", b"<</Length -3>>", b"<</Length 3 0>>", b"<</Length 3/A/B#zz>>",
     b"[[[[[[1]]]]]]", b"<</A/obj/B/endobj/stream 1>>", b"<</A obj>>", b"<</A Robj>>", b"12", b"(text)", b"null",
+)
+KEYS = (
+    b"<</A 1/A 2>>", b"<</A/A/B/A>>", b"<</A<</A 1>>/B 1>>", b"<</A<</B 1/B 2>>>>", b"[<</B 1/B 2>>]", b"[/A/A/A]",
+    b"<</A[<</B<</C 1/C 1>>>>]>>", b"<</A[/A/B]/C 1/C 2>>", b"<</K<</S/K>>/S<</S/S/K/S>>>>", b"<</A(/A/A)>>",
 )
 ENDS = (b" endobj", b"endobj", b"\nendobj\n", b"endobjx", b"\nstream\r\nabc\nendstream endobj",
         b"stream\nabcendstream endobj", b"stream abc", b"\nstream\rabc", b"")
@@ -44,12 +53,12 @@ def careful(data: bytes, body: int, limits: Limits) -> Skimmed | None:
 def test_plain_objects_are_what_the_careful_reader_passes() -> None:
     seen = 0
     for data in objects():
-        found = plain_object(data, 0, len(data), LIMITS)
+        found = PlainReader(data, len(data), LIMITS).object(0)
         if found is not None:
-            head = OBJECT_HEADER.match(data, found.start(1))
+            head = OBJECT_HEADER.match(data, found.start)
             assert head is not None
-            assert head.end() == found.end(3)
-            assert careful(data, found.end(3), LIMITS) == Skimmed(found.end(), has_stream=False), data
+            assert head.end() == found.body
+            assert careful(data, found.body, LIMITS) == Skimmed(found.end, has_stream=False), data
             seen += 1
     assert seen > 1000
 
@@ -57,7 +66,7 @@ def test_plain_objects_are_what_the_careful_reader_passes() -> None:
 def test_plain_streams_are_what_the_careful_reader_reads() -> None:
     seen = 0
     for data in objects():
-        found = plain_stream(data, 0, len(data), LIMITS)
+        found = PlainReader(data, len(data), LIMITS).stream(0)
         if found is not None:
             assert careful(data, found.body, LIMITS) == Skimmed(found.keyword, has_stream=True), data
             dictionary, _ = Reader(data, found.keyword, LIMITS).dictionary(found.body)
@@ -70,19 +79,77 @@ def test_plain_streams_are_what_the_careful_reader_reads() -> None:
     assert seen > 400
 
 
+def repeats(value: Value) -> bool:
+    if isinstance(value, Entries):
+        return bool(value.repeated()) or any(repeats(one) for _, one in value.pairs)
+    return isinstance(value, tuple) and any(repeats(one) for one in value)
+
+
+def test_what_is_clear_has_no_key_twice_at_any_depth() -> None:
+    clear = twice = 0
+    for data in [*objects(), *(b"7 0 obj " + one + b" endobj" for one in KEYS)]:
+        found = PlainReader(data, len(data), LIMITS).object(0)
+        if found is None:
+            continue
+        value, _ = Reader(data, found.end, LIMITS).value(found.body)
+        clear += found.clear
+        twice += repeats(value)
+        assert not (found.clear and repeats(value)), data
+    assert clear > 1000
+    assert twice >= 4, twice
+
+
+def test_qpdf_finds_nothing_odd_about_what_is_clear() -> None:
+    seen = 0
+    for data in objects()[::8]:
+        found = PlainReader(data, len(data), LIMITS).object(0)
+        if found is None or not found.clear:
+            continue
+        seen += 1
+        with pikepdf.open(BytesIO(a_file(data[found.start : found.end])), attempt_recovery=False) as document:
+            assert document.get_object(7, found.generation) is not None
+            assert complaints_of(document) == [], data
+    assert seen > 100
+
+
+def a_file(held: bytes) -> bytes:
+    """A file whose seventh object is the given one."""
+    parts = [b"1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n", b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n",
+             b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<<>>>>endobj\n", held]
+    body, places = b"%PDF-1.7\n", []
+    for part in parts:
+        places.append(b"%010d" % len(body))
+        body += part + b"\n"
+    one, two, three, seven = places
+    return body + (
+        b"xref\n0 4\n0000000000 65535 f \n" + one + b" 00000 n \n" + two + b" 00000 n \n" + three
+        + b" 00000 n \n7 1\n" + seven
+        + b" 00000 n \ntrailer<</Size 8/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body))
+
+
+def test_a_stream_in_another_file_is_not_clear() -> None:
+    for extra, clear in ((b"", True), (b"/F/x.txt", False), (b"/F(x.txt)", False), (b"/FF 1", True)):
+        data = b"7 0 obj<</Length 3" + extra + b">>stream\nabc\nendstream endobj"
+        found = PlainReader(data, len(data), LIMITS).stream(0)
+        assert found is not None
+        assert found.clear is clear
+
+
 def test_usual_ones_are_plain() -> None:
     usual = b"8 0 obj\n<</Type/StructElem/S/P/P 12 0 R/K[1]/Pg 72 0 R>>\nendobj\n"
-    assert plain_object(usual, 0, len(usual), LIMITS) is not None
+    found = PlainReader(usual, len(usual), LIMITS).object(0)
+    assert found is not None
+    assert found.clear
     image = b"73 0 obj\n<</Length 13/Filter/FlateDecode>>\nstream\n"
-    assert plain_stream(image, 0, len(image), LIMITS) is not None
+    assert PlainReader(image, len(image), LIMITS).stream(0) is not None
 
 
 def test_nothing_is_plain_beyond_a_limit() -> None:
     usual = b"8 0 obj\n<</A 1>>\nendobj\n"
     tight_ones = [replace(LIMITS, depth=1), *(replace(LIMITS, **{name: 4}) for name in ("token", "string", "cms"))]
     for tight in tight_ones:
-        assert plain_object(usual, 0, len(usual), tight) is None
+        assert PlainReader(usual, len(usual), tight).object(0) is None
     long = b"8 0 obj\n<</A/" + b"x" * 5000 + b">>\nendobj\n"
-    assert plain_object(long, 0, len(long), LIMITS) is None
+    assert PlainReader(long, len(long), LIMITS).object(0) is None
     cut = usual.rstrip()
-    assert plain_object(cut + b"x" * 9, 0, len(cut) + 9, replace(LIMITS, token=len(cut))) is None
+    assert PlainReader(cut + b"x" * 9, len(cut) + 9, replace(LIMITS, token=len(cut))).object(0) is None
