@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from asn1crypto import cms, crl, ocsp
 from asn1crypto import x509 as asn1_x509
@@ -26,6 +26,10 @@ class _Frozen:
 
     def dump(self, force: bool = False) -> bytes:
         return self.encoded
+
+    def untag(self) -> Self:
+        """Itself: it stands alone, without a tag of its place, and need not be copied to be read."""
+        return self
 
 
 class FrozenCertificate(_Frozen, asn1_x509.Certificate):  # type: ignore[misc]

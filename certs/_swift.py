@@ -154,11 +154,11 @@ def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDa
     and believed, are not parsed once more."""
     found: general.SignedDataCerts | None = signed_data.__dict__.get(_SORTED)
     if found is None:
-        found = slow_certificates(signed_data)
-        known = [recall_certificate(one.dump()) or one for one in found.other_certs]
-        signer = recall_certificate(found.signer_cert.dump()) or found.signer_cert
-        found = general.SignedDataCerts(signer, known, found.attribute_certs)
-        signed_data.__dict__[_SORTED] = found
+        for choice in signed_data["certificates"] or ():
+            known = recall_certificate(choice.dump())
+            if known is not None and choice.name == "certificate":
+                choice._parsed = known
+        found = signed_data.__dict__[_SORTED] = slow_certificates(signed_data)
     return found
 
 
