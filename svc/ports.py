@@ -125,6 +125,9 @@ class RevocationClient(Protocol):
         ...
 
 
+CAN_BE_UNKNOWN = frozenset({"bsre", "csc"})  # signs beyond a network
+
+
 @dataclass(frozen=True)
 class KeyElsewhere:
     """A signing key that lies in a token or with a remote service.
@@ -229,7 +232,11 @@ class NotSigned:
 
 class SigningHost(Protocol):
     """Holds signing keys for as long as one authorisation lives, and signs with them what it covers, each document
-    once, and nothing else. Keys reach it in memory and end there; any process may send it documents."""
+    once, and nothing else. Keys reach it in memory and end there; any process may send it documents.
+
+    Who asks again for a document gets the answer that was given before, to the byte, for the worker that asked first
+    may have died; not so with a key beyond a network (``CAN_BE_UNKNOWN``).
+    """
 
     def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
         """Hold the key until the authorisation is over, closed or used up; the same again changes nothing.
@@ -246,8 +253,15 @@ class SigningHost(Protocol):
         """
         ...
 
+    def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:
+        """What became of these documents is on record: nobody asks for them again, and who does is refused.
+
+        :raises SigningHostDown: it does not answer; what it remembers ends with the authorisation's time
+        """
+        ...
+
     def close(self, authorisation_id: str) -> None:
-        """Forget the key now; fine when it is forgotten already."""
+        """Forget the key now, and what was answered; fine when it is forgotten already."""
         ...
 
     def is_open(self, authorisation_id: str) -> bool:

@@ -19,7 +19,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
 from svc.models import BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
-from svc.ports import BackendNotConfigured, StoreUnavailable
+from svc.ports import CAN_BE_UNKNOWN, BackendNotConfigured, StoreUnavailable
 from svc.services import signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -29,9 +29,10 @@ from svc.services.files import read_file
 from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
 from svc.services.signing_errors import NotProven, ProofPending
-from svc.services.signing_keys import CAN_BE_UNKNOWN, key_elsewhere
+from svc.services.signing_keys import key_elsewhere
 
 MINIMUM_AGE = timedelta(minutes=5)
+INTERRUPTED = "interrupted"  # the code of an act whose process ended, and of which nothing was found
 _OPEN = ("claimed", "produced", "unknown")
 logger = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ def _settle(deps: Deps, attempt_id: str) -> str:
     if _may_exist_elsewhere(deps, attempt_id):
         steps.mark_unknown(deps, attempt_id)
         return "waiting"
-    if steps.release(deps, attempt_id, "interrupted"):
+    if steps.release(deps, attempt_id, INTERRUPTED):
         _tell(deps, attempt_id)
     logger.warning("recovery released: attempt=%s", attempt_id)
     return "released"

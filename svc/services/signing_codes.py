@@ -8,13 +8,13 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, CredentialUnusable, SigningFailed
 from svc.models import Credential
-from svc.ports import BackendNotConfigured
+from svc.ports import CAN_BE_UNKNOWN, BackendNotConfigured
 from svc.services import signing_steps as steps
 from svc.services.batches import signing as batch_signing
 from svc.services.flow import load_flow, lock_by_task
 from svc.services.key_use import NO_KEY, current_credential
 from svc.services.remote_calls import CallRecorder
-from svc.services.signing_keys import CAN_BE_UNKNOWN, NOT_OFFERED, key_elsewhere, not_ready
+from svc.services.signing_keys import NOT_OFFERED, key_elsewhere, not_ready
 
 
 class CodeNotSent(SigningFailed):

@@ -28,7 +28,6 @@ from svc.services.trust import trust_store, with_intermediates
 
 STORED = frozenset({"stored", "pkcs12"})
 WHOLE_DOCUMENTS = frozenset({"bsre"})  # takes a PDF and gives a PDF: no certification, no PAdES
-CAN_BE_UNKNOWN = frozenset({"bsre", "csc"})  # signs beyond a network
 
 
 @dataclass(frozen=True)

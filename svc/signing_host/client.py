@@ -86,6 +86,9 @@ class RemoteHost:
                 results.extend([NotSigned(AuthorisationExpired.code, stops=True)] * len(message))
         return tuple(results)
 
+    def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:
+        self._ask(protocol.Forget(authorisation_id, tuple(hashes)), (), _ANSWER_SECONDS)
+
     def close(self, authorisation_id: str) -> None:
         """:raises SigningHostDown: it does not answer; what it held is gone with it, or ends with its time"""
         self._ask(protocol.Close(authorisation_id), (), _ANSWER_SECONDS)

@@ -32,8 +32,9 @@ class KeyHolder:
     """The rules of a :class:`svc.ports.SigningHost`, for any number of threads.
 
     A key is forgotten when the last of its documents was begun, when it is closed, when its backend refuses what
-    the signer typed, and when its time is over, by the clock and by a timer besides: a clock can be set back. An
-    authorisation that is over is never opened again. Logs tell ids and counts.
+    the signer typed, and when its time is over, by the clock and by a timer besides: a clock can be set back. What
+    was signed with it is known until then, or until its taker says that it is on record. An authorisation that is
+    over is never opened again. Logs tell ids and counts.
     """
 
     def __init__(self, means: Means, most: int = MOST_GRANTS) -> None:
@@ -54,7 +55,7 @@ class KeyHolder:
         name = authorisation.authorisation_id
         with self._lock:
             known = self._held.get(name)
-            if known is not None and known.grant.authorisation == authorisation:
+            if known is not None and known.grant.authorisation == authorisation and not known.grant.ended:
                 return
             if known is not None or name in self._over or not _is_now(authorisation, now):
                 raise GrantOver(name)
@@ -79,15 +80,24 @@ class KeyHolder:
         failpoints.reach("host.before_sign")
         results = held.grant.sign(documents)
         failpoints.reach("host.after_sign")
-        if held.grant.ended:
+        if held.grant.is_over:
             self._end(authorisation_id, held.grant.ended)
         log.info("documents_signed", authorisation=authorisation_id, documents=len(documents),
                  signed=sum(isinstance(one, SignedDocument) for one in results),
                  ms=round((time.perf_counter() - began) * 1000))
         return results
 
+    def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:
+        """Forget what was answered for these documents; fine when it is forgotten already."""
+        with self._lock:
+            held = self._held.get(authorisation_id)
+        if held is not None:
+            held.grant.forget(hashes)
+            if held.grant.is_over:
+                self._end(authorisation_id, held.grant.ended)
+
     def close(self, authorisation_id: str) -> None:
-        """Forget the key now; fine when it is forgotten already."""
+        """Forget the key now, and what was answered; fine when it is forgotten already."""
         self._end(authorisation_id, "closed")
 
     def close_all(self) -> None:
@@ -101,7 +111,8 @@ class KeyHolder:
         """Whether the key is held."""
         self._sweep(self._means.clock.now())
         with self._lock:
-            return authorisation_id in self._held
+            held = self._held.get(authorisation_id)
+        return held is not None and not held.grant.ended
 
     def _sweep(self, now: datetime) -> None:
         with self._lock:

@@ -26,6 +26,9 @@ class InlineHost:
     def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
         return self._holder.sign(authorisation_id, documents)
 
+    def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:
+        self._holder.forget(authorisation_id, hashes)
+
     def close(self, authorisation_id: str) -> None:
         self._holder.close(authorisation_id)
 

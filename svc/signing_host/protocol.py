@@ -58,6 +58,12 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class Forget:
+    authorisation_id: str
+    hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Close:
     authorisation_id: str
 
@@ -119,10 +125,11 @@ class Busy:
     """Too many keys are held."""
 
 
-Question: TypeAlias = OpenStored | OpenElsewhere | Sign | Close | IsOpen
+Question: TypeAlias = OpenStored | OpenElsewhere | Sign | Forget | Close | IsOpen
 Answer: TypeAlias = Done | Held | Signed | Over | Busy
 _KINDS: dict[str, type[Question | Answer]] = {
-    "open_stored": OpenStored, "open_elsewhere": OpenElsewhere, "sign": Sign, "close": Close, "is_open": IsOpen,
+    "open_stored": OpenStored, "open_elsewhere": OpenElsewhere, "sign": Sign, "forget": Forget,
+    "close": Close, "is_open": IsOpen,
     "done": Done, "held": Held, "signed": Signed, "over": Over, "busy": Busy}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -147,6 +147,9 @@ class SigningServer:
             case protocol.Sign() as question:
                 documents = protocol.read_documents(question, message.blobs)
                 return protocol.write_results(self._holder.sign(question.authorisation_id, documents))
+            case protocol.Forget() as question:
+                self._holder.forget(question.authorisation_id, question.hashes)
+                return protocol.Done(), ()
             case protocol.Close() as question:
                 self._holder.close(question.authorisation_id)
                 return protocol.Done(), ()

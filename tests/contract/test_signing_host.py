@@ -172,16 +172,40 @@ def test_what_is_listed_is_signed_as_asked(
         assert report.passed
 
 
-def test_a_stranger_and_a_second_time_are_refused_and_harm_nobody(
+def test_a_stranger_is_refused_and_who_asks_again_gets_the_same_signature(
         host: SigningHost, signatory: Signatory, blank: bytes) -> None:
     documents = sheets(blank, 3)
     authorisation = listing(documents)
     host.open(authorisation, signatory.stored)
     asked = to_sign([documents[0], blank, documents[0], documents[1]])
-    assert codes(host.sign(authorisation.authorisation_id, asked)) == [
-        "signed", "not_authorised", "authorisation_spent", "signed"]
+    first, stranger, doubled, second = host.sign(authorisation.authorisation_id, asked)
+    assert codes((first, stranger, doubled, second)) == ["signed", "not_authorised", "signed", "signed"]
     host.open(authorisation, signatory.stored)  # a doubled message is no new authorisation
-    assert codes(host.sign(authorisation.authorisation_id, to_sign(documents[:2]))) == ["authorisation_spent"] * 2
+    later = to_sign(documents[:2], signed_at=datetime.now(UTC) + timedelta(seconds=1), reason="Lain")
+    again = host.sign(authorisation.authorisation_id, later)
+    assert (again, doubled) == ((first, second), first)  # to the byte, whatever is asked for
+
+
+def test_what_is_on_record_is_neither_given_nor_signed_again(
+        host: SigningHost, signatory: Signatory, blank: bytes) -> None:
+    documents = sheets(blank, 3)
+    authorisation = listing(documents)
+    host.open(authorisation, signatory.stored)
+    host.sign(authorisation.authorisation_id, to_sign(documents[:2]))
+    host.forget(authorisation.authorisation_id, [hashlib.sha256(documents[0]).hexdigest(), "0" * 64])
+    asked = host.sign(authorisation.authorisation_id, to_sign(documents[:2]))
+    assert codes(asked) == ["authorisation_spent", "signed"]
+    host.forget(uuid4().hex, ["0" * 64])  # of an authorisation that nobody knows: fine
+
+
+def test_no_document_is_answered_once_it_is_closed(host: SigningHost, signatory: Signatory, blank: bytes) -> None:
+    documents = sheets(blank, 2)
+    authorisation = listing(documents)
+    host.open(authorisation, signatory.stored)
+    host.sign(authorisation.authorisation_id, to_sign(documents))
+    host.close(authorisation.authorisation_id)
+    with pytest.raises(GrantOver):
+        host.sign(authorisation.authorisation_id, to_sign(documents))
 
 
 def test_the_claimed_time_is_that_of_the_act(host: SigningHost, signatory: Signatory, blank: bytes) -> None:
@@ -197,8 +221,12 @@ def test_a_used_up_list_is_over_and_stays_so(host: SigningHost, signatory: Signa
     documents = sheets(blank, 2)
     authorisation = listing(documents)
     host.open(authorisation, signatory.stored)
-    host.sign(authorisation.authorisation_id, to_sign(documents))
+    made = host.sign(authorisation.authorisation_id, to_sign(documents))
     assert not host.is_open(authorisation.authorisation_id)
+    with pytest.raises(GrantOver):
+        host.open(authorisation, signatory.stored)
+    assert host.sign(authorisation.authorisation_id, to_sign(documents)) == made  # for who took them may have died
+    host.forget(authorisation.authorisation_id, authorisation.hashes)
     with pytest.raises(GrantOver):
         host.sign(authorisation.authorisation_id, to_sign(documents))
     with pytest.raises(GrantOver):
@@ -248,9 +276,10 @@ def test_eight_threads_sign_side_by_side_each_document_once(
     host.open(authorisation, signatory.stored)
     with ThreadPoolExecutor(8) as pool:
         chunks = [to_sign(documents[start:start + 10]) for start in (0, 10, 20, 30)] * 2  # every chunk is doubled
-        said = list(pool.map(lambda chunk: codes(host.sign(authorisation.authorisation_id, chunk)), chunks))
-    flat = [code for chunk in said for code in chunk]
-    assert (flat.count("signed"), flat.count("authorisation_spent")) == (40, 40)
+        said = list(pool.map(lambda chunk: host.sign(authorisation.authorisation_id, chunk), chunks))
+    flat = [one for chunk in said for one in chunk]
+    assert flat[:40] == flat[40:]
+    assert len({one.sha256 for one in flat if isinstance(one, SignedDocument)}) == 40
 
 
 def test_documents_beyond_the_limits_are_refused_alone(
@@ -456,6 +485,8 @@ def sign_many(host: SigningHost, signatory: Signatory, blank: bytes, count: int)
     for start in range(0, count, 50):
         said = codes(host.sign(authorisation.authorisation_id, to_sign(documents[start:start + 50])))
         assert said == ["signed"] * 50
+        host.forget(authorisation.authorisation_id,
+                    [hashlib.sha256(one).hexdigest() for one in documents[start:start + 50]])
 
 
 def resident(pid: int) -> int:

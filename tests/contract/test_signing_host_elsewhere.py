@@ -182,6 +182,7 @@ def test_a_token_is_used_by_one_thread_at_a_time_until_its_list_is_done(
                     for code in chunk]
         assert said == ["signed"] * 12
         assert not running.host.is_open(name)
+        assert codes(running.host.sign(name, chunks[0])) == ["signed"] * 3  # what was answered is answered again
         name = opened(running.host, ElsewhereKey(where, Activation(WRONG)), documents)
         refused = running.host.sign(name, to_sign(documents[:3]))
         assert refused == (NotSigned("activation_refused", stops=True),) * 3
@@ -200,6 +201,7 @@ def test_a_remote_service_signs_the_list_and_its_calls_are_on_record(
         documents = sheets(blank, 6)
         name = opened(running.host, csc_key(csc_service, csc.PIN), documents)
         assert codes(running.host.sign(name, to_sign(documents[:4]))) == ["signed"] * 4
+        assert codes(running.host.sign(name, to_sign(documents[:4]))) == ["authorisation_spent"] * 4
         assert codes(running.host.sign(name, to_sign(documents[4:]))) == ["signed"] * 2
         assert "signatures/signHash" in running.endpoints
         assert csc.PIN not in running.written

@@ -2,13 +2,17 @@
 
 As for a single document: claimed in a transaction before the key is touched, signed and proven outside any
 transaction, stored before it is recorded. A crash leaves claims; whoever comes to the rows next settles them
-(``svc.services.reconciliation``) before anything is signed again.
+(``svc.services.reconciliation``) before anything is signed again: what reached the store is recorded. What did not is
+claimed once more under the same authorisation where the key is here, for the signing host answers a second time what it
+answered the first, and signs no document twice; with a service beyond a network its signer is asked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
@@ -31,7 +35,7 @@ from svc.models import (
     StoredFile,
     Task,
 )
-from svc.ports import GrantOver, NotSigned, SigningHostDown, ToSign
+from svc.ports import CAN_BE_UNKNOWN, GrantOver, NotSigned, SigningHostDown, ToSign
 from svc.services import numbering
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -45,13 +49,12 @@ from svc.services.bulk_flow import lock_flows, run_commands
 from svc.services.files import read_file, signature_boxes
 from svc.services.flow import Flow
 from svc.services.parents import ensure_in_force
-from svc.services.reconciliation import settle
+from svc.services.reconciliation import INTERRUPTED, settle
 from svc.services.rendition import verify_url
 from svc.services.signing_errors import ResultNotOurs
-from svc.services.signing_keys import CAN_BE_UNKNOWN
 from workflows import model as m
 
-ROWS, LEASE = 32, timedelta(minutes=2)
+ROWS, LEASE = 32, timedelta(minutes=1)
 # A service beyond a network may take a minute for each, and no second process may settle what it is still making.
 REMOTE_ROWS, REMOTE_LEASE = 8, timedelta(minutes=20)
 _OPEN = ("claimed", "produced", "unknown")
@@ -59,14 +62,14 @@ logger = logging.getLogger(__name__)
 
 
 def sign(deps: Deps, batch_id: int) -> int:
-    """Sign some documents; returns how many rows were looked at. Nothing is tried twice under one authorisation."""
+    """Sign some documents; returns how many rows were looked at. Nothing is signed twice under one authorisation."""
     looked_at, claimed = _claim(deps, batch_id)
     if claimed is None:
         return looked_at
     failpoints.reach("chunk.claimed")
     harvest = _sign(deps, claimed)
     failpoints.reach("chunk.proven")
-    results.record(deps, claimed, harvest)
+    _forget(deps, claimed, results.record(deps, claimed, harvest))
     close_outlived(deps, claimed.grant_id)
     failpoints.reach("chunk.recorded")
     return looked_at
@@ -110,7 +113,7 @@ def _claim(deps: Deps, batch_id: int) -> tuple[int, Claimed | None]:
             if results.finish_signed(session, deps, batch, rows) < len(rows):
                 stop_work(batch, over, now)
             return len(rows), None
-        flows = _claimable(session, deps, batch, rows, authorisation)
+        flows = _claimable(session, deps, batch, rows, authorisation, is_remote=is_remote)
         if not flows:
             return len(rows), None
         stop_code = _stop_code(session, deps, batch, flows, now)
@@ -145,13 +148,14 @@ def _stop_code(session: Session, deps: Deps, batch: Batch, flows: Sequence[Flow]
 
 
 def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchRow],
-               authorisation: SigningAuthorisation) -> list[Flow]:
+               authorisation: SigningAuthorisation, *, is_remote: bool) -> list[Flow]:
     """Those that can be signed under this authorisation; the others are done, or fail with what stands in the way."""
     by_decree = {row.decree_id: row for row in rows}
     flows = lock_flows(session, deps, [row.decree_id for row in rows if row.decree_id])
     hashes = [flow.snapshot.frozen_sha256 or "" for flow in flows]
-    spent = set(session.scalars(select(AuthorisedDocument.sha256).where(
-        AuthorisedDocument.authorisation_id == authorisation.id, AuthorisedDocument.sha256.in_(hashes))))
+    spent = _claimed_before(session, authorisation, hashes)
+    if not is_remote:
+        spent -= _interrupted(session, authorisation, spent)
     covered = covered_hashes(session, authorisation)
     claimable, done = [], []
     for flow in flows:
@@ -171,6 +175,20 @@ def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
     return claimable
 
 
+def _claimed_before(session: Session, authorisation: SigningAuthorisation, hashes: Sequence[str]) -> set[str]:
+    return set(session.scalars(select(AuthorisedDocument.sha256).where(
+        AuthorisedDocument.authorisation_id == authorisation.id, AuthorisedDocument.sha256.in_(hashes))))
+
+
+def _interrupted(session: Session, authorisation: SigningAuthorisation, hashes: Set[str]) -> set[str]:
+    """Those whose worker ended before anything became of them."""
+    of_these = (SigningAttempt.authorisation_id == authorisation.id, SigningAttempt.sha256.in_(hashes))
+    ends = defaultdict[str, set[str | None]](set)
+    for sha256, code in session.execute(select(SigningAttempt.sha256, SigningAttempt.error_code).where(*of_these)):
+        ends[sha256].add(code)
+    return {sha256 for sha256, codes in ends.items() if codes == {INTERRUPTED}}
+
+
 def _write_claims(session: Session, deps: Deps, batch: Batch, authorisation: SigningAuthorisation, order: Order,
                   flows: Sequence[Flow], now: datetime) -> Claimed | None:
     if not flows:
@@ -184,8 +202,11 @@ def _write_claims(session: Session, deps: Deps, batch: Batch, authorisation: Sig
         person_id=order.actor.person_id, position_id=order.position_id or 0, capacity=order.doer.capacity or "",
         state="claimed", claimed_at=now) for flow in flows]
     session.add_all(attempts)
-    session.execute(insert(AuthorisedDocument), [
-        {"authorisation_id": authorisation.id, "sha256": one.sha256, "claimed_at": now} for one in attempts])
+    known = _claimed_before(session, authorisation, [one.sha256 for one in attempts])
+    fresh = [{"authorisation_id": authorisation.id, "sha256": one.sha256, "claimed_at": now} for one in attempts
+             if one.sha256 not in known]
+    if fresh:
+        session.execute(insert(AuthorisedDocument), fresh)
     acts = _acts(session, deps, batch, order, flows, attempts)
     return Claimed(batch.id, authorisation.id, authorisation.public_id, credential.id, credential.backend,
                    production.expected_of_credential(deps, credential), acts)
@@ -242,6 +263,14 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
     results.keep_foreign(deps, harvest)
     results.judge_all(deps, claimed, made, harvest)
     return harvest
+
+
+def _forget(deps: Deps, claimed: Claimed, recorded: Sequence[str]) -> None:
+    """Let the signing host forget what it answered for these documents, once that is on record."""
+    if claimed.backend in CAN_BE_UNKNOWN or not recorded:
+        return
+    with contextlib.suppress(SigningHostDown):  # with the process its answers are gone
+        deps.signing_host.forget(claimed.authorisation_id, recorded)
 
 
 def _host_went_down(claimed: Claimed, acts: Sequence[steps.Claim], harvest: Harvest) -> Harvest:

@@ -106,8 +106,9 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
         harvest.failed |= {act.attempt_id: StorageUnavailable.code for act, _ in proven}
 
 
-def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
-    """Record everything that became of a chunk, in one transaction."""
+def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> list[str]:
+    """Record everything that became of a chunk, in one transaction; returns the hashes of which something is on record
+    now: not those that others took from a process that was slow."""
     _settle_try(deps, claimed, harvest)
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
@@ -126,7 +127,9 @@ def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
             stop_work(batch, harvest.stop_code, now)
         if harvest.proven:
             logger.info("batch signed: batch=%s count=%s", batch.public_id, len(harvest.proven))
+        recorded = [one.sha256 for one in attempts.values()]
     _record_refused(deps, claimed, harvest)
+    return recorded
 
 
 def _record_refused(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
