@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 MIB: Final = 1024 * 1024
+DATA_SHEET, GUIDE_SHEET, CHOICES_SHEET = "Data", "Petunjuk", "Pilihan"  # of the workbooks that people are given
 # In place of a cell that holds something else than was typed. No decree with it passes, for it cannot be printed.
 UNREADABLE: Final = "\N{REPLACEMENT CHARACTER}"
 DIGITS_LOST, NO_RESULT, ERROR_VALUE = "digits_lost", "no_result", "error_value"
@@ -46,7 +47,8 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType({
 })
 _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)s")
 _MAX_PARAM: Final = 200
-_CELL, _ROW = "\x1f", "\x1e"  # cells hold no control characters, so these part them
+_CELL, _ROW, _NAME = "\x1f", "\x1e", "\x1d"  # cells and names hold no control characters, so these part them
+MOST_SHEETS, SHEET_NAME_CHARS = 50, 100  # of those that are named as left out
 _NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -88,10 +90,16 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class SheetTable:
-    """Headings are unique and not empty; rows without any cell are left out."""
+    """Headings are unique and not empty; rows without any cell are left out.
+
+    Where a workbook has more sheets with something in them, ``sheet`` names the one that was read, and ``left_out``
+    those that were not; else both are empty.
+    """
 
     headings: tuple[str, ...]
     rows: tuple[SheetRow, ...]
+    sheet: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class SheetRefused(Exception):
@@ -127,7 +135,7 @@ def column_letter(column: int) -> str:
 
 def write_table(table: SheetTable) -> bytes:
     """The table as bytes that :func:`read_table` takes, with nothing in between that needs a parser."""
-    records = [_CELL.join(("", "", *table.headings))]
+    records = [_CELL.join((table.sheet, _NAME.join(table.left_out), *table.headings))]
     for row in table.rows:
         faults = ",".join(f"{one.column}:{one.code}" for one in row.faults)
         records.append(_CELL.join((str(row.line_no), faults, *row.cells)))
@@ -141,10 +149,13 @@ def read_table(data: bytes, limits: SheetLimits) -> SheetTable:
     if data.count(_CELL.encode()) > (limits.rows + 1) * (limits.columns + 1):
         raise ValueError("too many cells")
     first, *records = data.decode("utf-8").split(_ROW)
-    _, _, *headings = first.split(_CELL)
+    sheet, names, *headings = first.split(_CELL)
+    left_out = tuple(names.split(_NAME)) if names else ()
+    if len(left_out) > MOST_SHEETS or any(len(name) > SHEET_NAME_CHARS for name in (sheet, *left_out)):
+        raise ValueError("names of sheets")
     if not headings or len(set(headings)) != len(headings) or not all(headings):
         raise ValueError("headings")
-    return SheetTable(tuple(headings), tuple(_rows(records, len(headings))))
+    return SheetTable(tuple(headings), tuple(_rows(records, len(headings))), sheet, left_out)
 
 
 def _rows(records: list[str], width: int) -> Iterator[SheetRow]:

@@ -9,6 +9,7 @@ from typing import Final
 from svc.sheets import (
     DIGITS_LOST,
     ERROR_VALUE,
+    SHEET_NAME_CHARS,
     UNREADABLE,
     CellFault,
     SheetLimits,
@@ -50,6 +51,11 @@ def tidy_text(text: str) -> Cell:
     if "+" in text and _ROUNDED.fullmatch(text):
         return fault(DIGITS_LOST)
     return text
+
+
+def tidy_name(text: str) -> str:
+    """The name of a sheet, on one line."""
+    return _CONTROL.sub(" ", text).strip()[:SHEET_NAME_CHARS] or "?"
 
 
 def build_table(raw: Iterable[RawRow], limits: SheetLimits) -> SheetTable:

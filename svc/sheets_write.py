@@ -19,8 +19,8 @@ from svc.kinds import Kind
 from svc.sheet_columns import DATE, EMAIL_COLUMN, INTEGER, LIST, MONEY, NIP, Column, columns_of, list_text
 from svc.sheet_mapping import PROBLEM_HEADING
 from svc.sheet_values import shown_text, uses_labels
+from svc.sheets import CHOICES_SHEET, DATA_SHEET, GUIDE_SHEET
 
-DATA_SHEET, GUIDE_SHEET, CHOICES_SHEET = "Data", "Petunjuk", "Pilihan"
 _LAST_ROW: Final = 10_000
 _MADE: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - the format has no zone; fixed, so that equal sheets are equal bytes
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")

@@ -8,21 +8,35 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
-from svc.sheets import DIGITS_LOST, ERROR_VALUE, MIB, NO_RESULT, SheetLimits, SheetRefused, SheetTable
-from svc.sheets_table import Cell, RawRow, build_table, fault, tidy_text
+from svc.sheets import (
+    CHOICES_SHEET,
+    DATA_SHEET,
+    DIGITS_LOST,
+    ERROR_VALUE,
+    GUIDE_SHEET,
+    MIB,
+    MOST_SHEETS,
+    NO_RESULT,
+    SheetLimits,
+    SheetRefused,
+    SheetTable,
+)
+from svc.sheets_table import Cell, RawRow, build_table, fault, tidy_name, tidy_text
 
 ZIP: Final = b"PK\x03\x04"
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of .xls, and of workbooks with a password
 _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
-_DATA_SHEET: Final = "data"
+_OURS_BESIDE: Final = frozenset({GUIDE_SHEET.lower(), CHOICES_SHEET.lower()})
+_LOOKED_AT: Final = 100  # rows of a sheet that is not read, to see whether anything is in it
 _MAX_PARTS: Final = 2000
 _BOM, _XML_STARTS = b"\xef\xbb\xbf", (b"<", b"\xff\xfe", b"\xfe\xff")
 _DECLARED: Final = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
@@ -38,8 +52,8 @@ _BROKEN: Final = (zipfile.BadZipFile, zlib.error, InvalidFileException, ParseErr
 
 
 def read_xlsx(data: bytes, limits: SheetLimits) -> SheetTable:
-    """The table on the sheet named “Data”, or on the first that is visible. Numbers keep their digits, dates become
-    ``YYYY-MM-DD``, formulas give the result that was saved with them.
+    """The table on the sheet named “Data”, or on the first that is visible; it tells which other visible ones were
+    left out. Numbers keep their digits, dates become ``YYYY-MM-DD``, formulas give the result that was saved with them.
 
     :raises SheetRefused: it is no such workbook, or more than the limits allow
     """
@@ -52,7 +66,10 @@ def read_xlsx(data: bytes, limits: SheetLimits) -> SheetTable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that it leaves out
             unanswered = _formulas(data, limits) if has_formulas else frozenset()
-            return build_table(_read(data, limits, unanswered), limits)
+            sheet = _open(data, data_only=True)
+            table = build_table(_read(sheet, limits, unanswered), limits)
+            left_out = _left_out(sheet)
+            return replace(table, sheet=tidy_name(sheet.title), left_out=left_out) if left_out else table
     except _BROKEN as error:
         raise SheetRefused("sheet_broken") from error
 
@@ -101,12 +118,30 @@ def _look_at_part(name: str, text: bytes) -> bool:
 def _open(data: bytes, *, data_only: bool) -> Any:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    named = [sheet for sheet in visible if sheet.title.strip().lower() == _DATA_SHEET]
+    named = [sheet for sheet in visible if _name_of(sheet) == DATA_SHEET.lower()]
     if not visible:
         raise SheetRefused("sheet_broken")
     sheet = (named or visible)[0]
     sheet.reset_dimensions()  # what a file says of its size need not be so
     return sheet
+
+
+def _name_of(sheet: Any) -> str:
+    return str(sheet.title).strip().lower()
+
+
+def _left_out(read: Any) -> tuple[str, ...]:
+    """Names of the other visible sheets with anything in them; not those that our own workbooks have besides."""
+    others = [sheet for sheet in read.parent.worksheets if sheet is not read and sheet.sheet_state == "visible"]
+    if _name_of(read) == DATA_SHEET.lower():
+        others = [sheet for sheet in others if _name_of(sheet) not in _OURS_BESIDE]
+    return tuple(tidy_name(sheet.title) for sheet in others[:MOST_SHEETS] if _has_content(sheet))
+
+
+def _has_content(sheet: Any) -> bool:
+    sheet.reset_dimensions()
+    rows = islice(sheet.iter_rows(max_col=_LOOKED_AT, values_only=True), _LOOKED_AT)
+    return any(value is not None for row in rows for value in row)
 
 
 def _formulas(data: bytes, limits: SheetLimits) -> frozenset[tuple[int, int]]:
@@ -120,9 +155,9 @@ def _formulas(data: bytes, limits: SheetLimits) -> frozenset[tuple[int, int]]:
     return frozenset(found)
 
 
-def _read(data: bytes, limits: SheetLimits, formulas: frozenset[tuple[int, int]]) -> Iterator[RawRow]:
+def _read(sheet: Any, limits: SheetLimits, formulas: frozenset[tuple[int, int]]) -> Iterator[RawRow]:
     # One column more than may be, so that a sheet too wide is seen to be.
-    rows = _open(data, data_only=True).iter_rows(max_col=limits.columns + 1, values_only=True)
+    rows = sheet.iter_rows(max_col=limits.columns + 1, values_only=True)
     lines, width = {line for line, _column in formulas}, 0
     for line, row in enumerate(rows, start=1):
         if line in lines:

@@ -9,7 +9,9 @@ one that is lost is sent again by the sweep of ``paraf worker``, one that comes 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -74,10 +76,20 @@ class CeleryEngine:
     def work(self, make_handler: Callable[[], Handler], processes: int) -> int:
         """Work until SIGTERM or SIGINT, in processes forked from this one; returns the exit code.
 
-        :param make_handler: called in each of them: what does one message and says whether there is more to do
+        :param make_handler: called in each of them: what does one message and says whether there is more to do. Where
+            it fails all of them end, with the reason in the log and 1: whoever supervises them starts them anew
         """
+        cannot_begin = multiprocessing.get_context("fork").Event()
+
         def begin(**_: object) -> None:
-            self._handler = make_handler()
+            try:
+                self._handler = make_handler()
+            except Exception:  # Celery would go on without a handler, and fail on each message
+                logger.critical("batch worker cannot begin; it ends, and messages stay where they are", exc_info=True)
+                if not cannot_begin.is_set():
+                    cannot_begin.set()
+                    os.kill(os.getppid(), signal.SIGTERM)
+                raise SystemExit(1) from None
 
         self._app.task(self._chunk, name=TASK, shared=False, base=_Task)
         self._app.steps["consumer"].add(_Watch)
@@ -87,7 +99,7 @@ class CeleryEngine:
         worker = self._app.Worker(pool="prefork", concurrency=processes, without_gossip=True, without_mingle=True,
                                   quiet=True, loglevel="WARNING", hostname=f"batch-worker@{_host()}")
         worker.start()
-        return int(worker.exitcode or 0)
+        return 1 if cannot_begin.is_set() else int(worker.exitcode or 0)
 
     def _turn(self) -> None:
         """Now and then, in the consumer's loop. :raises ConnectionError: which ends its connection"""

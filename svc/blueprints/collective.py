@@ -76,6 +76,9 @@ def fill_table(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
         "Daftar kini memuat %(n)s orang.", done.rows, n=done.rows), "success")
     if done.left_out:
         flash(_("Kolom ini tidak dimasukkan: %(names)s.", names=", ".join(done.left_out)), "warning")
+    if done.sheets_left_out:
+        flash(_("Hanya lembar “%(sheet)s” yang dibaca; lembar lain dilewati: %(names)s.", sheet=done.sheet,
+                names=", ".join(done.sheets_left_out)), "warning")
     return redirect(url_for("decrees.edit", decree_id=decree_id))
 
 

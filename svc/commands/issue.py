@@ -142,6 +142,8 @@ def _check(desk: _Desk, batch_id: str, sheet: _Sheet) -> int:
     unused = [one.text for one in view.headings if one.text and one.text not in mapping]
     desk.out.print(f"{count} rows in {sheet.name}, {len(mapping)} columns taken" +
                    (f"; not used: {', '.join(unused)}" if unused else ""), markup=False)
+    if view.left_out:
+        desk.out.print(f"only the sheet {view.sheet!r} was read; left out: {', '.join(view.left_out)}", markup=False)
     work_through(desk.deps, desk.actor, batch_id, desk.out, desk.asked)
     return page.load_batch(desk.deps, desk.actor, batch_id).counts.get("invalid", 0)
 

@@ -47,11 +47,14 @@ class TableRefused(InvalidInput):
 
 @dataclass(frozen=True)
 class FilledTable:
-    """How many rows the list has now, the named columns, and the headings that found no place."""
+    """How many rows the list has now, the named columns, and the headings that found no place. Of a workbook with
+    several sheets: the one that was read, and those that were not."""
 
     rows: int
     further: tuple[str, ...]
     left_out: tuple[str, ...]
+    sheet: str
+    sheets_left_out: tuple[str, ...]
 
 
 def member_kind(kind: Kind) -> Kind:
@@ -90,7 +93,7 @@ def fill_table(deps: Deps, actor: Actor, decree_id: str, seen_version: int, data
     kept = {key: value for key, value in view.data.items() if not key.startswith("judul_kolom_")}
     titles = {f"judul_{path}": heading[:_LONGEST_TITLE] for path, heading in further.items()}
     drafting.save_draft(deps, actor, decree_id, {**kept, **titles, kind.table: rows}, seen_version, is_partial=True)
-    return FilledTable(len(rows), tuple(titles.values()), tuple(others[len(_FURTHER):]))
+    return FilledTable(len(rows), tuple(titles.values()), tuple(others[len(_FURTHER):]), table.sheet, table.left_out)
 
 
 def _rows(member: Kind, mapping: Mapping[str, str], further: Mapping[str, str], table: SheetTable

@@ -83,6 +83,17 @@ def _at_point(point: str, action: str, scene: Scene) -> None:
     scene.pass_time(scene.rng.uniform(0, 1), lambda: scene.is_over, revive=revive)
 
 
+def _at_point_of_a_chunk(point: str, scene: Scene) -> None:
+    """A worker ends in the middle of a chunk, and the other takes its rows while the signer's act is still valid."""
+    _at_point(point, "kill", scene)
+    if scene.died:
+        scene.shift(scene.span + timedelta(seconds=70))
+    for name in ("batch#0", "batch#1"):
+        if name not in scene.running:
+            scene.start(name)
+    scene.pass_time(scene.rng.uniform(1, 4), lambda: scene.is_over)
+
+
 def _kill_at_random(names: tuple[str, ...], scene: Scene) -> None:
     """SIGKILL at any moment, up to three times."""
     scene.start_all()
@@ -239,6 +250,8 @@ def faults(around: Surroundings) -> tuple[Fault, ...]:
                     needs={"s3": "s3", "remote": "csc"}.get(name.partition(".")[0], ""),
                     level="B-T" if name.startswith("tsa.") else "")
               for name, (_, _, stages) in _REACHED.items()]
+    chunks = [Fault(f"worker dies at {name}", partial(_at_point_of_a_chunk, name), _LATE, level="B-T")
+              for name in ("chunk.claimed", "chunk.before_host", "chunk.after_host", "chunk.proven")]
     full = [Fault(f"full disk at {name}", partial(_at_point, name, "full"))
             for name in ("store.before_write", "store.half_written")]
     kills = [Fault(f"kill {name}", partial(_kill_at_random, names)) for name, names in (
@@ -257,7 +270,7 @@ def faults(around: Surroundings) -> tuple[Fault, ...]:
           for fault in ("flushed", "restarted")),
         Fault("paraf run: kill children", _whole, needs="whole"),
         Fault("disk full", partial(_fill_disk, around), needs="disk")]
-    return (*points, *full, *kills, *again, *web, *leaning)
+    return (*points, *chunks, *full, *kills, *again, *web, *leaning)
 
 
 def second_strike(rng: random.Random) -> dict[str, str]:

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SORTS = ("kill at chunk.proven", "kill at numbers.taken", "kill at store.half_written", "kill at signing.kept",
-         "kill signing host", "power lost", "clock", "crowd", "year end", "month end")
+         "worker dies at chunk.after_host", "kill signing host", "power lost", "clock", "crowd", "year end",
+         "month end")
 
 
 @pytest.mark.timeout(400)

@@ -124,6 +124,22 @@ def test_one_field_for_two_columns_is_refused_in_words(log_in: LogIn, world: Wor
     assert "lebih dari satu kolom" in answer.get_data(as_text=True)
 
 
+def test_the_page_says_which_sheet_of_a_workbook_was_read_and_which_were_not(log_in: LogIn) -> None:
+    clerk = log_in("analis")
+    batch_id = made(clerk)
+    book = openpyxl.Workbook()
+    for sheet, name in zip((book.worksheets[0], book.create_sheet(), book.create_sheet()),
+                           ("Guru <SD>", "Guru SMP", "Tenaga"), strict=True):
+        sheet.title = name
+        sheet.append(("NIP", "Nama"))
+        sheet.append(("190001011980031001", "Sari Contoh"))
+    target = io.BytesIO()
+    book.save(target)
+    page = text_of(clerk, upload(clerk, batch_id, target.getvalue(), "guru.xlsx"))
+    assert "Hanya lembar “Guru &lt;SD&gt;” yang dibaca" in page
+    assert "Guru SMP, Tenaga" in page
+
+
 @pytest.mark.parametrize(("data", "name", "said"), [
     (b"", "kosong.csv", "Lembar ini kosong"),
     (b"%PDF-1.7 not a sheet", "surat.pdf", "kolom"),

@@ -71,6 +71,8 @@ class SheetView:
     ready: int  # rows of the batch that are right
     faulty: int
     is_mended: bool  # the sheet is one of ours with faulty rows
+    sheet: str  # of a workbook with several: the one that was read
+    left_out: tuple[str, ...]  # and those that were not
 
 
 def receive(deps: Deps, actor: Actor, batch_id: str, name: str, data: bytes) -> str:
@@ -117,7 +119,7 @@ def load_sheet(deps: Deps, actor: Actor, batch_id: str, sha256: str,
         batch_id, title, kind.id, version, sha256, source, len(table.rows), headings, columns,
         missing_columns(kind, mapping), counts.get("ready", 0),
         counts.get("invalid", 0) + counts.get("unchecked", 0),
-        any(plain(text) == plain(PROBLEM_HEADING) for text in table.headings))
+        any(plain(text) == plain(PROBLEM_HEADING) for text in table.headings), table.sheet, table.left_out)
 
 
 def take(deps: Deps, actor: Actor, batch_id: str, sha256: str, seen_version: int, mapping: Mapping[str, str], *,

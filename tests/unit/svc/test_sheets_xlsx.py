@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -255,3 +256,44 @@ def test_what_a_worker_cannot_have_meant_is_no_table(data: bytes) -> None:
 def test_nor_is_it_a_refusal(code: str, params: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="no such"):
         refusal_from(code, params)
+
+
+def more_sheets(*names: str, first: str = "Sheet") -> bytes:
+    """A workbook whose first sheet has this name, and others with something in them, or nothing: ``name-``."""
+    def change(made: openpyxl.Workbook) -> None:
+        made.worksheets[0].title = first
+        for name in names:
+            sheet = made.create_sheet(name.rstrip("-"))
+            if not name.endswith("-"):
+                sheet["B3"] = "isi"
+
+    return book(("Nama",), ("Sari Contoh",), change=change)
+
+
+def test_the_sheets_that_were_not_read_are_named() -> None:
+    table = read_sheet(more_sheets("Guru", "Kosong-", "Tenaga", first="Kepala"), LIMITS)
+    assert (table.sheet, table.left_out) == ("Kepala", ("Guru", "Tenaga"))
+    assert table.rows == (SheetRow(2, ("Sari Contoh",)),)
+    assert read_table(write_table(table), LIMITS) == table
+
+
+def test_the_sheet_named_data_is_read_and_what_our_own_workbooks_have_besides_is_no_news() -> None:
+    table = read_sheet(more_sheets("Petunjuk", "DATA", first="Lama"), LIMITS)
+    assert (table.sheet, table.left_out, table.rows) == ("DATA", ("Lama",), ())
+    assert read_sheet(more_sheets("Petunjuk", "Pilihan", first="Data"), LIMITS).left_out == ()
+
+
+def test_hidden_sheets_and_single_ones_are_no_news() -> None:
+    def hide(made: openpyxl.Workbook) -> None:
+        made.create_sheet("Rahasia").append(("isi",))
+        made["Rahasia"].sheet_state = "hidden"
+
+    table = read_sheet(book(("Nama",), ("Sari",), change=hide), LIMITS)
+    assert (table.sheet, table.left_out) == ("", ())
+
+
+@pytest.mark.parametrize("left_out", [("x" * 101,), ("x",) * 51])
+def test_names_of_sheets_that_no_reader_gives_are_refused(left_out: tuple[str, ...]) -> None:
+    table = read_sheet(more_sheets(), LIMITS)
+    with pytest.raises(ValueError, match="names of sheets"):
+        read_table(write_table(replace(table, sheet="a", left_out=left_out)), LIMITS)
