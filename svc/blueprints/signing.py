@@ -139,7 +139,7 @@ def _page(task_id: str, error: AppError | None = None) -> str:
         if act is None:
             raise refusal from error
         # While a young act runs, looking into it would only disturb the request that is at it.
-        can_check = act.state != "claimed" or deps().clock.now() - act.claimed_at >= MINIMUM_AGE
+        can_check = act.state != "claimed" or abs(deps().clock.now() - act.claimed_at) >= MINIMUM_AGE
         return render_template("signing/open_act.html", act=act, task_id=task_id, can_check=can_check,
                                error=translate(error) if error else "")
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}

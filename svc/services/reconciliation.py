@@ -11,13 +11,14 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from certs.signers.port import BackendUnavailable
 from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
+from svc.leases import is_leased
 from svc.models import BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
 from svc.ports import CAN_BE_UNKNOWN, BackendNotConfigured, StoreUnavailable
 from svc.services import signing_evidence
@@ -74,8 +75,9 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
         rows = session.execute(
             select(SigningAttempt.public_id, Decree.public_id.label("decree_id"))
             .join(Decree, Decree.id == SigningAttempt.decree_id)
-            .where(SigningAttempt.state.in_(_OPEN), SigningAttempt.claimed_at <= before,
-                   ~_is_leased(now))
+            .where(SigningAttempt.state.in_(_OPEN), ~_is_leased(now),
+                   or_(SigningAttempt.claimed_at <= before,
+                       SigningAttempt.claimed_at > now + MINIMUM_AGE))  # by a clock that was ahead
             .order_by(SigningAttempt.id)).all()
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
@@ -138,7 +140,8 @@ def abandon(deps: Deps, actor: Actor, attempt_id: str) -> None:
 def _is_leased(now: datetime) -> ColumnElement[bool]:
     """Condition over attempts: a worker has their row of a batch."""
     return exists(select(BatchRow.id).where(
-        BatchRow.decree_id == SigningAttempt.decree_id, BatchRow.leased_until > now).correlate(SigningAttempt))
+        BatchRow.decree_id == SigningAttempt.decree_id,
+        is_leased(BatchRow.leased_until, now)).correlate(SigningAttempt))
 
 
 def _is_under_way(deps: Deps, attempt: SigningAttempt) -> bool:
@@ -147,7 +150,7 @@ def _is_under_way(deps: Deps, attempt: SigningAttempt) -> bool:
     with deps.db.read_session() as session:
         if session.scalar(select(SigningAttempt.id).where(SigningAttempt.id == attempt.id, _is_leased(now))):
             return True
-    return attempt.state == "claimed" and attempt.claimed_at > now - MINIMUM_AGE
+    return attempt.state == "claimed" and abs(now - attempt.claimed_at) < MINIMUM_AGE
 
 
 def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:

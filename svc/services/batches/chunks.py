@@ -13,6 +13,7 @@ from svc.deps import Deps
 from svc.errors import AppError
 from svc.ids import new_public_id
 from svc.kinds import Kind
+from svc.leases import is_left
 from svc.models import Batch, BatchRow, Decree, DecreeVersion
 from svc.services.audit_log import record_decree
 from svc.services.batches.drafting import check_rows
@@ -35,7 +36,7 @@ def pending_rows(session: Session, batch: Batch, now: datetime, most: int, work:
     rows for what they no longer wait for. Looked at once they are locked, since from then on no other can begin.
     What is being signed waits until that is settled, whatever else is to be done with it.
     """
-    free = (BatchRow.leased_until.is_(None)) | (BatchRow.leased_until <= now)
+    free = BatchRow.leased_until.is_(None) | is_left(BatchRow.leased_until, now)
     if work in WAIT_FOR_SIGNING:
         free &= ~decree_is("signing")
     rows = list(session.scalars(

@@ -19,7 +19,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from certs.pades import SignedDocument
-from svc import failpoints
+from svc import failpoints, leases
 from svc.deps import Deps
 from svc.errors import AppError, IntegrityViolation, StorageUnavailable
 from svc.ids import new_public_id
@@ -56,7 +56,7 @@ from workflows import model as m
 
 ROWS, LEASE = 32, timedelta(minutes=1)
 # A service beyond a network may take a minute for each, and no second process may settle what it is still making.
-REMOTE_ROWS, REMOTE_LEASE = 8, timedelta(minutes=20)
+REMOTE_ROWS, REMOTE_LEASE = 8, leases.LONGEST
 _OPEN = ("claimed", "produced", "unknown")
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def settle_left(deps: Deps, batch_id: int) -> None:
     What nobody can know yet is left to recovery and to its signer.
     """
     now = deps.clock.now()
-    is_left = (BatchRow.batch_id == batch_id, IS_PENDING, BatchRow.leased_until <= now)
+    is_left = (BatchRow.batch_id == batch_id, IS_PENDING, leases.is_left(BatchRow.leased_until, now))
     with deps.db.read_session() as session:
         left = session.execute(
             select(SigningAttempt.public_id, BatchRow.id)
