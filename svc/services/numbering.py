@@ -22,6 +22,7 @@ from svc.kinds import Kind, format_number, number_frame, read_seq
 from svc.models import Decree, Register, RegisterEntry, Unit
 from svc.services.access import visible_condition
 from svc.services.audit_log import AuditActor, record_decree
+from svc.services.gathering import gathering
 from svc.services.upsert import insert_missing
 
 PAGE_SIZE = 100
@@ -91,13 +92,13 @@ def take_number(session: Session, deps: Deps, decree: Decree, kind: Kind, now: d
     if held is not None:
         if _year_of(session, held) == today.year:
             if _SAYS_MONTH in kind.number_format:
-                held.formatted = _write(session, decree, kind, held.seq, today)
+                held.formatted = _write(_code_of(session, decree.agency_id), kind, held.seq, today)
             return held
         void_number(session, decree, YEAR_CHANGED, AuditActor.system(), now)
     register = _lock_register(session, kind.register, decree.agency_id, today.year)
     seq = _next_free(session, register)
     entry = RegisterEntry(register_id=register.id, seq=seq, decree_id=decree.id, state="held", taken_at=now,
-                          formatted=_write(session, decree, kind, seq, today))
+                          formatted=_write(_code_of(session, decree.agency_id), kind, seq, today))
     register.next_seq = seq + 1
     session.add(entry)
     session.flush()
@@ -118,20 +119,21 @@ def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: 
         RegisterEntry.decree_id.in_([one.id for one in decrees]), RegisterEntry.state != "void"))}
     years = {row.id: row.year for row in session.scalars(
         select(Register).where(Register.id.in_({entry.register_id for entry in held.values()})))}
-    wanting, changed = [], set()
-    for decree in decrees:
-        entry = held.get(decree.id)
-        _ensure_unsigned(decree, entry)
-        if entry is not None and years[entry.register_id] == today.year:
-            written = _write(session, decree, kind, entry.seq, today)
-            if _SAYS_MONTH in kind.number_format and written != entry.formatted:
-                entry.formatted = written
-                changed.add(decree.id)
-            continue
-        if entry is not None:
-            decree.lock_version += 1  # a void number is news to everybody who saw the page
-            void_number(session, decree, YEAR_CHANGED, AuditActor.system(), now)
-        wanting.append(decree)
+    code, wanting, changed = _code_of(session, decrees[0].agency_id) if decrees else "", [], set()
+    with gathering(session):
+        for decree in decrees:
+            entry = held.get(decree.id)
+            _ensure_unsigned(decree, entry)
+            if entry is not None and years[entry.register_id] == today.year:
+                written = _write(code, kind, entry.seq, today)
+                if _SAYS_MONTH in kind.number_format and written != entry.formatted:
+                    entry.formatted = written
+                    changed.add(decree.id)
+                continue
+            if entry is not None:
+                decree.lock_version += 1  # a void number is news to everybody who saw the page
+                _void(session, decree, entry, YEAR_CHANGED, AuditActor.system(), now)
+            wanting.append(decree)
     if not wanting:
         return changed
     register = _lock_register(session, kind.register, wanting[0].agency_id, today.year)
@@ -139,7 +141,7 @@ def take_numbers(session: Session, deps: Deps, decrees: Sequence[Decree], kind: 
     if first == register.next_seq:  # else numbers before a paper one stay free for single decrees
         register.next_seq = first + len(wanting)
     rows = [{"register_id": register.id, "seq": seq, "decree_id": decree.id, "state": "held", "taken_at": now,
-             "formatted": _write(session, decree, kind, seq, today)} for seq, decree in enumerate(wanting, start=first)]
+             "formatted": _write(code, kind, seq, today)} for seq, decree in enumerate(wanting, start=first)]
     session.execute(insert(RegisterEntry), rows)
     failpoints.reach("numbers.taken")
     return changed | {decree.id for decree in wanting}
@@ -212,9 +214,14 @@ def void_number(session: Session, decree: Decree, reason: str, actor: AuditActor
     if entry is None:
         return
     _ensure_unsigned(decree, entry)
+    _void(session, decree, entry, reason, actor, now)
+    session.flush()
+
+
+def _void(session: Session, decree: Decree, entry: RegisterEntry, reason: str, actor: AuditActor,
+          now: datetime) -> None:
     entry.state, entry.void_reason, entry.voided_at = "void", reason[:500], now
     decree.number = None
-    session.flush()
     record_decree(session, decree, "number_voided", actor, now,
                   {"number": entry.formatted, "reason": entry.void_reason, "lock_version": decree.lock_version})
 
@@ -270,8 +277,8 @@ def _ensure_unsigned(decree: Decree, entry: RegisterEntry | None) -> None:
         raise NumberInUse(f"decree {decree.public_id} is {decree.status}")
 
 
-def _write(session: Session, decree: Decree, kind: Kind, seq: int, today: date) -> str:
-    return format_number(kind.number_format, seq=seq, unit_code=_code_of(session, decree.agency_id), issued_on=today)
+def _write(unit_code: str, kind: Kind, seq: int, today: date) -> str:
+    return format_number(kind.number_format, seq=seq, unit_code=unit_code, issued_on=today)
 
 
 def _code_of(session: Session, agency_id: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden
 from svc.models import AuditEvent, Batch, BatchRow, Decree, Person
-from svc.services.batches import chunks, drafting, issuing, page, retrying, work
+from svc.services.batches import chunks, drafting, issuing, leaving, page, retrying, review, work
 from svc.services.batches.retrying import NothingToRetry
 from svc.services.bulk_flow import CommandFor, Refused, run_commands
 from svc.services.flow import Doer, Flow
@@ -173,3 +174,55 @@ def test_without_failures_there_is_nothing_to_do_again(world: World) -> None:
     batch_id = b.submitted(world, 2)
     with pytest.raises(NothingToRetry):
         retry(world, batch_id, b.CLERK)
+
+
+def test_a_row_that_could_not_be_taken_out_is_taken_out_again_for_the_same_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = b.submitted(world, 3)
+    first = b.PARAFS[0]
+    with monkeypatch.context() as patch:
+        refuse_one_in(patch, leaving)
+        review.exclude_rows(world.deps, world.actor(first), batch_id, b.batch_row(world, batch_id).lock_version,
+                            [2, 3], "Berkas kurang")
+        work.drain(world.deps, batch_id)
+    assert sorted(states(world, batch_id)) == ["excluded", "failed", "live"]
+    assert not may_retry(world, batch_id, first)
+    with pytest.raises(Forbidden):
+        retry(world, batch_id, b.PARAFS[1])
+    assert retry(world, batch_id, b.CLERK) == 1
+    assert [(row.state, row.excluded_reason) for row in b.rows_of(world, batch_id)] == [
+        ("live", None), ("excluded", "Berkas kurang"), ("excluded", "Berkas kurang")]
+    assert [one.status for one in b.decrees_of(world, batch_id)][1:] == ["draft", "draft"]
+    assert last_event(world, batch_id).payload["work"] == "exclude"
+
+
+def test_a_row_that_stayed_when_the_batch_was_taken_back_follows_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = b.submitted(world, 3)
+    with monkeypatch.context() as patch:
+        refuse_one_in(patch, leaving)
+        review.withdraw(world.deps, world.actor(b.CLERK), batch_id, b.batch_row(world, batch_id).lock_version, "Salah")
+        work.drain(world.deps, batch_id)
+    assert b.batch_row(world, batch_id).status == "draft"
+    assert states(world, batch_id).count("failed") == 1
+    assert may_retry(world, batch_id, b.CLERK)
+    assert retry(world, batch_id, b.CLERK) == 1
+    assert (b.batch_row(world, batch_id).status, b.batch_row(world, batch_id).work) == ("draft", "")
+    assert "failed" not in states(world, batch_id)
+    assert {row.failed_work for row in b.rows_of(world, batch_id)} == {None}
+    assert last_event(world, batch_id).payload["work"] == "dissolve"
+
+
+def refuse_one_in(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    """The second of the first run of commands is refused, as when its decree stands elsewhere."""
+    runs: list[bool] = []
+
+    def run(session: Session, deps: Deps, flows: Sequence[Flow], command_for: CommandFor, doer: Doer,
+            note: str = "") -> tuple[Refused, ...]:
+        runs.append(True)
+        act = _refusing_the_second if len(runs) == 1 else run_commands
+        return act(session, deps, flows, command_for, doer, note)
+
+    patch.setattr(module, "run_commands", run)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from svc.errors import AppError, ServiceUnavailable
-from svc.models import Decree, Position, Register, RegisterEntry
+from svc.models import Batch, Decree, Position, Register, RegisterEntry
 from svc.seed.walk import DEMO_PASSPHRASE, PTSP_CAST
 from svc.services import audit, decree_page, numbering, redating, routing
 from svc.services.audit_log import AuditActor
@@ -26,6 +26,7 @@ from svc.services.signing_keys import StepUp
 from tests.support import batches as b
 from tests.support.acts import text_of
 from tests.support.clock import FrozenClock
+from tests.support.statements import counted
 from tests.support.world import World
 
 # Two minutes before midnight in Makassar.
@@ -340,3 +341,17 @@ def test_a_decree_that_came_back_over_new_year_goes_out_under_a_number_of_its_da
     assert rise_number(1, 2027) in text
     assert "1 Januari 2027" in text
     assert [(year, state) for year, _, state in entries(world)] == [(2026, "void"), (2027, "used")]
+
+
+def test_numbering_anew_asks_the_database_no_more_for_many_rows_than_for_few(world: World, clock: FrozenClock) -> None:
+    """It is one transaction, for its numbers stand side by side; so that it is short, it sends a few statements."""
+    sent = []
+    for rows in (3, 9):
+        clock.at = NEW_YEARS_EVE.replace(minute=rows)
+        batch_id = b.ready(world, rows)
+        clock.at = NEW_YEARS_EVE.replace(year=2027, month=1, day=1 + rows)
+        with world.deps.db.unit_of_work() as session, counted(world.deps.db) as statements:
+            batch = session.scalars(select(Batch).where(Batch.public_id == batch_id)).one()
+            assert freezing.take_numbers(session, world.deps, batch, clock.now()) == rows
+        sent.append(len(statements))
+    assert sent[1] == sent[0]
