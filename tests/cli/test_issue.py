@@ -160,6 +160,20 @@ def test_nobody_acts_in_the_name_of_another(desk: Desk, batch_id: str) -> None:
     assert (done.returncode, "can be read by others" in done.stderr) == (1, True), done.stderr
 
 
+def test_a_failed_row_is_done_again_and_then_nothing_is_left_to_do_again(desk: Desk, batch_id: str) -> None:
+    with closing(sqlite3.connect(desk.folder / "var" / "paraf.db")) as database, database:
+        database.execute("UPDATE batch_row SET state = 'failed', failed_work = 'freeze', error_code = "
+                         "'storage_unavailable' WHERE row_no = 2 AND batch_id = "
+                         "(SELECT id FROM batch WHERE public_id = ?)", (batch_id,))
+    stranger = desk.run("batch", "retry", batch_id, by=PARAFS[0])
+    assert (stranger.returncode, "[forbidden]" in stranger.stderr) == (1, True), stranger.stderr
+    done = desk.run("batch", "retry", batch_id)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"ready_to_sign, {ROWS} live, 0 signed" in done.stdout
+    again = desk.run("batch", "retry", batch_id)
+    assert (again.returncode, "[nothing_to_retry]" in again.stderr) == (1, True), again.stderr
+
+
 def test_a_list_is_signed_with_a_pause_between(desk: Desk, batch_id: str) -> None:
     wrong = desk.run("batch", "sign", batch_id, "--passphrase-file", "-", by=SIGNER,
                      typed=f"{DEMO_PASSWORD}\nbukan-kata-sandi-tte\n")
