@@ -2,7 +2,8 @@
 
 What is found here the careful reader of :mod:`certs.anatomy.tokens` finds as well; what is not found here it decides.
 The grammar is narrower than the standard's, so that nothing in it is open to taste: no comment, no escape in a name or
-string, no number that overflows, no loose word. All expressions are possessive: no input makes them backtrack.
+string, no letter beyond printable ASCII in a name, no number that overflows, no loose word. All expressions are
+possessive: no input makes them backtrack.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from certs.anatomy.tokens import OBJECT_HEADER, REGULAR, W
 
 _GAP = rb"[" + W + rb"]*+"
 _SEPARATE = rb"(?!" + REGULAR + rb")"
-_NAME = rb"/[^#\x00\t\n\x0c\r ()<>\[\]{}/%]++"
+_NAME = rb"/(?:(?![#%()/<>\[\]{}])[!-~])++"
 _SCALAR = (
     rb"[1-9]\d{0,7}+[" + W + rb"]++\d{1,4}+[" + W + rb"]++R" + _SEPARATE
     + rb"|[+-]?+(?>\d{1,9}+(?>\.\d{0,9}+)?+|\.\d{1,9}+)" + _SEPARATE

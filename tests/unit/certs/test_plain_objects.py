@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 
 import pikepdf
+import pytest
 
 from certs.anatomy.findings import Limits, Refused
 from certs.anatomy.parsers import complaints_of
@@ -110,6 +111,31 @@ def test_qpdf_finds_nothing_odd_about_what_is_clear() -> None:
             assert document.get_object(7, found.generation) is not None
             assert complaints_of(document) == [], data
     assert seen > 100
+
+
+@pytest.mark.parametrize("key", [b"/A", b"/B", b"/AA"])
+def test_whatever_byte_stands_behind_a_key_what_is_clear_is_read_alike(key: bytes) -> None:
+    for byte in range(256):
+        held = b"7 0 obj<</A 1" + key + bytes([byte]) + b" 2>>endobj"
+        found = PlainReader(held, len(held), LIMITS).object(0)
+        if found is None or not found.clear:
+            continue
+        value, _ = Reader(held, found.end, LIMITS).value(found.body)
+        assert isinstance(value, Entries)
+        with pikepdf.open(BytesIO(a_file(held)), attempt_recovery=False) as document:
+            theirs = document.get_object(7, 0)
+            assert complaints_of(document) == [], byte
+            assert {b"/" + name for name, _ in value.pairs} == {one.encode() for one in theirs.keys()}, byte  # noqa: SIM118
+
+
+def test_a_byte_that_some_readers_take_for_white_space_is_refused() -> None:
+    for held in (b"<</A 1/A\x0b 2>>", b"<</A\x0b(x)>>", b"[1\x0b2]"):
+        data = b"7 0 obj" + held + b" endobj"
+        assert PlainReader(data, len(data), LIMITS).object(0) is None
+        with pytest.raises(Refused, match="malformed_object"):
+            skim(data, 7, len(data), LIMITS)
+    data = b"7 0 obj<</A(x\x0by)%\x0b\n/B<0b>>>endobj"
+    assert skim(data, 7, len(data), LIMITS).end == len(data)
 
 
 def a_file(held: bytes) -> bytes:
