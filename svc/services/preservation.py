@@ -21,6 +21,7 @@ from certs.pades import Level
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
 from certs.validation import Indication, Proof, Report, validate_pdf
+from certs.verdicts import TIMESTAMP_ORDER_FAILURE
 from svc.cage.port import CageCrashed
 from svc.deps import Deps
 from svc.errors import AppError
@@ -233,8 +234,9 @@ def _proofs(deps: Deps, work: _Work) -> tuple[Proof, ...]:
 
 
 def _is_as_good(before: Report, after: Report) -> bool:
-    """A file that passed must pass; one that could not be proven before must not have become worse."""
-    if len(after.signatures) != len(before.signatures):
+    """A file that passed must pass; one that could not be proven before must not have become worse. Stamps of
+    clocks that differ may come into their order with time, and would never if one were added out of it."""
+    if len(after.signatures) != len(before.signatures) or after.sub_indication == TIMESTAMP_ORDER_FAILURE:
         return False
     return after.passed or (not before.passed and after.indication == before.indication)
 

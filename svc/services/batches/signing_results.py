@@ -100,10 +100,24 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
             harvest.failed[act.attempt_id] = error.code
             if is_kept_first and isinstance(error, NotProven):
                 harvest.refused[act.attempt_id] = (result.signed.pdf, error)
+    if not is_kept_first:
+        proven = _still_ours(deps, proven)
     if is_kept_first or _store(deps, [(act, produced.pdf) for act, produced in proven]):
         harvest.proven |= {act.attempt_id: produced for act, produced in proven}
     else:  # nothing is lost: the same key can sign them again
         harvest.failed |= {act.attempt_id: StorageUnavailable.code for act, _ in proven}
+
+
+def _still_ours(
+    deps: Deps, proven: Sequence[tuple[steps.Claim, steps.Produced]]
+) -> list[tuple[steps.Claim, steps.Produced]]:
+    """Without those that somebody took for left behind, whose clock is ahead or who waited longer than our lease lasts:
+    they may be under a new act by now, and a file of this one would lie in the store beside its own."""
+    with deps.db.read_session() as session:
+        ours = set(session.scalars(select(SigningAttempt.public_id).where(
+            SigningAttempt.public_id.in_([act.attempt_id for act, _ in proven]),
+            SigningAttempt.state.in_(("claimed", "unknown")))))
+    return [(act, produced) for act, produced in proven if act.attempt_id in ours]
 
 
 def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> list[str]:
