@@ -14,7 +14,7 @@ from itertools import pairwise
 from certs.anatomy.findings import Limits, Notebook, Refused
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tiling import Tile
-from certs.anatomy.tokens import STREAM_END, STREAM_START, WHITESPACE, Entries, Name, Reader
+from certs.anatomy.tokens import STREAM_END, STREAM_START, VERTICAL_TAB, WHITESPACE, Entries, Name, Reader
 
 _NUMBERS = re.compile(rb"[\x00\t\n\x0c\r ]*+(?:\d{1,10}(?:[\x00\t\n\x0c\r ]++|\Z))*+")
 _DIGITS = re.compile(rb"\d+")
@@ -66,7 +66,18 @@ class PackedReader:
             raise Refused(_ODD, tile.start, "head: count or order")
         if places and first + places[-1] >= len(content):
             raise Refused(_ODD, tile.start, "head: behind the end")
+        if VERTICAL_TAB in content:
+            self._ensure_only_in_strings(content, [first + place for place in places], tile)
         return values[::2]
+
+    def _ensure_only_in_strings(self, content: bytes, places: list[int], tile: Tile) -> None:
+        """Elsewhere readers disagree on what it is."""
+        reader = Reader(content, len(content), self._limits)
+        try:
+            for place in places:
+                reader.value(place)
+        except Refused as refused:
+            raise Refused(_ODD, tile.start, refused.finding.detail) from refused
 
     def _content(self, tile: Tile, dictionary: Entries) -> bytes:
         keyword = STREAM_START.match(self._data, tile.body_end)

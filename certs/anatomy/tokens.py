@@ -25,7 +25,7 @@ _SKIM = re.compile(
     rb"|(?<![^" + W + rb"()<>\[\]{}%])(?:endobj|stream|endstream|obj)(?!" + REGULAR + rb")"
 )
 # No white space (ISO 32000-2 7.2.3), but qpdf takes it for some.
-_VERTICAL_TAB = b"\x0b"
+VERTICAL_TAB = b"\x0b"
 _LINE_END = re.compile(rb"[\r\n]")
 _NAME_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _DIGITS = re.compile(rb"\d+")
@@ -164,7 +164,7 @@ class Reader:
         if end - start > self._limits.token:
             raise Refused("token_too_long", start)
         word = self._data[start:end]
-        if _VERTICAL_TAB in word:
+        if VERTICAL_TAB in word:
             raise Refused("malformed_object", start, "a byte that some readers take for white space")
         if kind == 7:
             return Name(_NAME_ESCAPE.sub(lambda one: bytes.fromhex(one.group(1).decode()), word[1:]))
@@ -242,7 +242,7 @@ def skim(data: bytes, start: int, end: int, limits: Limits) -> Skimmed:
                 raise Refused("malformed_object", at, "unbalanced brackets")
         elif mark[:1] in b"(%<":
             position = _pass_text(data, at, position, end, limits)
-        elif mark == _VERTICAL_TAB:
+        elif mark == VERTICAL_TAB:
             raise Refused("malformed_object", at, "a byte that some readers take for white space")
         elif open_brackets or mark in {b"obj", b"endstream"}:
             raise Refused("malformed_object", at, "a keyword out of place")

@@ -150,6 +150,9 @@ def _listed_wrongly(how: str, pdf: bytes) -> Iterator[Attack]:
                      "object_stream_odd", "unreferenced_object")
     falling = packed_update(pdf, free, trailer, [(one, store), (two, mine)], {one: 0, two: 1}, swapped=True)
     yield attack(f"{how}: two lists, places that fall", falling, pdf, "object_stream_odd")
+    for name, said in (("key", b"<</A\x0b 1>>"), ("number", b"[1\x0b2]")):  # white space to qpdf, a letter to others
+        odd = packed_update(pdf, free, trailer, [(one, said)], {one: 0})
+        yield attack(f"{how}: a vertical tab behind a {name}", odd, pdf, "object_stream_odd")
 
 
 def _awaited(sample: Sample) -> Iterator[Attack]:
