@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from certs.errors import CertsError
+from svc.actors import Actor
 from svc.bootstrap import prepare
 from svc.commands import shell
-from svc.deps import build_deps
-from svc.errors import AppError, InvalidInput
+from svc.deps import Deps, build_deps
+from svc.errors import AppError, NotAuthenticated
 from svc.services import accounts, key_registration, token_keys
 from svc.settings import Settings
 
@@ -31,15 +32,22 @@ def signer() -> None:
 
 
 @contextmanager
-def _failing_in_a_line(token: str) -> Iterator[None]:
-    """What a token refuses is told in the token's words; what was typed, in ours."""
+def _failing_in_a_line(where: str) -> Iterator[None]:
+    """What a token or service refuses is told in its own words; what was typed, in ours."""
     try:
         yield
     except AppError as error:
         if isinstance(error.__cause__, CertsError):
-            raise click.ClickException(f"token {token}: {error.__cause__}") from error
-        fields = error.fields if isinstance(error, InvalidInput) else {}
-        raise click.ClickException("; ".join((str(error), *fields.values()))) from error
+            raise click.ClickException(f"{where}: {error.__cause__}") from error
+        raise click.ClickException(shell.told(error)) from error
+
+
+def _person(deps: Deps, username: str) -> Actor:
+    """:raises click.ClickException: no such account, or one that is not active"""
+    try:
+        return shell.at_shell(accounts.load_actor_by_username(deps, username))
+    except NotAuthenticated as error:
+        raise click.ClickException(f"no active account is called {username}") from error
 
 
 @signer.command("make-key")
@@ -55,7 +63,7 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
              target: Path) -> None:
     """Make a key pair in TOKEN that never leaves it, and a request to have it certified."""
     deps = prepare(Settings.from_env()).deps
-    with _failing_in_a_line(token):
+    with _failing_in_a_line(f"token {token}"):
         request = token_keys.request_certificate(deps, None, token, label, pin, name, organisation, kind)
     target.write_bytes(request)
     click.echo(f"key {label} is in token {token}; have {target} certified, then: paraf signer add-token")
@@ -71,8 +79,8 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
 def add_token(username: str, token: str, label: str, certificate: Path, pin: str, *, other_name: bool) -> None:
     """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
     deps = build_deps(Settings.from_env())
-    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
-    with _failing_in_a_line(token):
+    actor = _person(deps, username)
+    with _failing_in_a_line(f"token {token}"):
         key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
                                             certificate.read_bytes(), pin, accepts_name=other_name)
     click.echo(f"{username} signs with {label} in {token} from now on")
@@ -87,8 +95,8 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
 def add_remote(username: str, credential_id: str, second_factor: str, *, other_name: bool) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
     deps = build_deps(Settings.from_env())
-    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
-    with _failing_in_a_line(credential_id):
+    actor = _person(deps, username)
+    with _failing_in_a_line(f"credential {credential_id}"):
         key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
                                          accepts_name=other_name)
     click.echo(f"{username} signs with {credential_id} from now on")
@@ -100,6 +108,7 @@ def add_remote(username: str, credential_id: str, second_factor: str, *, other_n
 def add_identity(username: str, nik: str) -> None:
     """USERNAME signs with BSrE from now on, which knows him by his NIK; it is sealed here."""
     deps = build_deps(Settings.from_env())
-    actor = shell.at_shell(accounts.load_actor_by_username(deps, username))
-    key_registration.register_identity(deps, actor, actor.person_public_id, nik)
+    actor = _person(deps, username)
+    with _failing_in_a_line("BSrE"):
+        key_registration.register_identity(deps, actor, actor.person_public_id, nik)
     click.echo(f"{username} signs with BSrE from now on")

@@ -112,6 +112,7 @@ class Actions:
     duplicate: bool
     approve: bool
     sign: bool
+    follow_signing: bool
     distribute: bool
     give_back: bool
     reject: bool
@@ -368,6 +369,7 @@ def _actions(decree: Decree, actor: Actor, task: OpenTask | None, *, is_signed: 
         discard=is_drafter and is_draft,
         duplicate=is_allowed("decree.draft", actor.roles) and decree.source == "template" and is_written,
         approve=mine and kind == "paraf", sign=mine and kind == "sign" and decree.status == "ready_to_sign",
+        follow_signing=mine and kind == "sign" and decree.status == "signing",
         distribute=mine and kind == "distribute", give_back=mine and in_flow and not is_signed,
         reject=mine and in_flow,
         reassign=in_flow and not is_signed and (mine or is_allowed("admin.people", actor.roles)),

@@ -30,6 +30,9 @@ _UNPROVEN: Mapping[str, str] = {
     "REVOKED": N_("Sertifikat penanda tangan sudah dicabut ketika tanda tangan dibuat, jadi naskah belum "
                   "ditandatangani. Hubungi administrator."),
 }
+_CLOCKS = N_(
+    "Tanda tangan sudah dibuat dan disimpan, tetapi waktu di dalamnya mendahului jam layanan ini. Jangan ulangi: "
+    "layanan memeriksanya kembali sendiri. Bila tetap demikian, minta administrator memeriksa jam peladen.")
 _PENDING: Mapping[str, str] = {
     "TRY_LATER": N_("Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan: daftar pencabutan "
                     "sertifikat yang terbaru belum tersedia. Jangan ulangi: layanan memeriksanya kembali sendiri. "
@@ -38,6 +41,8 @@ _PENDING: Mapping[str, str] = {
         "Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan: penerbit sertifikatnya belum "
         "dipercaya di sini. Jangan ulangi; minta administrator memeriksa jangkar kepercayaan, lalu layanan "
         "menyelesaikannya sendiri."),
+    "NOT_YET_VALID": _CLOCKS,
+    "TIMESTAMP_ORDER_FAILURE": _CLOCKS,
 }
 
 _NOT_READY: Mapping[str, str] = {

@@ -39,7 +39,9 @@ FIELD_NAME = "TandaTangan"
 _MAX_TEXT = 200
 WHOLE_DOCUMENT_LEVELS = frozenset({"PKCS7-B", "PKCS7-T", "B-B", "B-T"})
 # What may still become provable: an anchor can be confirmed, revocation data fetched.
-_LATER = frozenset({"TRY_LATER", "NO_CERTIFICATE_CHAIN_FOUND", "OUT_OF_BOUNDS_NO_POE"})
+# Nothing but time, or what comes with it, is missing; clocks of others may be a little ahead.
+_LATER = frozenset({"TRY_LATER", "NO_CERTIFICATE_CHAIN_FOUND", "OUT_OF_BOUNDS_NO_POE", "NOT_YET_VALID",
+                    "TIMESTAMP_ORDER_FAILURE"})
 
 
 @dataclass(frozen=True)

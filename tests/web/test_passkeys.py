@@ -286,6 +286,10 @@ def test_an_unknown_act_is_asked_for_again_and_then_abandoned(log_in: LogIn, wor
     steps.mark_unknown(world.deps, act)
     signer, back = log_in("kepala"), {"task_id": task_id, "decree_id": ready}
     assert "jawabannya tidak sampai" in page(signer, path)
+    decree_page = page(signer, f"/decrees/{ready}")  # from where the act is found again
+    assert "Lihat keadaan penandatanganan" in decree_page
+    assert f'href="{path}"' in decree_page
+    assert "Lihat keadaan penandatanganan" not in page(log_in("analis"), f"/decrees/{ready}")
     answer = signer.post(f"/signings/{act}/reconcile", back)
     text = page(signer, answer.headers["Location"])
     assert "belum dapat diketahui" in text
