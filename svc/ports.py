@@ -273,6 +273,10 @@ class SigningHostDown(Exception):
     """The process that holds keys does not answer."""
 
 
+SIGNING_HOST_DOWN = "signing_host_down"
+"""The code of documents of which this is all that is known, where others of their list were answered before."""
+
+
 class EngineDown(Exception):
     """The broker between this process and the workers does not answer."""
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from certs.authorisation import Authorisation, AuthorisationExpired
 from certs.errors import DocumentUnsignable
 from certs.pades import SignedDocument
-from svc.ports import ElsewhereKey, GrantOver, NotSigned, SigningHostDown, StoredKey, ToSign
+from svc.ports import SIGNING_HOST_DOWN, ElsewhereKey, GrantOver, NotSigned, SigningHostDown, StoredKey, ToSign
 from svc.signing_host import protocol
 from svc.signing_host.grant import MAX_DOCUMENT_BYTES
 from svc.signing_host.transport import Message, MessageBroken, receive, send, short_path
@@ -73,6 +73,7 @@ class RemoteHost:
                     blob[:] = bytes(len(blob))
 
     def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
+        """What was answered before the host went away is returned: nothing else may have it."""
         results: list[SignedDocument | NotSigned] = []
         for message in _messages(documents):
             if isinstance(message, NotSigned):
@@ -84,6 +85,12 @@ class RemoteHost:
                 if not results:
                     raise
                 results.extend([NotSigned(AuthorisationExpired.code, stops=True)] * len(message))
+            except SigningHostDown:
+                if not results:
+                    raise
+                results.extend([NotSigned(SIGNING_HOST_DOWN, stops=True)] * len(message))
+                unsent = len(documents) - len(results)
+                return (*results, *[NotSigned(AuthorisationExpired.code, stops=True)] * unsent)
         return tuple(results)
 
     def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:

@@ -35,7 +35,7 @@ from svc.models import (
     StoredFile,
     Task,
 )
-from svc.ports import CAN_BE_UNKNOWN, GrantOver, NotSigned, SigningHostDown, ToSign
+from svc.ports import CAN_BE_UNKNOWN, SIGNING_HOST_DOWN, GrantOver, NotSigned, SigningHostDown, ToSign
 from svc.services import numbering
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -259,7 +259,7 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
         if isinstance(answer, SignedDocument):
             made.append((act, results.Result(document, answer)))
         else:
-            _note_refusal(act, answer, harvest)
+            _note_refusal(claimed, act, answer, harvest)
     results.keep_foreign(deps, harvest)
     results.judge_all(deps, claimed, made, harvest)
     return harvest
@@ -274,7 +274,7 @@ def _forget(deps: Deps, claimed: Claimed, recorded: Sequence[str]) -> None:
 
 
 def _host_went_down(claimed: Claimed, acts: Sequence[steps.Claim], harvest: Harvest) -> Harvest:
-    harvest.stop_code = "signing_host_down"
+    harvest.stop_code = SIGNING_HOST_DOWN
     if claimed.backend in CAN_BE_UNKNOWN:
         harvest.unknown |= {act.attempt_id: "" for act in acts}
     else:
@@ -282,8 +282,8 @@ def _host_went_down(claimed: Claimed, acts: Sequence[steps.Claim], harvest: Harv
     return harvest
 
 
-def _note_refusal(act: steps.Claim, answer: NotSigned, harvest: Harvest) -> None:
-    if answer.is_unknown:
+def _note_refusal(claimed: Claimed, act: steps.Claim, answer: NotSigned, harvest: Harvest) -> None:
+    if answer.is_unknown or (answer.code == SIGNING_HOST_DOWN and claimed.backend in CAN_BE_UNKNOWN):
         harvest.unknown[act.attempt_id] = answer.reference
     elif answer.stops:
         harvest.untried.append(act.attempt_id)
