@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy.orm import Session
 
 from certs.signers.port import BackendUnavailable
 from svc import failpoints
@@ -19,7 +20,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, IntegrityViolation, NotFound, SigningFailed, StorageUnavailable
 from svc.leases import is_leased
-from svc.models import BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
+from svc.models import AuthorisedDocument, BatchRow, Credential, Decree, SigningAttempt, StoredFile, Task
 from svc.ports import CAN_BE_UNKNOWN, BackendNotConfigured, StoreUnavailable
 from svc.services import signing_evidence
 from svc.services import signing_production as production
@@ -30,9 +31,10 @@ from svc.services.files import read_file
 from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
 from svc.services.signing_errors import NotProven, ProofPending
-from svc.services.signing_keys import key_elsewhere
+from svc.services.signing_keys import WHOLE_DOCUMENTS, key_elsewhere
 
 MINIMUM_AGE = timedelta(minutes=5)
+_CLOCKS_APART = timedelta(minutes=1)
 INTERRUPTED = "interrupted"  # the code of an act whose process ended, and of which nothing was found
 _OPEN = ("claimed", "produced", "unknown")
 logger = logging.getLogger(__name__)
@@ -214,6 +216,7 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
         recorded = set(session.scalars(
             select(StoredFile.sha256).where(StoredFile.decree_id == attempt.decree_id,
                                             StoredFile.purpose.in_(("frozen", "signed")))))
+        begun = _begun(session, attempt, credential)
     frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
     expected = production.expected_of_credential(deps, credential)
     pending: ProofPending | None = None
@@ -222,7 +225,10 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
             continue
         try:
             signed = read_file(deps, found.key, found.sha256)
-            return claimed, production.prove(deps, claimed, frozen, signed, expected)
+            produced = production.prove(deps, claimed, frozen, signed, expected)
+            if begun is None or (produced.signature.claimed_at or begun) >= begun - _CLOCKS_APART:
+                return claimed, produced
+            logger.warning("recovery: of an earlier act: attempt=%s sha256=%s", attempt_id, found.sha256)
         except NotProven as error:
             logger.warning("recovery: stored bytes do not hold: attempt=%s why=%s", attempt_id, error.params["why"])
             if attempt.signed_sha256 == found.sha256:  # else it may be what came of another attempt
@@ -234,6 +240,17 @@ def _find_signed(deps: Deps, attempt_id: str) -> tuple[steps.Claim, steps.Produc
     if attempt.state != "unknown" or not attempt.reference:
         return claimed, None
     return claimed, _retrieve(deps, attempt, credential, claimed, frozen)
+
+
+def _begun(session: Session, attempt: SigningAttempt, credential: Credential) -> datetime | None:
+    """When the document was first claimed under this act, where the time in its signature is ours: one of an earlier
+    act, which its signer gave up, is none of this one."""
+    if credential.backend in WHOLE_DOCUMENTS:
+        return None
+    first = session.scalar(select(AuthorisedDocument.claimed_at).where(
+        AuthorisedDocument.authorisation_id == attempt.authorisation_id,
+        AuthorisedDocument.sha256 == attempt.sha256))
+    return first or attempt.claimed_at
 
 
 def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claimed: steps.Claim,

@@ -21,6 +21,7 @@ from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import AppError, IntegrityViolation, StepUpFailed, StorageUnavailable
 from svc.models import Decree
+from svc.ports import CAN_BE_UNKNOWN
 from svc.services import signing_evidence
 from svc.services import signing_production as production
 from svc.services import signing_steps as steps
@@ -90,6 +91,14 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
         _settle_try(deps, opened, error)
         raise
     except BaseException as error:
+        if opened.backend in CAN_BE_UNKNOWN and not isinstance(error, AppError):
+            # A fault of ours, perhaps behind the request: nobody knows whether there is a signature.
+            steps.mark_unknown(deps, claimed.attempt_id)
+            _settle_try(deps, opened, Unknown())
+            if isinstance(error, Exception):
+                logger.exception("signing broke off: attempt=%s", claimed.attempt_id)
+                raise Unknown from error
+            raise
         if isinstance(error, ResultNotOurs):
             signing_evidence.keep_refused(deps, claimed.attempt_id, error.received, error.code)
         _settle_try(deps, opened, error)

@@ -168,13 +168,20 @@ class Produced:
         return self.signature.timestamp_at or self.signature.claimed_at
 
 
+_MAY_END_WELL = frozenset({"claimed", "produced", "unknown"})
+
+
 def keep(deps: Deps, claimed: Claim, signed: bytes) -> str:
     """Store the signed bytes, then note that they are there; returns their SHA-256.
 
     :raises StorageUnavailable: :raises IntegrityViolation: not stored
-    :raises SigningFailed: the claim was released meanwhile
+    :raises SigningFailed: the claim was released meanwhile; nothing is stored then
     """
     sha256 = sha256_of(signed)
+    with deps.db.read_session() as session:
+        if session.scalar(select(SigningAttempt.state).where(
+                SigningAttempt.public_id == claimed.attempt_id)) not in _MAY_END_WELL:
+            raise SigningFailed
     put_pdf(deps, signed_key(claimed.decree_id, sha256), signed,
             retain_until=retention_of(deps, "signed", deps.clock.now()))
     failpoints.reach("signing.kept")
