@@ -37,6 +37,10 @@ GENUINE = Sentence(
 EXTENDED = Sentence(
     Tone.AMBER, N_("Asli dengan tambahan: unduh yang asli"),
     more="Berkas ini memuat naskah yang asli, tetapi setelah ditandatangani ada yang ditambahkan kepadanya.")
+EXTENDED_NOT_ISSUED = Sentence(
+    Tone.AMBER, N_("Belum terbit, dan berkas ini memuat tambahan setelah tanda tangan"),
+    more="Naskahnya sudah ditandatangani tetapi belum terbit, dan berkas ini bukan berkas yang ditandatangani itu: ada "
+         "yang ditambahkan kepadanya.")
 CHANGED = Sentence(
     Tone.RED, N_("Berubah setelah ditandatangani"),
     more="Isi berkas ini bukan lagi yang ditandatangani. Jangan dipakai; mintalah naskah yang asli.")

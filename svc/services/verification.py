@@ -274,8 +274,9 @@ def _upload_sentence(registry: str, report: Report, found: Found, registered: Pu
         return words.grey(words.ON_PAPER)
     if registry == "extends" and registered is not None:
         # "Asli" is only said of an original that still verifies.
-        is_genuine = registered.sentence.tone in {words.Tone.GREEN, words.Tone.BLUE}
-        return words.EXTENDED if is_genuine else registered.sentence
+        if registered.sentence.tone in {words.Tone.GREEN, words.Tone.BLUE}:
+            return words.EXTENDED
+        return words.EXTENDED_NOT_ISSUED if registered.sentence.text == words.NOT_ISSUED else registered.sentence
     return _sentence(report, found)
 
 

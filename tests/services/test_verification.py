@@ -206,6 +206,15 @@ def test_the_same_file_is_genuine(issued: tuple[World, str]) -> None:
     assert verdict.registered.number == world.view(decree_id).number
 
 
+def test_a_file_with_additions_is_told_from_one_that_is_not_issued_yet(world: World) -> None:
+    decree_id = world.walk("signed")
+    pdf = pdf_of(world, decree_id)
+    assert "belum terbit" in verification.of_upload(world.deps, pdf).sentence.text
+    verdict = verification.of_upload(world.deps, pdf + b"% catatan\n")
+    assert (verdict.registry, verdict.sentence.tone) == ("extends", Tone.AMBER)
+    assert verdict.sentence.text == "Belum terbit, dan berkas ini memuat tambahan setelah tanda tangan"
+
+
 @pytest.mark.parametrize("addition", [b"\n", b"% catatan\n", b"\n1 0 obj\n<<>>\nendobj\n%%EOF\n" * 70])
 def test_a_file_with_additions_is_told_from_the_original(issued: tuple[World, str], addition: bytes) -> None:
     world, decree_id = issued
