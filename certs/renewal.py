@@ -23,6 +23,7 @@ from certs.ca import (
     DevelopmentPki,
     Issued,
     Retired,
+    Revocation,
     build_crl,
     certify_ca,
     create_unit,
@@ -72,7 +73,7 @@ def extend_authority(pki: DevelopmentPki, now: datetime, root_addresses: Address
     issuing = certify_ca(old_issuing.subject, pki.issuing.key, root, old_issuing.not_valid_before_utc,
                          at + timedelta(days=ISSUING_DAYS), root_addresses)
     return replace(pki, root=root, issuing=issuing,
-                   root_crl=build_crl(root, (), now, root.certificate.not_valid_after_utc),
+                   root_crl=_next_list(pki, root, now),
                    retired=(*pki.retired, Retired("root", old_root), Retired("issuing", old_issuing)))
 
 
@@ -96,8 +97,18 @@ def renew(
     old = {"tsa": pki.tsa, "ocsp": pki.ocsp}
     new = {role: _renewed(old[role], plans[role], now) if role in roles else old[role] for role in ROLES}
     retired = tuple(Retired(role, old[role].certificate) for role in ROLES if role in roles)
-    root_crl = build_crl(pki.root, (), now, pki.root.certificate.not_valid_after_utc)
-    return replace(pki, tsa=new["tsa"], ocsp=new["ocsp"], root_crl=root_crl, retired=(*pki.retired, *retired))
+    return replace(pki, tsa=new["tsa"], ocsp=new["ocsp"], root_crl=_next_list(pki, pki.root, now),
+                   retired=(*pki.retired, *retired))
+
+
+def _next_list(pki: DevelopmentPki, root: Issued, now: datetime) -> bytes:
+    """The root's list of today: with all that was on the last one, for a revocation is final."""
+    entries = []
+    for line in x509.load_der_x509_crl(pki.root_crl):
+        reasons = [one.value.reason for one in line.extensions if isinstance(one.value, x509.CRLReason)]
+        entries.append(Revocation(line.serial_number, line.revocation_date_utc,
+                                  *(reasons or [x509.ReasonFlags.unspecified])))
+    return build_crl(root, entries, now, root.certificate.not_valid_after_utc)
 
 
 def _renewed(old: Issued, plan: _Plan, now: datetime) -> Issued:

@@ -20,6 +20,7 @@ from svc.signing_host.signers import Means
 log = structlog.get_logger("paraf.signing_host")
 
 MOST_GRANTS = 256
+_REMEMBERED_SECONDS = 2 * 86_400.0  # an authorisation lives for minutes, and no clock is set back by so much unnoticed
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class KeyHolder:
         self._most = most
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
-        self._over: dict[str, datetime] = {}  # until when an authorisation could still be opened again
+        self._over: dict[str, float] = {}  # until when (monotonic, for clocks are set back) it is known as over
 
     def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
         """Hold the key; the same authorisation a second time changes nothing.
@@ -51,7 +52,7 @@ class KeyHolder:
         :raises SigningHostDown: too many keys are held
         """
         now = self._means.clock.now()
-        self._sweep(now)
+        self._sweep()
         name = authorisation.authorisation_id
         with self._lock:
             known = self._held.get(name)
@@ -71,7 +72,7 @@ class KeyHolder:
 
     def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
         """As :meth:`svc.ports.SigningHost.sign`. :raises GrantOver: nothing was signed"""
-        self._sweep(self._means.clock.now())
+        self._sweep()
         with self._lock:
             held = self._held.get(authorisation_id)
         if held is None:
@@ -109,15 +110,15 @@ class KeyHolder:
 
     def is_open(self, authorisation_id: str) -> bool:
         """Whether the key is held."""
-        self._sweep(self._means.clock.now())
+        self._sweep()
         with self._lock:
             held = self._held.get(authorisation_id)
         return held is not None and not held.grant.ended
 
-    def _sweep(self, now: datetime) -> None:
+    def _sweep(self) -> None:
         with self._lock:
             over = [name for name, held in self._held.items() if held.grant.is_over]
-            for name in [name for name, until in self._over.items() if until <= now]:
+            for name in [name for name, until in self._over.items() if until <= time.monotonic()]:
                 del self._over[name]
         for name in over:
             self._end(name, "time_is_over")
@@ -127,7 +128,7 @@ class KeyHolder:
             held = self._held.pop(name, None)
             if held is None:
                 return
-            self._over[name] = held.grant.authorisation.expires_at
+            self._over[name] = time.monotonic() + _REMEMBERED_SECONDS
         held.timer.cancel()
         held.grant.end(why)
         log.info("grant_over", authorisation=name, why=held.grant.ended, documents=held.grant.authorisation.count,

@@ -47,11 +47,13 @@ from svc.ports import (
 )
 from svc.settings import Settings
 from svc.signing_host.client import RemoteHost, to_tls
+from svc.signing_host.holder import KeyHolder
 from svc.signing_host.inline import InlineHost
 from svc.signing_host.protocol import MAX_DOCUMENTS, IsOpen, write
 from svc.signing_host.signers import Means
 from svc.signing_host.tls import client_context
 from svc.signing_host.transport import MAX_BODY, send
+from tests.support.clock import FrozenClock
 from tests.support.signers_port import page
 from tests.support.signing_hosts import (
     HostProcess,
@@ -504,3 +506,16 @@ def _rest(stranger: socket.socket) -> bytes:
     except ConnectionResetError:
         return data
     return data
+
+
+def test_an_act_that_ended_is_not_opened_again_when_the_clock_is_set_back(signatory: Signatory, blank: bytes) -> None:
+    tsa, clock, documents = signatory.pki.tsa, FrozenClock(datetime.now(UTC)), sheets(blank, 1)
+    stamps = TimeStampAuthority(tsa.certificate, tsa.key, (signatory.pki.root.certificate,))
+    host, authorisation = KeyHolder(Means(clock, stamps, Backends({}), NoLog())), listing(documents)
+    host.open(authorisation, signatory.stored)
+    clock.advance(minutes=6)
+    for _ in range(3):
+        assert not host.is_open(authorisation.authorisation_id)
+    clock.advance(minutes=-6)
+    with pytest.raises(GrantOver):
+        host.open(authorisation, signatory.stored)
