@@ -79,7 +79,8 @@ def _is_other_format(pdf: bytes) -> bool:
 
 
 def examine(
-    pdf: bytes, *, limits: Limits = Limits(), read: Callable[[], PdfFileReader] | None = None  # noqa: B008 - frozen
+    pdf: bytes, *, limits: Limits = Limits(), read: Callable[[], PdfFileReader] | None = None,  # noqa: B008 - frozen
+    is_prechecked: bool = False,
 ) -> StructureFindings:
     """Account for every byte of a file. Whatever the bytes are, findings come back and nothing is raised.
 
@@ -96,10 +97,11 @@ def examine(
     contents_padding_nonzero, signature_keys_twice, signature_odd, signature_shared, signature_loose,
     unsigned_update; and reader_failed where our own reader broke.
 
+    :param is_prechecked: :func:`precheck` has found nothing in it under these limits
     :param read: opens the same bytes with pyHanko, where the caller needs that too: called when nothing speaks
         against bothering it, so that the file is not read a second time
     """
-    early = precheck(pdf, limits)
+    early = () if is_prechecked else precheck(pdf, limits)
     if early:
         return StructureFindings(early)
     try:

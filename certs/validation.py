@@ -197,7 +197,7 @@ def _codes(findings: Iterable[Finding]) -> str:
 def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof, ...]) -> Report:
     read = cache(lambda: _open(pdf))
     # The small reader first: it counts, where the real parsers follow whatever depth and length they are given.
-    structure = examine(pdf, read=read)
+    structure = examine(pdf, read=read, is_prechecked=True)
     if structure.codes & TOO_MUCH:
         return _unreadable(f"The file is not looked into: {_codes(structure.findings)}.", structure.findings)
     reader = read()
