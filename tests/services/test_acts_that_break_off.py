@@ -29,6 +29,17 @@ def claim(remote: Waiting) -> tuple[OpenedSigner, steps.Claim]:
     return opened, steps.claim(deps, actor, remote.task_id, sheet.lock_version, sheet.frozen_sha256, opened)
 
 
+def give_up(remote: Waiting, clock: FrozenClock) -> tuple[steps.Claim, bytes]:
+    """An act whose answer takes too long, so that its signer gives it up; and the file that comes of it after all."""
+    deps = remote.world.deps
+    opened, given_up = claim(remote)
+    late = production.produce(deps, given_up, opened).pdf
+    clock.advance(minutes=6)
+    signing.recover(deps)
+    signing.abandon(deps, remote.world.actor("kepala"), remote.open_act())
+    return given_up, late
+
+
 def states(remote: Waiting) -> list[str]:
     with remote.world.deps.db.read_session() as session:
         return list(session.scalars(select(SigningAttempt.state).order_by(SigningAttempt.id)))
@@ -51,11 +62,7 @@ def test_what_breaks_behind_the_request_leaves_the_outcome_unknown(
 
 def test_a_file_that_comes_after_its_act_was_given_up_is_not_kept(remote: Waiting, clock: FrozenClock) -> None:
     deps = remote.world.deps
-    opened, given_up = claim(remote)
-    late = production.produce(deps, given_up, opened).pdf
-    clock.advance(minutes=6)
-    signing.recover(deps)
-    signing.abandon(deps, remote.world.actor("kepala"), remote.open_act())
+    given_up, late = give_up(remote, clock)
     with pytest.raises(SigningFailed):
         steps.keep(deps, given_up, late)
     assert not list(deps.store.list(steps.signed_prefix(given_up.decree_id)))
@@ -63,11 +70,7 @@ def test_a_file_that_comes_after_its_act_was_given_up_is_not_kept(remote: Waitin
 
 def test_a_file_of_an_act_that_was_given_up_is_not_the_next_one_s(remote: Waiting, clock: FrozenClock) -> None:
     deps = remote.world.deps
-    opened, given_up = claim(remote)
-    late = production.produce(deps, given_up, opened).pdf
-    clock.advance(minutes=6)
-    signing.recover(deps)
-    signing.abandon(deps, remote.world.actor("kepala"), remote.open_act())
+    given_up, late = give_up(remote, clock)
     deps.store.put(steps.signed_key(given_up.decree_id, steps.sha256_of(late)), late,
                    media_type="application/pdf", retain_until=clock.now() + timedelta(days=1))  # it was on its way
     claim(remote)  # and this one's process ends before anything is sent

@@ -8,24 +8,20 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from svc import failpoints, jobs, worker
+from svc import jobs, worker
 from svc.models import JobRun, SigningAttempt
 from svc.services import reconciliation
 from svc.services.batches import freezing, review, signing_chunk, work
-from svc.settings import Settings
 from tests.support import batches as b
 from tests.support.clock import FrozenClock
+from tests.support.failpoints import arm
 from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)
 def _unarmed() -> Iterator[None]:
     yield
-    failpoints.arm(Settings.from_env({}, env_file=None))
-
-
-def arm(point: str) -> None:
-    failpoints.arm(Settings.from_env({"PARAF_FAILPOINT": f"{point}:full" if point else ""}, env_file=None))
+    arm("")
 
 
 def test_rows_that_were_being_laid_out_are_laid_out_at_once(world: World, clock: FrozenClock) -> None:

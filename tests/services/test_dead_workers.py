@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from svc import failpoints
 from svc.models import AuthorisedDocument, BatchRow, Decree, Signature, SigningAttempt, SigningAuthorisation
 from svc.services.batches import signing_chunk, work
-from svc.settings import Settings
 from tests.support import batches as b
 from tests.support.clock import FrozenClock
+from tests.support.failpoints import arm
 from tests.support.processes import Service, holds_keys, service, wait_until
 from tests.support.world import World, people
 
@@ -28,11 +27,7 @@ _POINTS = ("chunk.claimed:1", "chunk.before_host:1", "chunk.after_host:1", "chun
 @pytest.fixture(autouse=True)
 def _unarmed() -> Iterator[None]:
     yield
-    failpoints.arm(Settings.from_env({}, env_file=None))
-
-
-def arm(point: str) -> None:
-    failpoints.arm(Settings.from_env({"PARAF_FAILPOINT": f"{point}:full" if point else ""}, env_file=None))
+    arm("")
 
 
 def ensure_each_is_signed_once(world: World, batch_id: str, rows: int) -> None:
