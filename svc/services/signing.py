@@ -96,7 +96,8 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
             steps.mark_unknown(deps, claimed.attempt_id)
             _settle_try(deps, opened, Unknown())
             if isinstance(error, Exception):
-                logger.exception("signing broke off: attempt=%s", claimed.attempt_id)
+                logger.error("signing broke off: attempt=%s error=%s", claimed.attempt_id,  # noqa: TRY400
+                             type(error).__name__)  # its text may carry what was typed or whose it is
                 raise Unknown from error
             raise
         if isinstance(error, ResultNotOurs):
