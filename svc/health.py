@@ -197,12 +197,14 @@ def _broker(deps: Deps) -> str:
 
 
 def _preservation(deps: Deps) -> str:
-    """Documents that are provable for less long than the settings want, and stay so without a hand."""
+    """Documents that are provable for less long than the settings want; not well are those that need a hand."""
     found = figures(deps)
     if found.stuck or found.long_waiting:
-        raise _NotWellError(f"{found.stuck} documents are stuck, {found.long_waiting} wait for long; "
-                            "see docs/operations.md, and then paraf archive retry")
-    return "as the settings want"
+        raise _NotWellError(f"{found.stuck} documents are stuck, {found.long_waiting} wait for long, "
+                            f"{found.waiting} in all; see docs/operations.md, and then paraf archive retry")
+    if found.waiting:
+        return f"0 documents are stuck, {found.waiting} wait for a time stamp or revocation data and are tried again"
+    return "0 documents are stuck, 0 wait: each is as the settings want"
 
 
 def _trust(deps: Deps) -> str:

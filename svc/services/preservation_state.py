@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from svc.catalogues import N_
@@ -48,9 +48,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Figures:
-    """How many documents wait for a hand (``stuck``), and how many have been tried for hours (``long_waiting``)."""
+    """How many documents need a hand (``stuck``), and how many are still on their way (``waiting``), those that have
+    been tried for hours among them (``long_waiting``)."""
 
     stuck: int
+    waiting: int
     long_waiting: int
 
 
@@ -79,11 +81,12 @@ def best_file(session: Session, *, archived_document_id: int) -> FileToKeep | No
 
 def figures(deps: Deps) -> Figures:
     """How many documents are not preserved as they should be."""
-    waits_long = (Preservation.state == "waiting", Preservation.attempts >= PATIENCE)
+    is_waiting = Preservation.state == "waiting"
+    columns = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (
+        Preservation.state == "stuck", is_waiting, and_(is_waiting, Preservation.attempts >= PATIENCE))]
     with deps.db.read_session() as session:
-        return Figures(
-            session.scalar(select(func.count()).where(Preservation.state == "stuck")) or 0,
-            session.scalar(select(func.count()).select_from(Preservation).where(*waits_long)) or 0)
+        found = session.execute(select(*columns).where(Preservation.state != "held")).one()
+    return Figures(*(int(one) for one in found))
 
 
 def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:

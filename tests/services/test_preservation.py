@@ -182,7 +182,7 @@ def test_what_waits_for_long_is_told_once_and_seen_and_tried_again_on_demand(wor
         assert preservation.preserve_due(broken).waiting == 2
     seen = check(world.deps)
     assert not seen.preservation.is_ok
-    assert seen.preservation.detail.startswith("0 documents are stuck, 2 wait for long")
+    assert seen.preservation.detail.startswith("0 documents are stuck, 2 wait for long, 2 in all")
     with world.deps.db.read_session() as session:
         told = session.scalars(select(Notice).where(Notice.message.contains("Pelestarian"))).all()
     assert [one.person_id for one in told] == [world.actor("admin").person_id]
@@ -193,6 +193,19 @@ def test_what_waits_for_long_is_told_once_and_seen_and_tried_again_on_demand(wor
     assert preservation.preserve_due(world.deps).augmented == 1
     assert check(world.deps).preservation.is_ok
     assert audit.verify(world.deps).findings == ()
+
+
+def test_health_says_how_many_documents_still_wait(world: World, clock: FrozenClock) -> None:
+    assert check(world.deps).preservation.detail == "0 documents are stuck, 0 wait: each is as the settings want"
+    world.walk("signed")
+    world.walk("signed")
+    clock.advance(seconds=1)
+    assert preservation.preserve_due(replace(world.deps, tsa=DownTsa())).waiting == 2
+    seen = check(world.deps).preservation
+    assert (seen.is_ok, seen.detail.startswith("0 documents are stuck, 2 wait for")) == (True, True)
+    clock.advance(minutes=1)
+    assert preservation.preserve_due(world.deps).augmented == 2
+    assert "0 wait" in check(world.deps).preservation.detail
 
 
 def test_what_is_stuck_is_told_and_is_no_outage_and_can_be_retried(
