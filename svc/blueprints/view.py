@@ -6,6 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from svc.blueprints.act_words import release_words
 from svc.security import deps
 from svc.services.decree_page import DecreeView
 
@@ -13,7 +14,7 @@ from svc.services.decree_page import DecreeView
 def decree_context(view: DecreeView) -> dict[str, Any]:
     """Template variables of ``decrees/show.html``."""
     kind = deps().kinds.get(view.kind)
-    return {"decree": view, "kind": kind, "event_titles": event_titles()}
+    return {"decree": view, "kind": kind, "event_titles": event_titles(), "release_words": release_words}
 
 
 def event_titles() -> dict[str, str]:

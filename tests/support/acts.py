@@ -11,8 +11,12 @@ import pypdfium2
 from sqlalchemy import select
 
 from svc.models import Decree, Holding
+from svc.seed.walk import DEMO_PASSPHRASE
+from svc.services import signing
+from svc.services import signing_steps as steps
 from svc.services.decree_page import load_pdf
 from svc.services.flow import Doer, doer_of, load_flow, lock_decree, run_command, to_workflow
+from svc.services.signing_keys import open_signer
 from tests.support.world import World
 from workflows.model import ClaimSigning, RecordSigned
 
@@ -95,3 +99,12 @@ def record_signed(world: World, decree_id: str, sha256: str = "f" * 64) -> None:
     with world.deps.db.unit_of_work() as session:
         flow = load_flow(session, world.deps, lock_decree(session, decree_id))
         run_command(session, world.deps, flow, RecordSigned(sha256), Doer.system())
+
+
+def begin_act(world: World, decree_id: str) -> str:
+    """An act that a crash stopped after its claim; its public id."""
+    task_id, _version = task_of(world, decree_id)
+    signer = world.actor("kepala")
+    sheet = signing.prepare(world.deps, signer, task_id)
+    opened = open_signer(world.deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
+    return steps.claim(world.deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened).attempt_id

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flask import Flask
+from flask_babel import force_locale
 
 import svc
+from certs.authorisation import AuthorisationError
+from certs.errors import CannotSign, SigningError
+from certs.signers.port import BackendError
+from svc.blueprints.act_words import release_titles, release_words
 from svc.blueprints.batches.words import event_titles as batch_titles
 from svc.blueprints.view import event_titles as decree_titles
+from svc.errors import (
+    CredentialLocked,
+    CredentialUnusable,
+    DocumentChanged,
+    IntegrityViolation,
+    ServiceUnavailable,
+    SigningFailed,
+    StepUpFailed,
+    TooManyAttempts,
+)
+from svc.ports import SIGNING_HOST_DOWN
+from svc.services import signing_steps as steps
+from svc.services.reconciliation import INTERRUPTED
+from tests.support.acts import begin_act
+from tests.support.world import World
+from tests.web.conftest import Visitor
 from workflows import model
 
 SERVICES = Path(svc.__file__).parent / "services"
@@ -52,6 +73,47 @@ def test_every_event_of_a_decree_has_words(app: Flask) -> None:
     assert {"signature_augmented", "signing_result_refused", "decree_uploaded", "task_opened"} <= recorded
     with app.test_request_context():
         assert recorded - set(decree_titles()) == set()
+
+
+# What an act of signing may break off with, and with it whatever is derived from it: each is recorded by its code.
+ENDINGS = (SigningFailed, StepUpFailed, CredentialLocked, CredentialUnusable, DocumentChanged, IntegrityViolation,
+           ServiceUnavailable, TooManyAttempts, SigningError, AuthorisationError, BackendError, CannotSign)
+
+
+def _codes(*roots: type[Exception]) -> set[str]:
+    return {code for one in roots for code in (str(vars(one).get("code", "")), *_codes(*one.__subclasses__())) if code}
+
+
+def _given_to_release() -> set[str]:
+    """The texts with which acts are given back in so many words."""
+    calls = [node for path in SERVICES.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "release"]
+    return {str(one.value) for call in calls for one in call.args if isinstance(one, ast.Constant)}
+
+
+def test_every_code_with_which_an_act_of_signing_ends_has_a_sentence_in_both_languages(app: Flask) -> None:
+    codes = _codes(*ENDINGS) | _given_to_release() | {INTERRUPTED, SIGNING_HOST_DOWN, "not_tried"}
+    assert {"abandoned", "step_up_failed", "wrong_code", "signed_as_another", "result_not_ours", "backend_refused",
+            "authorisation_expired", "document_unsignable", "storage_unavailable"} <= codes
+    said = {}
+    for locale in ("id", "en"):
+        with app.test_request_context(), force_locale(locale):
+            said[locale] = {code: release_words(code) for code in codes | set(release_titles())}
+    raw = {code for texts in said.values() for code, text in texts.items() if code in text or "%(" in text}
+    assert raw == set()
+    assert {code for code, text in said["id"].items() if text == said["en"][code]} == set()
+
+
+def test_the_history_says_why_an_act_did_not_end(log_in: Callable[[str], Visitor], world: World) -> None:
+    world.give_certificates("kepala")
+    decree_id = world.walk("ready_to_sign")
+    act = begin_act(world, decree_id)
+    steps.mark_unknown(world.deps, act)
+    signer = log_in("kepala")
+    assert signer.post(f"/signings/{act}/abandon").status_code == 302
+    text = signer.get(f"/decrees/{decree_id}").get_data(as_text=True)
+    assert "Terhenti di tengah jalan; tidak ada tanda tangan yang ditemukan." in text
+    assert ">interrupted<" not in text
 
 
 def test_every_event_of_a_batch_has_words(app: Flask) -> None:

@@ -22,8 +22,7 @@ from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import passkeys, signing
 from svc.services import signing_steps as steps
 from svc.services.remote_calls import CallRecorder
-from svc.services.signing_keys import open_signer
-from tests.support.acts import task_of
+from tests.support.acts import begin_act, task_of
 from tests.support.clock import FrozenClock
 from tests.support.world import PASSWORD, World
 from tests.web.conftest import Visitor
@@ -243,15 +242,6 @@ def test_a_code_is_offered_only_where_the_service_knows_codes(
 
 
 # ---- acts that did not end
-
-
-def begin_act(world: World, decree_id: str) -> str:
-    """An act that a crash stopped after its claim; its public id."""
-    task_id, _version = task_of(world, decree_id)
-    signer = world.actor("kepala")
-    sheet = signing.prepare(world.deps, signer, task_id)
-    opened = open_signer(world.deps, signer, signing.StepUp(DEMO_PASSPHRASE), sheet.frozen_sha256)
-    return steps.claim(world.deps, signer, task_id, sheet.lock_version, sheet.frozen_sha256, opened).attempt_id
 
 
 def state_of(world: World, attempt_id: str) -> str:

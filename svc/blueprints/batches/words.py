@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from svc.errors import AppError
+from svc.blueprints.act_words import message_of
 from svc.kinds import Kind
 from svc.services.batches.page import RowItem
 from svc.sheet_columns import EMAIL, EMAIL_COLUMN, columns_of
@@ -77,7 +77,7 @@ def failure_words(code: str) -> str:
                              "tetap ditolak hubungi administrator."),
         "signer_unavailable": _("Layanan tanda tangan tidak menjawab. Coba lagi beberapa saat lagi."),
     }
-    return special.get(code) or _of_tree(code) or _("Gagal (kode %(code)s). Laporkan kode ini kepada administrator.",
+    return special.get(code) or message_of(code) or _("Gagal (kode %(code)s). Laporkan kode ini kepada administrator.",
                                                     code=code)
 
 
@@ -120,14 +120,3 @@ def _titles(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
 
 def _bare(path: str) -> str:
     return "".join(part.partition("]")[2] if index else part for index, part in enumerate(path.split("[")))
-
-
-def _of_tree(code: str) -> str:
-    """The words of the error with that code, if they stand alone."""
-    todo: list[type[AppError]] = [AppError]
-    while todo:
-        one = todo.pop()
-        if one.code == code and "%(" not in one.message and one is not AppError:
-            return str(_(one.message))
-        todo += one.__subclasses__()
-    return ""
