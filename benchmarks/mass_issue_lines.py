@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,7 +19,8 @@ import typst
 from benchmarks.mass_issue_data import PASSPHRASE, make_request, read_office
 from certs.fast import BatchSigner, Model, check, gather_store, make_model
 from certs.pades import Level, SignatureBox, SignRequest, sign_pdf
-from svc.adapters.renderer import FONTS, STANDARD, TypstRenderer
+from svc.adapters.renderer import FONTS, TypstRenderer
+from svc.adapters.typesetting import Typesetter
 from svc.kinds import DECREES, KindCatalogue
 from svc.rendering import RenderedPdf
 
@@ -140,15 +140,14 @@ def make_limit(folder: Path) -> Line:
     renderer = TypstRenderer(kinds)
     signer = read_office(folder).signer
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
-    compiler = typst.Compiler(input=str(DECREES / "main.typ"), root=str(DECREES), font_paths=fonts,
-                              ignore_system_fonts=True)
+    typesetter = Typesetter(DECREES / "main.typ", DECREES, fonts)
 
     def run(numbers: Sequence[int]) -> Took:
-        inputs = [json.dumps(renderer.inputs_of(make_request(kinds, number))) for number in numbers]
+        inputs = [renderer.inputs_of(make_request(kinds, number)) for number in numbers]
         watch = Watch()
         for one in inputs:
-            compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=_AT, sys_inputs={"request": one})
-            signer.sign_attributes(one.encode()[:330])
+            typesetter.typeset(one, _AT)
+            signer.sign_attributes(repr(one).encode()[:330])
         return watch.read()
 
     return run

@@ -1,14 +1,13 @@
 """Renderer by Typst: one reused compiler per thread, fonts of the package only, no network.
 
-Data goes in as JSON through ``sys.inputs`` and is shown as strings, so no text of a person is ever read as
-Typst markup; the compiler's root is the templates' folder, so no template can read beyond it.
+Data goes in as JSON and is shown as strings, so no text of a person is ever read as Typst markup; the compiler's root
+is the templates' folder, so no template can read beyond it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import threading
 import tomllib
@@ -21,6 +20,7 @@ from typing import Any, Final
 import pikepdf
 import typst
 
+from svc.adapters.typesetting import Typesetter
 from svc.kinds import DECREES, Kind, KindCatalogue, KindUnknown, subject_of
 from svc.qr import QrDrawer
 from svc.rendering import (
@@ -36,8 +36,6 @@ from svc.wording import spell_date, write_date
 
 REPORTS: Final = Path(__file__).parents[2] / "templates" / "reports"
 FONTS: Final = Path(__file__).parents[2] / "templates" / "fonts"
-# ISO 19005-2, level A: tagged, Unicode, fonts embedded.
-STANDARD: Final = "a-2a"
 _ELLIPSIS: Final = "…"
 _NO_DATE: Final = date(2000, 1, 1)
 _MAX_STAMPED_PAGES: Final = 2000
@@ -96,20 +94,9 @@ class TypstRenderer:
 
     def _report(self, name: str, values: Mapping[str, Any], created_at: datetime) -> RenderedPdf:
         data = _show_plainly({**values, "created_at": ""})
-        try:
-            # A report is rare, and what strangers wrote stays in no compiler that is used again.
-            compiler = typst.Compiler(
-                input=str(REPORTS / name / "report.typ"), root=str(REPORTS),
-                font_paths=self._fonts, ignore_system_fonts=True)
-            pdf = compiler.compile(
-                format="pdf", pdf_standards=STANDARD, timestamp=_whole_seconds(created_at),
-                sys_inputs={"request": json.dumps(data, ensure_ascii=False)})
-        except typst.TypstError as error:
-            raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error
-        except RuntimeError as error:
-            raise RenderFailed("layout failed", detail=str(error)) from error
-        if not isinstance(pdf, bytes):
-            raise RenderFailed("the compiler gave no PDF")
+        # A report is rare, and what strangers wrote stays in no compiler that is used again.
+        setter = Typesetter(REPORTS / name / "report.typ", REPORTS, self._fonts)
+        pdf, _ = setter.typeset(data, _whole_seconds(created_at))
         with pikepdf.open(io.BytesIO(pdf)) as document:
             return _rendered(pdf, len(document.pages), ())
 
@@ -161,31 +148,15 @@ class TypstRenderer:
         known = [footer["text"] for footer in self._footers if day and footer["valid_from"] <= day]
         return str(known[-1] if known else self._footers[0]["text"]).replace("{url}", url)
 
-    def _compiler(self) -> typst.Compiler:
-        if not hasattr(self._local, "compiler"):
-            # A compiler holds the inputs of its last run, so each thread has its own; fonts are shared.
-            self._local.compiler = typst.Compiler(
-                input=str(self._folder / "main.typ"), root=str(self._folder),
-                font_paths=self._fonts, ignore_system_fonts=True,
-            )
-        compiler: typst.Compiler = self._local.compiler
-        return compiler
+    def _typesetter(self) -> Typesetter:
+        if not hasattr(self._local, "typesetter"):
+            # It holds the data of its last document, so each thread has its own; fonts are shared.
+            self._local.typesetter = Typesetter(self._folder / "main.typ", self._folder, self._fonts)
+        typesetter: Typesetter = self._local.typesetter
+        return typesetter
 
     def _compile(self, inputs: Mapping[str, Any], created_at: datetime) -> RenderedPdf:
-        compiler = self._compiler()
-        try:
-            pdf = compiler.compile(
-                format="pdf", pdf_standards=STANDARD, timestamp=created_at,
-                sys_inputs={"request": json.dumps(inputs, ensure_ascii=False)},
-            )
-            # Asks the layout just made (it is cached), so the second call costs next to nothing.
-            marks = json.loads(compiler.query("<signature-box>", field="value"))
-        except typst.TypstError as error:
-            raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error
-        except RuntimeError as error:
-            raise RenderFailed("layout failed", detail=str(error)) from error
-        if not isinstance(pdf, bytes):
-            raise RenderFailed("the compiler gave no PDF")
+        pdf, marks = self._typesetter().typeset(inputs, created_at, "signature-box")
         return _placed(pdf, marks, len(inputs["blocks"]))
 
 

@@ -12,7 +12,8 @@ SOURCES = sorted(path for package in ("svc", "workflows", "certs", "templates")
                  for path in (ROOT / package).rglob("*.py"))
 OWNERS = {
     "pyhanko": "certs/", "pyhanko_certvalidator": "certs/", "minio": "svc/adapters/s3_store.py",
-    "typst": "svc/adapters/renderer.py", "flask_login": "svc/security.py", "flask_limiter": "svc/limits.py",
+    "typst": ("svc/adapters/renderer.py", "svc/adapters/typesetting.py"),
+    "flask_login": "svc/security.py", "flask_limiter": "svc/limits.py",
     "flask_babel": "svc/", "smtplib": "svc/adapters/mailers.py", "argon2": "svc/services/passwords.py",
     "pyotp": "svc/services/second_factor.py", "gunicorn": "svc/server.py", "alembic": "svc/migrat",
     # The simulator stands for a service elsewhere, which finds its marks in the text with a parser of its own.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
+import os
 import re
 import shutil
+import stat
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -243,6 +247,30 @@ def test_threads_do_not_mix_their_documents() -> None:
     with ThreadPoolExecutor(4) as pool:
         for index, made in pool.map(make, range(24)):
             assert f"800/{index:04d}/BKD/2026" in squeeze("".join(text_of(made.pdf)))
+
+
+def test_what_it_was_given_is_nowhere_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    renderer = TypstRenderer(KINDS)
+    renderer.render(final(KINDS.get("kgb"), place="Kota Rahasia"))
+    with pytest.raises(RenderFailed):
+        renderer.render(final(KINDS.get("kgb"), place="Kota Rahasia \U0001f600"))
+    (folder,) = tmp_path.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    kept = [path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()]
+    assert kept
+    assert not any("Rahasia" in text for text in kept)
+    child = os.fork()
+    if not child:
+        del renderer
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert folder.exists()  # a child that ends takes nothing from its parent
+    renderer.render(final(KINDS.get("kgb")))
+    del renderer
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def stamp_request(**changes: Any) -> StampRequest:

@@ -1,0 +1,75 @@
+"""Typst with the data of one document after the other.
+
+Data is handed over as the JSON file of a package ``@paraf/request`` in a folder of the compiler's own. Given as
+``sys.inputs`` it would be part of the language's library, so that every template were evaluated anew for every
+document: a tenth of the time of a one-page letter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import typst
+
+from svc.rendering import RenderFailed
+
+# ISO 19005-2, level A: tagged, Unicode, fonts embedded.
+STANDARD: Final = "a-2a"
+_PACKAGE: Final = Path("paraf", "request", "1.0.0")
+_MANIFEST: Final = '[package]\nname = "request"\nversion = "1.0.0"\nentrypoint = "lib.typ"\n'
+_ENTRY: Final = '#let d = json("request.json")\n'
+
+
+class Typesetter:
+    """One template, for one thread; reads nothing beyond ``root`` and the data, and no network.
+
+    The template has ``#import "@paraf/request:1.0.0": d``. The folder for the data is readable by this account only,
+    is empty between two documents, and goes with the object.
+    """
+
+    def __init__(self, template: Path, root: Path, fonts: typst.Fonts) -> None:
+        packages = Path(tempfile.mkdtemp(prefix="paraf-layout-"))
+        weakref.finalize(self, _remove, packages, os.getpid())
+        folder = packages / _PACKAGE
+        folder.mkdir(parents=True)
+        (folder / "typst.toml").write_text(_MANIFEST, encoding="ascii")
+        (folder / "lib.typ").write_text(_ENTRY, encoding="ascii")
+        self._data = folder / "request.json"
+        self._compiler = typst.Compiler(
+            input=str(template), root=str(root), font_paths=fonts, ignore_system_fonts=True,
+            package_path=str(packages), package_cache_path=str(packages))
+
+    def typeset(self, data: Mapping[str, Any], created_at: datetime, marked: str = "") -> tuple[bytes, list[Any]]:
+        """The PDF (``created_at`` is its date), and the values of the metadata that bears the label ``marked``.
+
+        :raises RenderFailed: the template cannot be laid out with these data
+        :raises OSError: no room for the data
+        """
+        self._data.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        try:
+            pdf = self._compiler.compile(format="pdf", pdf_standards=STANDARD, timestamp=created_at)
+            # Asks the layout just made (it is cached), so the second call costs next to nothing.
+            values = json.loads(self._compiler.query(f"<{marked}>", field="value")) if marked else []
+        except typst.TypstError as error:
+            raise RenderFailed(f"layout failed: {error.message}", detail=error.diagnostic) from error
+        except RuntimeError as error:
+            raise RenderFailed("layout failed", detail=str(error)) from error
+        finally:
+            self._data.unlink()
+        if not isinstance(pdf, bytes):
+            raise RenderFailed("the compiler gave no PDF")
+        return pdf, values
+
+
+def _remove(folder: Path, owner: int) -> None:
+    """A forked process that ends must not take the folder of the one it came from."""
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
