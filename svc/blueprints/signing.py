@@ -108,8 +108,12 @@ def reconcile_act(attempt_id: str) -> WerkzeugResponse:
         return redirect(url_for("decrees.show", decree_id=request.form.get("decree_id", "-")))
     if result == "released":
         flash(_("Tidak ada tanda tangan dari tindakan itu. Anda dapat menandatangani lagi."), "success")
+    elif result == "lost":
+        flash(_("Tidak ada yang ditemukan, dan memeriksa lagi tidak akan mengubahnya. Yang dapat Anda lakukan tertulis "
+                "di halaman ini."), "warning")
     else:
-        flash(_("Hasilnya belum dapat diketahui. Coba periksa lagi nanti."), "info")
+        flash(_("Hasilnya belum dapat diketahui: layanan atau penyimpanan tidak menjawab, atau tindakannya masih "
+                "berjalan. Periksa lagi beberapa menit lagi."), "info")
     return redirect(url_for("signing.sheet", task_id=request.form.get("task_id", "-")))
 
 

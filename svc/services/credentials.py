@@ -47,6 +47,7 @@ from svc.services.key_use import (
     ensure_new_passphrase,
 )
 from svc.services.outbox import notify
+from svc.services.secret_words import SecretWords, words_of
 from svc.services.trust import current_crl, trust_store, with_intermediates
 
 __all__ = [
@@ -89,6 +90,11 @@ class CredentialView:
     @property
     def can_sign(self) -> bool:
         return self.status == "active" and not self.problem
+
+    @property
+    def secret_words(self) -> SecretWords:
+        """What its owner is told of the secret that opens it."""
+        return words_of(self.backend)
 
 
 def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: str | None = None) -> str:

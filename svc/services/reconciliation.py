@@ -53,7 +53,7 @@ class RecoveryReport:
 @dataclass(frozen=True)
 class OpenAct:
     """An act of the actor's that has not ended. ``state`` is claimed, produced or unknown; ``can_abandon``: he may
-    declare it without result and sign anew."""
+    declare it without result and sign anew; ``is_lost``: nothing of it is here, and nobody can be asked for it."""
 
     attempt_id: str
     decree_id: str
@@ -62,6 +62,7 @@ class OpenAct:
     error_code: str
     claimed_at: datetime
     can_abandon: bool
+    is_lost: bool
 
 
 def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
@@ -83,7 +84,8 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
             .order_by(SigningAttempt.id)).all()
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
-        results[settle(deps, row.public_id)].append(row.decree_id)
+        outcome = settle(deps, row.public_id)
+        results["waiting" if outcome == "lost" else outcome].append(row.decree_id)
     follow_up(deps)
     signing_evidence.empty_spool(deps)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
@@ -103,11 +105,12 @@ def open_act(deps: Deps, actor: Actor, task_id: str) -> OpenAct | None:
         return None
     attempt, decree_id, subject = row
     return OpenAct(attempt.public_id, decree_id, subject, attempt.state, attempt.error_code or "", attempt.claimed_at,
-                   attempt.state == "unknown")
+                   attempt.state == "unknown", attempt.state == "unknown" and attempt.error_code == steps.LOST)
 
 
 def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
-    """Look in the store and ask the backend what became of an act: finished, released or waiting.
+    """Look in the store and ask the backend what became of an act: finished, released, waiting, or lost: nothing of
+    it is here, nobody can be asked for it any more, and only the signer can end it (:func:`abandon`).
 
     :raises NotFound: no such act. :raises Forbidden: not the actor's own
     """
@@ -167,7 +170,7 @@ def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:
 
 
 def settle(deps: Deps, attempt_id: str) -> str:
-    """What became of one act that nobody is at any more: finished, released or waiting."""
+    """What became of one act that nobody is at any more: finished, released, waiting or lost (see reconcile)."""
     try:
         return _settle(deps, attempt_id)
     except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
@@ -177,11 +180,13 @@ def settle(deps: Deps, attempt_id: str) -> str:
 
 
 def _settle(deps: Deps, attempt_id: str) -> str:
+    is_searched = False
     try:
         claimed, found = _find_signed(deps, attempt_id)
         if found is not None:
             failpoints.reach("settle.found")
             return _finish(deps, claimed, found)
+        is_searched = True
     except (StorageUnavailable, StoreUnavailable, ProofPending, BackendUnavailable) as error:
         logger.warning("recovery waits: attempt=%s error=%s", attempt_id, type(error).__name__)
         return "waiting"
@@ -191,7 +196,9 @@ def _settle(deps: Deps, attempt_id: str) -> str:
         logger.exception("recovery: stored bytes are not what was recorded: attempt=%s", attempt_id)
     if _may_exist_elsewhere(deps, attempt_id):
         steps.mark_unknown(deps, attempt_id)
-        return "waiting"
+        if is_searched:
+            steps.mark_lost(deps, attempt_id)
+        return "lost" if is_searched else "waiting"
     if steps.release(deps, attempt_id, INTERRUPTED):
         _tell(deps, attempt_id)
     logger.warning("recovery released: attempt=%s", attempt_id)
@@ -258,12 +265,13 @@ def _retrieve(deps: Deps, attempt: SigningAttempt, credential: Credential, claim
     """Ask the backend; what it gives is kept before anything else, since it may give it only once.
 
     :raises StorageUnavailable: it waits in the spool until the store takes it
+    :raises BackendUnavailable: it cannot be asked now
     """
     try:
         signed = deps.backends.retrieve(
             key_elsewhere(deps, credential), attempt.reference or "", CallRecorder(deps, attempt.id))
-    except BackendNotConfigured:
-        return None
+    except BackendNotConfigured as error:
+        raise BackendUnavailable("it is not set up here") from error
     if signed is None:
         return None
     if not signing_evidence.keep_or_spool(deps, claimed, signed):

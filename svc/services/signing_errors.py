@@ -78,7 +78,7 @@ class Unknown(SigningFailed):
     code, status = "outcome_unknown", 504
     message: ClassVar[str] = (
         "Permintaan tanda tangan sudah dikirim, tetapi jawabannya tidak sampai, jadi hasilnya belum diketahui. "
-        "Periksa kembali di halaman ini sebelum menandatangani ulang.")
+        "Periksa kembali di halaman penandatanganan sebelum menandatangani ulang.")
 
     def __init__(self, reference: str = "") -> None:
         super().__init__()

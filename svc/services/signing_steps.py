@@ -168,6 +168,7 @@ class Produced:
         return self.signature.timestamp_at or self.signature.claimed_at
 
 
+LOST = "outcome_lost"  # the code of an unknown act of which nothing can be found or asked for any more
 _MAY_END_WELL = frozenset({"claimed", "produced", "unknown"})
 
 
@@ -211,6 +212,14 @@ def mark_unknown(deps: Deps, attempt_id: str, reference: str = "") -> None:
         decree = session.get_one(Decree, attempt.decree_id)
         record_decree(session, decree, "signing_outcome_unknown", doer_of_attempt(session, attempt).audit,
                       deps.clock.now(), {"attempt": attempt_id})
+
+
+def mark_lost(deps: Deps, attempt_id: str) -> None:
+    """Note that whoever might have the result of an unknown act was asked, and has it no more."""
+    with deps.db.unit_of_work() as session:
+        attempt = _locked_attempt(session, attempt_id)
+        if attempt.state == "unknown":
+            attempt.error_code = LOST
 
 
 def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:

@@ -53,6 +53,7 @@ from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
 from svc.services.certificate_names import NamesAnother
 from svc.services.key_use import WrongTotp
+from svc.services.reconciliation import OpenAct
 from svc.services.second_step import SecondStep
 from svc.services.signing_errors import BackendDown, ResultNotOurs, SignedAsAnother, Unknown
 from svc.signing_host import protocol
@@ -95,9 +96,12 @@ class Waiting:
         return self.world.view(self.decree_id).status
 
     def open_act(self) -> str:
+        return self.act().attempt_id
+
+    def act(self) -> OpenAct:
         act = signing.open_act(self.world.deps, self.world.actor(SIGNER), self.task_id)
         assert act is not None
-        return act.attempt_id
+        return act
 
     def count(self, table: type) -> int:
         with self.world.deps.db.read_session() as session:
@@ -197,7 +201,7 @@ def test_an_unknown_outcome_is_never_retried_and_only_the_signer_ends_it(
     with pytest.raises(Conflict):
         remote.sign(CSC_PIN)
     attempt_id = remote.open_act()
-    assert signing.reconcile(remote.world.deps, remote.world.actor(SIGNER), attempt_id) == "waiting"
+    assert signing.reconcile(remote.world.deps, remote.world.actor(SIGNER), attempt_id) == "lost"
     with pytest.raises(Forbidden):
         signing.abandon(remote.world.deps, remote.world.actor("sekretaris"), attempt_id)
     made = sum(1 for call in _calls(remote) if call == SIGN)
@@ -321,6 +325,25 @@ def test_a_result_of_bsre_that_got_lost_is_fetched_and_recorded(agency: Waiting,
     assert signing.reconcile(agency.world.deps, actor, agency.open_act()) == "finished"
     assert agency.count(Signature) == 1
     assert agency.status in {"signed", "issued"}
+
+
+def test_a_result_that_bsre_handed_out_already_is_lost_and_one_that_it_may_have_still_is_not(
+    agency: Waiting, gateway: BsreWorld
+) -> None:
+    gateway.simulator.faults.add(Fault(FaultKind.TRUNCATE, "api/sign/pdf"))
+    with pytest.raises(Unknown):
+        agency.sign(PASSPHRASE)
+    deps, actor, act = agency.world.deps, agency.world.actor(SIGNER), agency.open_act()
+    gateway.simulator.faults.add(Fault(FaultKind.STATUS_BEFORE, "api/sign/download", status=503))
+    assert signing.reconcile(deps, actor, act) == "waiting"
+    gateway.simulator.faults.add(Fault(FaultKind.DROP_AFTER, "api/sign/download"))
+    assert signing.reconcile(deps, actor, act) == "waiting"
+    assert agency.act().is_lost is False
+    assert signing.reconcile(deps, actor, act) == "lost"
+    assert agency.act().is_lost is True
+    assert signing.recover(deps, timedelta(0)).waiting == (agency.decree_id,)
+    signing.abandon(deps, actor, act)
+    assert agency.status == "ready_to_sign"
 
 
 def test_what_bsre_signed_while_the_store_is_down_waits_here_and_is_never_signed_twice(

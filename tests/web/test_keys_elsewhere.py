@@ -130,10 +130,14 @@ def test_a_nik_is_sealed_and_never_shown_again(bsre: Desk, log_in: Callable[[str
     pages = [bsre.see(), bsre.see("/keys/identity"), bsre.visitor.get("/admin/certificates").get_data(as_text=True)]
     assert "BSrE" in pages[0]
     assert "diketahui setelah tanda tangan pertama" in pages[0]
+    assert "bersama tanda tangan pertama" in pages[0]
+    assert "Periksa sertifikatnya di halaman ini" not in pages[0]
     owner = log_in("kepala")
     pages += [owner.get(path).get_data(as_text=True) for path in ("/account/certificates", "/notices")]
     assert "mendaftarkan kunci tanda tangan (BSrE)" in pages[-1]
     assert "Ganti kata sandi TTE" not in pages[-2]
+    assert "Kata sandi TTE hanya Anda yang tahu" not in pages[-2]
+    assert "kata sandi (passphrase) BSrE Anda" in pages[-2]
     with bsre.deps.db.read_session() as session:
         row = session.scalars(select(Credential)).one()
         told = "".join(str(event.payload) for event in session.scalars(select(AuditEvent)))

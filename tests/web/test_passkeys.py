@@ -291,6 +291,19 @@ def test_an_unknown_act_is_asked_for_again_and_then_abandoned(log_in: LogIn, wor
     assert world.view(ready).status == "ready_to_sign"
 
 
+def test_what_nobody_can_tell_any_more_is_said_and_what_to_do(log_in: LogIn, world: World, ready: str) -> None:
+    path, _form = form_of(world, ready)
+    act = begin_act(world, ready)
+    steps.mark_unknown(world.deps, act)
+    signer = log_in("kepala")
+    assert "Memeriksa lagi tidak menolong" not in page(signer, path)
+    steps.mark_lost(world.deps, act)
+    text = page(signer, path)
+    assert "Tidak akan diketahui lagi" in text
+    assert "Memeriksa lagi tidak menolong" in text
+    assert text.count("Nyatakan tidak jadi dan tandatangani ulang…") == 1
+
+
 def test_an_act_is_its_signers_alone(log_in: LogIn, world: World, ready: str) -> None:
     path, _form = form_of(world, ready)
     act = begin_act(world, ready)
@@ -310,6 +323,7 @@ def test_an_act_without_an_end_leads_to_its_page(app: Flask, error: type[Excepti
     text = answer.get_data(as_text=True)
     assert answer.status_code in {503, 504}
     assert 'href="/tasks/abc/sign"' in text
+    assert "di halaman ini" not in text
     assert "<p>Tidak ada yang berubah.</p>" not in text
 
 

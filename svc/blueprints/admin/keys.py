@@ -127,7 +127,7 @@ def register_identity_key(person_id: str) -> Response | Page:
         key_registration.register_identity(deps(), current_actor(), person_id, text("nik"))
     except _REFUSALS as error:
         return _identity_page(person_id, error)
-    return _registered(person_id)
+    return _registered(person_id, has_certificate=False)
 
 
 def _token_page(person_id: str, error: AppError | None = None, failed: str = "",
@@ -161,8 +161,10 @@ def _host(backend: str) -> KeyHost:
     return next(one for one in key_registration.key_hosts(deps()) if one.backend == backend)
 
 
-def _registered(person_id: str) -> Response:
-    flash(_("Kunci didaftarkan. Periksa sertifikatnya di halaman ini."), "success")
+def _registered(person_id: str, *, has_certificate: bool = True) -> Response:
+    flash(_("Kunci didaftarkan. Periksa sertifikatnya di halaman ini.") if has_certificate else
+          _("NIK didaftarkan. BSrE baru memberitahukan sertifikatnya bersama tanda tangan pertama; sesudah itu periksa "
+            "namanya di halaman ini."), "success")
     return redirect(url_for("admin.person", person_id=person_id))
 
 
