@@ -197,12 +197,14 @@ def test_a_row_that_could_not_be_taken_out_is_taken_out_again_for_the_same_reaso
     assert last_event(world, batch_id).payload["work"] == "exclude"
 
 
+@pytest.mark.parametrize("refused_run", [1, 2], ids=["withdrawal", "discard"])
 def test_a_row_that_stayed_when_the_batch_was_taken_back_follows_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, refused_run: int
 ) -> None:
     batch_id = b.submitted(world, 3)
+    before = {one.id for one in b.decrees_of(world, batch_id)}
     with monkeypatch.context() as patch:
-        refuse_one_in(patch, leaving)
+        refuse_one_in(patch, leaving, refused_run)
         review.withdraw(world.deps, world.actor(b.CLERK), batch_id, b.batch_row(world, batch_id).lock_version, "Salah")
         work.drain(world.deps, batch_id)
     assert b.batch_row(world, batch_id).status == "draft"
@@ -213,16 +215,18 @@ def test_a_row_that_stayed_when_the_batch_was_taken_back_follows_it(
     assert "failed" not in states(world, batch_id)
     assert {row.failed_work for row in b.rows_of(world, batch_id)} == {None}
     assert last_event(world, batch_id).payload["work"] == "dissolve"
+    with world.deps.db.unit_of_work() as session:  # no draft stays behind that belongs to nobody
+        assert {session.get_one(Decree, one).status for one in before} == {"discarded"}
 
 
-def refuse_one_in(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
-    """The second of the first run of commands is refused, as when its decree stands elsewhere."""
+def refuse_one_in(patch: pytest.MonkeyPatch, module: ModuleType, refused_run: int = 1) -> None:
+    """The second of one run of commands is refused, as when its decree stands elsewhere."""
     runs: list[bool] = []
 
     def run(session: Session, deps: Deps, flows: Sequence[Flow], command_for: CommandFor, doer: Doer,
             note: str = "") -> tuple[Refused, ...]:
         runs.append(True)
-        act = _refusing_the_second if len(runs) == 1 else run_commands
+        act = _refusing_the_second if len(runs) == refused_run else run_commands
         return act(session, deps, flows, command_for, doer, note)
 
     patch.setattr(module, "run_commands", run)

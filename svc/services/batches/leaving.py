@@ -52,9 +52,13 @@ def dissolve(deps: Deps, batch_id: int) -> int:
             return 0
         gone = _give_back(session, deps, batch, rows, order_of(session, batch))
         drafter = drafter_of(session, batch)
-        run_commands(session, deps, lock_flows(session, deps, [flow.decree.id for _, flow in gone]),
-                     lambda _flow: m.Discard(drafter.actor, batch.work_note), drafter.doer, batch.work_note)
+        kept = {one.decree_id: one.error for one in run_commands(
+            session, deps, lock_flows(session, deps, [flow.decree.id for _, flow in gone]),
+            lambda _flow: m.Discard(drafter.actor, batch.work_note), drafter.doer, batch.work_note)}
         for row, flow in gone:
+            if flow.decree.id in kept:
+                fail_row(row, batch.work, kept[flow.decree.id])
+                continue
             flow.decree.batch_id, row.decree_id = None, None
             row.state, row.error_code, row.failed_work = "ready", None, None
         return len(rows)
