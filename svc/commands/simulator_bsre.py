@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from certs.ca import build_crl
+from svc.commands.simulator_parts import open_door, tell_settings, trust
 from svc.deps import system_clock
 from svc.services.trust import FOLDERS
 from svc.simulators.bsre import BsreAccess, BsreSimulator
@@ -27,7 +25,7 @@ from svc.simulators.bsre_people import DEFAULT_PASSPHRASE, SEAL_ID, default_seal
                    "signature in another name is refused.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
               help="Write the simulated root (PEM) and revocation lists (DER) here, into the folder of each purpose "
-                   "that it serves, to trust them on purpose.")
+                   "that it serves, to trust them on purpose. Lists from then on are fetched from the simulator.")
 def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names: tuple[str, ...],
          trust_dir: Path | None) -> None:
     """Simulate BSrE's e-Sign Client Service, v1 and v2, with a signer in each status and a seal.
@@ -37,32 +35,19 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names
     drop_after, status_before, status_after, truncate.
     """
     clock = system_clock()
-    pki = simulated_authority(clock.now())
+    door = open_door(host, port)
+    pki = simulated_authority(clock.now(), door.base_url)
     desk = BsreDesk(pki, default_users(pki, clock.now(), passphrase, names=names),
                     default_seal(pki, clock.now()), clock.now,
                     click.echo)
-    if trust_dir is not None:
-        _write_trust(desk, trust_dir)
     access = BsreAccess(addresses=frozenset(allow_ip))
-    with BsreSimulator(desk, access, host, port) as simulator:
+    with BsreSimulator(desk, access, door) as simulator:
         click.echo(f"BSrE simulator at {simulator.base_url}; its signatures prove nothing")
-        click.echo("set for the service:")
-        for name, value in (("URL", simulator.base_url), ("USERNAME", access.username), ("PASSWORD", access.password)):
-            click.echo(f"  PARAF_BSRE_{name}={value}")
+        tell_settings((("BSRE_URL", simulator.base_url), ("BSRE_USERNAME", access.username),
+                       ("BSRE_PASSWORD", access.password)), simulator.base_url)
         click.echo(f"signers (passphrase {passphrase}):")
         for user in desk.users:
             click.echo(f"  NIK {user.nik}  {user.email}  {user.status}  {user.name}")
         click.echo(f"seal: {SEAL_ID}")
-        if trust_dir is None:
-            click.echo("nobody trusts its signatures: start it with --trust-dir VAR/trust, the service's folder")
+        trust(pki, trust_dir, FOLDERS, "simulasi-bsre", clock.now())  # it stamps itself
         threading.Event().wait()
-
-
-def _write_trust(desk: BsreDesk, folder: Path) -> None:
-    now = desk.clock()
-    for purpose in FOLDERS:  # it stamps itself
-        (folder / purpose).mkdir(parents=True, exist_ok=True)
-        (folder / purpose / "simulasi-bsre.pem").write_bytes(desk.pki.root.certificate.public_bytes(Encoding.PEM))
-    (folder / "simulasi-bsre-root.crl").write_bytes(desk.pki.root_crl)
-    issuing = build_crl(desk.pki.issuing, (), now, now + timedelta(days=30))
-    (folder / "simulasi-bsre-issuing.crl").write_bytes(issuing)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from certs.ca import DevelopmentPki, build_crl
+from certs.ca import DevelopmentPki
+from svc.commands.simulator_parts import open_door, tell_settings, trust
 from svc.deps import system_clock
 from svc.simulators.csc import CscAccess, CscSimulator, make_credential, simulated_authority
 from svc.simulators.csc_vault import Credential, CscVault
@@ -23,7 +23,7 @@ from svc.simulators.csc_vault import Credential, CscVault
 @click.option("--name", default="Penanda Tangan Simulasi", show_default=True, help="Name on all certificates.")
 @click.option("--trust-dir", type=click.Path(file_okay=False, path_type=Path),
               help="Write the simulated root (PEM) and revocation lists (DER) here, into the folder of each purpose "
-                   "that it serves, to trust them on purpose.")
+                   "that it serves, to trust them on purpose. Lists from then on are fetched from the simulator.")
 def csc(host: str, port: int, pin: str, name: str, trust_dir: Path | None) -> None:
     """Simulate a CSC API v2 service with three credentials: PIN, PIN and code, and PIN with a P-256 key.
 
@@ -31,18 +31,18 @@ def csc(host: str, port: int, pin: str, name: str, trust_dir: Path | None) -> No
     planned by POST to /simulator/faults, for instance {"kind": "drop_after", "endpoint": "signatures/signHash"}.
     """
     clock = system_clock()
-    authority = simulated_authority(clock.now())
+    door = open_door(host, port)
+    authority = simulated_authority(clock.now(), door.base_url)
     vault = CscVault(_credentials(authority, pin, name, clock.now()), clock.now,
                      announce=lambda credential_id, code: click.echo(f"code for {credential_id}: {code}"))
-    if trust_dir is not None:
-        _write_trust(authority, trust_dir, clock.now())
     access = CscAccess()
-    with CscSimulator(vault, access, host, port) as simulator:
+    with CscSimulator(vault, authority, access, door) as simulator:
         click.echo(f"CSC simulator at {simulator.base_url}; its signatures prove nothing")
-        click.echo(f"bearer token {access.bearer_token}")
-        click.echo(f"OAuth client {access.client_id} with secret {access.client_secret}")
+        tell_settings((("CSC_URL", simulator.base_url), ("CSC_TOKEN", access.bearer_token)), simulator.base_url)
+        click.echo(f"or, in place of the token, OAuth client {access.client_id} with secret {access.client_secret}")
         for one in vault.credentials.values():
             click.echo(f"credential {one.credential_id}: {' and '.join(one.factors)} (PIN {pin})")
+        trust(authority, trust_dir, ("signer",), "simulasi-csc", clock.now())  # the stamps are ours
         threading.Event().wait()
 
 
@@ -53,13 +53,3 @@ def _credentials(authority: DevelopmentPki, pin: str, name: str, now: datetime) 
         make_credential(authority, "SIM-P256", now, key=ec.generate_private_key(ec.SECP256R1()), pin=pin, name=name),
     )
     return {one.credential_id: one for one in made}
-
-
-def _write_trust(authority: DevelopmentPki, folder: Path, now: datetime) -> None:
-    for purpose in ("signer",):  # the stamps are ours
-        (folder / purpose).mkdir(parents=True, exist_ok=True)
-        (folder / purpose / "simulasi-csc.pem").write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
-    (folder / "simulasi-csc-root.crl").write_bytes(authority.root_crl)
-    issuing = build_crl(authority.issuing, (), now, now + timedelta(days=30))
-    (folder / "simulasi-csc-issuing.crl").write_bytes(issuing)
-

@@ -76,7 +76,7 @@ def _state(session: Session) -> tuple[Any, ...]:
 def _read(session: Session) -> ConfirmedTrust:
     rows = session.scalars(select(TrustAnchor).where(TrustAnchor.status == "confirmed").order_by(TrustAnchor.id)).all()
     loaded = [(row.purpose, x509.load_pem_x509_certificate(row.pem.encode())) for row in rows]
-    lists = _newest(session) if rows else []
+    lists = _newest(session)  # anchors in var/trust need them as those here do
     return ConfirmedTrust(
         signer=tuple(one for purpose, one in loaded if purpose in {"signer", "both"}),
         timestamp=tuple(one for purpose, one in loaded if purpose in {"timestamp", "both"}),

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from flask import Flask, Response, jsonify, request
 
+from svc.simulators.authority import add_lists
 from svc.simulators.bsre_desk import BsreDesk, Refusal
 from svc.simulators.bsre_v1 import add_v1
 from svc.simulators.bsre_v2 import add_v2
 from svc.simulators.csc_faults import Fault, FaultKind, FaultPlan
-from svc.simulators.serving import LocalServer
+from svc.simulators.serving import Door, LocalServer
 
 
 @dataclass
@@ -56,19 +57,19 @@ def create_app(desk: BsreDesk, access: BsreAccess, faults: FaultPlan) -> Flask:
 
     add_v1(app, desk, call)
     add_v2(app, desk, call)
+    add_lists(app, desk.pki, desk.clock)
     app.add_url_rule("/simulator/faults", "faults", lambda: _plan(faults), methods=["POST"])
     return app
 
 
 class BsreSimulator(LocalServer):
-    """The service, listening from construction to :meth:`stop`; ``port`` 0 takes a free one."""
+    """The service, answering from construction to :meth:`stop`; at a free port of this machine without a door."""
 
-    def __init__(self, desk: BsreDesk, access: BsreAccess | None = None, host: str = "127.0.0.1",
-                 port: int = 0) -> None:
+    def __init__(self, desk: BsreDesk, access: BsreAccess | None = None, door: Door | None = None) -> None:
         self.desk = desk
         self.access = access or BsreAccess()
         self.faults = FaultPlan()
-        super().__init__(create_app(desk, self.access, self.faults), host, port)
+        super().__init__(create_app(desk, self.access, self.faults), door)
 
 
 def _refused(refusal: Refusal) -> Response:

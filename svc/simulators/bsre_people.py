@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from certs.ca import (
     DevelopmentPki,
     SignerSubject,
-    create_development_pki,
     generate_signer_key,
     issue_signer_certificate,
 )
 from certs.legacy_cms import LegacyKey
+from svc.simulators.authority import list_address, make_authority
 
 ORGANISATION = "Simulasi BSrE Nusa Mandala"
 # Every status that the service knows, each with somebody who has it.
@@ -38,16 +38,17 @@ class SimulatedUser:
     wrong_tries: int = 0
 
 
-def simulated_authority(now: datetime) -> DevelopmentPki:
-    """The authority behind the simulator, made anew at each start; its name says simulation."""
-    return create_development_pki(ORGANISATION, now - timedelta(minutes=10))
+def simulated_authority(now: datetime, base_url: str = "") -> DevelopmentPki:
+    """The authority behind the simulator at that address, made anew at each start; its name says simulation."""
+    return make_authority(ORGANISATION, now, base_url)
 
 
 def issue_key(pki: DevelopmentPki, name: str, now: datetime, key: rsa.RSAPrivateKey | None = None) -> LegacyKey:
     """A certificate of the simulated authority; a new RSA key unless one is given."""
     key = key or generate_signer_key()
     certificate = issue_signer_certificate(
-        pki.issuing, SignerSubject(name, ORGANISATION), key.public_key(), now - timedelta(minutes=5))
+        pki.issuing, SignerSubject(name, ORGANISATION), key.public_key(), now - timedelta(minutes=5),
+        crl_url=list_address(pki))
     return LegacyKey(certificate, key, pki.issuing.certificate)
 
 

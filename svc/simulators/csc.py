@@ -19,13 +19,13 @@ from flask import Flask, Response, jsonify, request
 from certs.ca import (
     DevelopmentPki,
     SignerSubject,
-    create_development_pki,
     generate_signer_key,
     issue_signer_certificate,
 )
+from svc.simulators.authority import add_lists, list_address, make_authority
 from svc.simulators.csc_faults import Fault, FaultKind, FaultPlan
 from svc.simulators.csc_vault import Credential, CscRefusal, CscVault, SigningKey, read_base64
-from svc.simulators.serving import LocalServer
+from svc.simulators.serving import Door, LocalServer
 
 METHODS = ("oauth2/token", "credentials/list", "credentials/info", "credentials/authorize", "credentials/getChallenge",
            "credentials/sendOTP", "credentials/extendTransaction", "signatures/signHash")
@@ -73,16 +73,16 @@ def make_credential(pki: DevelopmentPki, credential_id: str, now: datetime, key:
     key = key or generate_signer_key()
     subject = SignerSubject(name, _ORGANISATION, nip="190001011925010001")
     certificate = issue_signer_certificate(pki.issuing, subject, key.public_key(), now - timedelta(minutes=5),
-                                           valid_days)
+                                           valid_days, list_address(pki))
     return Credential(credential_id, user_id, key, certificate, pki.chain, pin=pin, otp=otp)
 
 
-def simulated_authority(now: datetime) -> DevelopmentPki:
-    """The authority behind a simulator, made anew at each start."""
-    return create_development_pki(_ORGANISATION, now - timedelta(minutes=10))
+def simulated_authority(now: datetime, base_url: str = "") -> DevelopmentPki:
+    """The authority behind the simulator at that address, made anew at each start."""
+    return make_authority(_ORGANISATION, now, base_url)
 
 
-def create_app(vault: CscVault, access: CscAccess, faults: FaultPlan) -> Flask:
+def create_app(vault: CscVault, authority: DevelopmentPki, access: CscAccess, faults: FaultPlan) -> Flask:
     """The service as a WSGI application; ``POST /simulator/faults`` plans a fault."""
     app = Flask("csc_simulator", static_folder=None)
     service = _Service(vault, access)
@@ -113,6 +113,7 @@ def create_app(vault: CscVault, access: CscAccess, faults: FaultPlan) -> Flask:
     method("credentials/sendOTP", service.get_challenge)  # its name in API v1, still listed in v2's table 4
     method("credentials/extendTransaction", service.extend)
     method("signatures/signHash", service.sign_hash)
+    add_lists(app, authority, vault.clock)
     app.add_url_rule("/simulator/faults", "faults", lambda: _plan(faults), methods=["POST"])
     return app
 
@@ -270,11 +271,14 @@ def _plan(faults: FaultPlan) -> Response:
 
 
 class CscSimulator(LocalServer):
-    """The service, listening from construction to :meth:`stop`; ``port`` 0 takes a free one."""
+    """The service, answering from construction to :meth:`stop`; at a free port of this machine without a door.
 
-    def __init__(self, vault: CscVault, access: CscAccess | None = None, host: str = "127.0.0.1",
-                 port: int = 0) -> None:
+    ``authority`` issued the vault's certificates, and its lists are published here.
+    """
+
+    def __init__(self, vault: CscVault, authority: DevelopmentPki, access: CscAccess | None = None,
+                 door: Door | None = None) -> None:
         self.vault = vault
         self.access = access or CscAccess()
         self.faults = FaultPlan()
-        super().__init__(create_app(vault, self.access, self.faults), host, port)
+        super().__init__(create_app(vault, authority, self.access, self.faults), door)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from types import TracebackType
 from typing import Self
@@ -15,14 +16,30 @@ class _QuietHandler(WSGIRequestHandler):
         """Nothing: what is worth saying is said by the simulator itself."""
 
 
-class LocalServer:
-    """An application, listening from construction to :meth:`stop`; ``port`` 0 takes a free one."""
+class Door:
+    """An address that listens already, for whoever must know it before there is an application to answer there.
 
-    def __init__(self, app: Flask, host: str = "127.0.0.1", port: int = 0) -> None:
-        self._server = make_server(host, port, app, threaded=True, request_handler=_QuietHandler)
+    ``port`` 0 takes a free one. :raises OSError: the address cannot be had
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.host = host
+        self.socket = socket.create_server((host, port), backlog=128)
+        self.port: int = self.socket.getsockname()[1]
+        self.base_url = f"http://{host}:{self.port}"
+
+
+class LocalServer:
+    """An application, answering at a door from construction to :meth:`stop`, which closes it."""
+
+    def __init__(self, app: Flask, door: Door | None = None) -> None:
+        door = door or Door()
+        with door.socket:  # the server has its own copy
+            self._server = make_server(door.host, door.port, app, threaded=True, request_handler=_QuietHandler,
+                                       fd=door.socket.fileno())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
-        self.base_url = f"http://{host}:{self._server.port}"
+        self.base_url = door.base_url
 
     def stop(self) -> None:
         self._server.shutdown()

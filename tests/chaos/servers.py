@@ -23,6 +23,7 @@ from certs.ca import build_crl
 from scripts.on_postgres import free_port, wait_for
 from svc.simulators.csc import CscAccess, CscSimulator, make_credential, simulated_authority
 from svc.simulators.csc_vault import CscVault
+from svc.simulators.serving import Door
 from tests.chaos.processes import Child, fork
 from tests.support.redis import redis_server
 from tests.support.s3 import free_port as free_low_port
@@ -71,7 +72,8 @@ def remote_signer(folder: Path, credential_id: str, pin: str) -> Iterator[Remote
     made = make_credential(authority, credential_id, since, pin=pin)
 
     def serve() -> None:
-        with CscSimulator(CscVault({credential_id: made}, lambda: datetime.now(UTC)), access, "127.0.0.1", port):
+        vault = CscVault({credential_id: made}, lambda: datetime.now(UTC))
+        with CscSimulator(vault, authority, access, Door("127.0.0.1", port)):
             threading.Event().wait()
 
     child = fork("csc", serve, folder / "csc.log")

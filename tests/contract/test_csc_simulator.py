@@ -305,17 +305,24 @@ def test_operators_start_it_by_the_command(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
         try:
             assert running.stdout is not None
-            told = [running.stdout.readline() for _ in range(6)]
-            address = told[0].split()[3].rstrip(";")
+            told = [running.stdout.readline().strip() for _ in range(9)]
+            given = dict(line.split("=", 1) for line in told if line.startswith("PARAF_"))
+            address = given["PARAF_CSC_URL"]
             connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
             connection.request("POST", "/csc/v2/credentials/list", b"{}", {
-                "Content-Type": "application/json", "Authorization": f"Bearer {told[1].split()[-1]}"})
+                "Content-Type": "application/json", "Authorization": f"Bearer {given['PARAF_CSC_TOKEN']}"})
             listed = json.loads(connection.getresponse().read())
+            connection.request("GET", "/simulator/issuing.crl")
+            crl = x509.load_der_x509_crl(connection.getresponse().read())
             connection.close()
         finally:
             running.terminate()
     assert listed == {"credentialIDs": ["SIM-P256", "SIM-PIN", "SIM-PIN-OTP"]}
-    assert [line.split()[1].rstrip(":") for line in told[3:]] == ["SIM-PIN", "SIM-PIN-OTP", "SIM-P256"]
+    assert given["PARAF_REVOCATION_HOSTS"] == "127.0.0.1"
+    written = x509.load_der_x509_crl((tmp_path / "simulasi-csc-issuing.crl").read_bytes())
+    assert (crl.issuer, crl.last_update_utc >= written.last_update_utc) == (written.issuer, True)
+    offered = [line.split()[1].rstrip(":") for line in told if line.startswith("credential")]
+    assert offered == ["SIM-PIN", "SIM-PIN-OTP", "SIM-P256"]
     root = x509.load_pem_x509_certificate((tmp_path / "signer" / "simulasi-csc.pem").read_bytes())
     assert "Simulasi" in root.subject.rfc4514_string()
     assert len(list(tmp_path.glob("*.crl"))) == 2

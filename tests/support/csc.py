@@ -108,5 +108,5 @@ def csc_world(keys: CscKeys, clock: FrozenClock) -> Iterator[CscWorld]:
         make_credential(authority, "p256", now, key=keys.ec_key, pin=PIN),
     )
     vault = CscVault({one.credential_id: one for one in made}, clock.now)
-    with CscSimulator(vault, CscAccess()) as simulator:
+    with CscSimulator(vault, authority, CscAccess()) as simulator:
         yield CscWorld(keys, clock, simulator, KeepingLog())
