@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal_column, or_, select, true
 from sqlalchemy.orm import Session
 
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.models import Decree, Person, Position, Task, Unit
+from svc.models import Decree, Person, Position, SigningAttempt, Task, Unit
 from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
 from svc.services.signature_blocks import count_blocks
 
 PAGE_SIZE = 50
-# Written as a literal, since the partial index is used only where its own condition stands in the query.
+# Written as literals, since a partial index is used only where its own condition stands in the query.
 _IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open' AND task.batch_id IS NULL")
+_OUTCOME_UNKNOWN: ColumnElement[bool] = literal_column("signing_attempt.state = 'unknown'")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class InboxItem:
     due_at: datetime
     signatures_given: int
     signatures_needed: int  # 0 before the document is frozen
+    is_being_signed: bool  # an act of signing has not ended
+    is_unknown: bool  # and nobody knows whether it made a signature
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,23 @@ class InboxCounts:
 
 @dataclass(frozen=True)
 class Inbox:
+    """``unknown`` are the tasks on which an act of the person's own ended with an outcome that nobody knows: they stand
+    apart from the page, since only he can end them, and on the first page alone."""
+
+    unknown: tuple[InboxItem, ...]
     page: Page[InboxItem]
     returned: tuple[ReturnedItem, ...]
     counts: InboxCounts
 
 
 def load_inbox(deps: Deps, actor: Actor, cursor: str = "") -> Inbox:
-    """One page of the inbox in three statements, however long it is."""
+    """One page of the inbox in three statements, however long it is; a fourth while an outcome is unknown."""
     now = deps.clock.now()
     with deps.db.read_session() as session:
         page = _load_page(session, actor, decode_cursor(cursor))
-        return Inbox(page, _load_returned(session, actor), _count(session, actor, now))
+        counts, has_unknown = _count(session, actor, now)
+        unknown = _load_unknown(session, actor) if has_unknown and not cursor else ()
+        return Inbox(unknown, page, _load_returned(session, actor), counts)
 
 
 def next_task(deps: Deps, actor: Actor, after_task_id: str | None = None) -> str | None:
@@ -96,7 +105,7 @@ def next_task(deps: Deps, actor: Actor, after_task_id: str | None = None) -> str
 
 
 def _load_page(session: Session, actor: Actor, cursor: Cursor | None) -> Page[InboxItem]:
-    statement = _items(actor)
+    statement = _items(actor).where(~_is_unknown(actor))
     backward = cursor is not None and cursor.is_backward
     if cursor is not None:
         statement = statement.where(_beyond(cursor))
@@ -113,11 +122,25 @@ def _load_page(session: Session, actor: Actor, cursor: Cursor | None) -> Page[In
         prev_cursor=Cursor(rows[0].due_at, rows[0].id, True).encode() if rows and has_prev else "")
 
 
+def _load_unknown(session: Session, actor: Actor) -> tuple[InboxItem, ...]:
+    rows = session.execute(
+        _items(actor).where(_is_unknown(actor)).order_by(Task.due_at, Task.id).limit(PAGE_SIZE))
+    return tuple(InboxItem(*row[1:]) for row in rows)
+
+
+def _is_unknown(by: Actor | None = None) -> ColumnElement[bool]:
+    """Condition over tasks: an act on its decree, of that person's own if one is given, ended nobody knows how."""
+    mine = true() if by is None else SigningAttempt.person_id == by.person_id
+    return exists(select(SigningAttempt.id).where(
+        SigningAttempt.decree_id == Task.decree_id, _OUTCOME_UNKNOWN, mine).correlate(Task))
+
+
 def _items(actor: Actor) -> Select[*tuple[Any, ...]]:
     return (
         select(Task.id, Task.public_id, Decree.public_id, Decree.kind, Task.kind, Decree.subject, Decree.number,
                Unit.name, Person.name, Task.step_title, Position.title, Task.version_no, Decree.security,
-               Task.opened_at, Task.due_at, count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False))
+               Task.opened_at, Task.due_at, count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False),
+               Decree.status == "signing", _is_unknown())
         .join(Decree, Decree.id == Task.decree_id)
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
@@ -140,10 +163,13 @@ def _load_returned(session: Session, actor: Actor) -> tuple[ReturnedItem, ...]:
     return tuple(ReturnedItem(*row) for row in rows)
 
 
-def _count(session: Session, actor: Actor, now: datetime) -> InboxCounts:
+def _count(session: Session, actor: Actor, now: datetime) -> tuple[InboxCounts, bool]:
+    """The counts, and whether the outcome of an act of the person's own is unknown."""
     few = (select(Task.due_at).where(_IS_OPEN, Task.assignee_id.in_(actor.position_ids))
            .limit(COUNT_CAP + 1).subquery())
     overdue = func.coalesce(func.sum(case((few.c.due_at < now, 1), else_=0)), 0)
-    row = session.execute(select(func.count(), overdue).select_from(few)).one()
-    return InboxCounts(int(row[0]), int(row[1]))
+    unknown = exists(select(SigningAttempt.id).where(
+        _OUTCOME_UNKNOWN, SigningAttempt.person_id == actor.person_id))
+    row = session.execute(select(func.count(), overdue, unknown).select_from(few)).one()
+    return InboxCounts(int(row[0]), int(row[1])), bool(row[2])
 

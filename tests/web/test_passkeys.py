@@ -282,7 +282,8 @@ def test_an_unknown_act_is_asked_for_again_and_then_abandoned(log_in: LogIn, wor
     assert "Lihat keadaan penandatanganan" not in page(log_in("analis"), f"/decrees/{ready}")
     answer = signer.post(f"/signings/{act}/reconcile", back)
     text = page(signer, answer.headers["Location"])
-    assert "belum dapat diketahui" in text
+    assert "memeriksa lagi tidak akan mengubahnya" in text  # the provider gave no reference to ask with
+    assert "Tidak akan diketahui lagi" in text
     assert "Nyatakan tidak jadi dan tandatangani ulang" in text
     assert state_of(world, act) == "unknown"
     answer = signer.post(f"/signings/{act}/abandon", back)
@@ -302,6 +303,23 @@ def test_what_nobody_can_tell_any_more_is_said_and_what_to_do(log_in: LogIn, wor
     assert "Tidak akan diketahui lagi" in text
     assert "Memeriksa lagi tidak menolong" in text
     assert text.count("Nyatakan tidak jadi dan tandatangani ulang…") == 1
+
+
+def test_the_inbox_leads_to_an_act_whose_outcome_nobody_knows(log_in: LogIn, world: World, ready: str) -> None:
+    path, _form = form_of(world, ready)
+    other = world.walk("ready_to_sign")
+    signer = log_in("kepala")
+    assert "belum diketahui" not in page(signer, "/inbox")
+    act = begin_act(world, ready)
+    text = page(signer, "/inbox")
+    assert ("Sedang ditandatangani" in text, "belum diketahui" in text) == (True, False)
+    steps.mark_unknown(world.deps, act)
+    text = page(signer, "/inbox")
+    assert text.index("hasil tanda tangannya belum diketahui") < text.index(f'href="{path}"') < text.index(
+        f'href="/tasks/{task_of(world, other)[0]}"')
+    assert text.count("Hasil tanda tangan belum diketahui") == 1
+    assert f'href="/tasks/{task_of(world, ready)[0]}"' not in text
+    assert "2 menunggu Anda" in text.replace("\u00a0", " ")
 
 
 def test_an_act_is_its_signers_alone(log_in: LogIn, world: World, ready: str) -> None:
