@@ -16,6 +16,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from certs import errors
+from certs.names import readable_name
 from certs.trust import TrustStore
 
 _LONGEST_CHAIN = 10
@@ -106,7 +107,7 @@ def sources_of(certificate: x509.Certificate) -> Sources:
                       and isinstance(one.access_location, x509.UniformResourceIdentifier)]
     except (x509.ExtensionNotFound, ValueError):
         pass
-    return Sources(certificate.subject.rfc4514_string(), tuple(lists), tuple(responders))
+    return Sources(readable_name(certificate.subject), tuple(lists), tuple(responders))
 
 
 def fingerprint(certificate: x509.Certificate) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from certs.carried import Candidate, candidates_of
 from certs.errors import DocumentUnsignable
+from certs.names import readable_name
 from certs.revocation import fingerprint
 from certs.revocation_answers import is_authority
 from svc.actors import Actor
@@ -184,7 +185,7 @@ def _offer(deps: Deps, actor: Actor | None, found: Iterable[Candidate], source: 
             if row is None:
                 row = TrustAnchor(
                     public_id=new_public_id(), pem=one.certificate.public_bytes(Encoding.PEM).decode(), sha256=sha256,
-                    subject=one.certificate.subject.rfc4514_string()[:_LONGEST], purpose=one.purpose,
+                    subject=readable_name(one.certificate.subject)[:_LONGEST], purpose=one.purpose,
                     valid_to=one.certificate.not_valid_after_utc, status="candidate", source=source[:_LONGEST],
                     added_at=now, added_by_id=actor.person_id if actor else None)
                 session.add(row)

@@ -26,6 +26,7 @@ from certs.errors import (
     Pkcs12Unusable,
     WrongPassphrase,
 )
+from certs.names import readable_name
 from certs.trust import TrustStore
 from svc.actors import Actor
 from svc.deps import Deps
@@ -227,7 +228,8 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
             problem, text, params = error.code, refusal.text, refusal.params
     return CredentialView(
         public_id=row.public_id, owner_id=owner_id, owner_name=name, label=row.label,
-        subject=certificate.subject.rfc4514_string() if certificate else row.label, issuer=row.issuer,
+        subject=readable_name(certificate.subject) if certificate else row.label,
+        issuer=readable_name(certificate.issuer) if certificate else row.issuer,
         serial=row.serial,
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
@@ -324,4 +326,4 @@ def _pem(chain: Sequence[x509.Certificate]) -> str:
 def common_name(name: x509.Name) -> str:
     """What a name is known by; the whole name where it has none."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value)[:200] if found else name.rfc4514_string()[:200]
+    return str(found[0].value)[:200] if found else readable_name(name)[:200]

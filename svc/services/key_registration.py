@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from certs import checks
 from certs.errors import CannotSign, CertsError
+from certs.names import readable_name
 from certs.revocation import fingerprint
 from certs.signers.port import BackendUnavailable
 from certs.vault import seal_secret
@@ -130,8 +131,8 @@ def look_up_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str) -> 
     certificate, chain = _ask(deps, actor, person_id, remote_id)
     refusal = _refusal(deps, certificate, chain)
     return FoundCertificate(
-        remote_id=remote_id.strip(), subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(), serial=f"{certificate.serial_number:x}",
+        remote_id=remote_id.strip(), subject=readable_name(certificate.subject),
+        issuer=readable_name(certificate.issuer), serial=f"{certificate.serial_number:x}",
         valid_from=certificate.not_valid_before_utc, valid_to=certificate.not_valid_after_utc,
         sha256=fingerprint(certificate).hex(), problem=refusal.text if refusal else "",
         problem_params=refusal.params if refusal else {}, other_name=other_name(deps, person_id, certificate))

@@ -17,6 +17,7 @@ from cryptography import x509
 from sqlalchemy import select
 
 from certs.carried import certificates_in
+from certs.names import readable_name
 from certs.revocation import fingerprint, sources_of
 from certs.revocation_answers import (
     Link,
@@ -145,7 +146,7 @@ def _ask_about(one_round: _Round, leaf: x509.Certificate, known: Iterable[x509.C
             continue
         sources = sources_of(link.certificate)
         if not any(map(_is_web, (*sources.crl_urls, *sources.ocsp_urls))):
-            one_round.unnamed[link.certificate.subject.rfc4514_string()] = None
+            one_round.unnamed[readable_name(link.certificate.subject)] = None
         since = one_round.since if link.certificate == leaf else None
         answer = _first_list(one_round, link, sources.crl_urls)
         if answer is None or (since is not None and answer.issued_at < since):

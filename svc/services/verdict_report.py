@@ -14,6 +14,7 @@ from babel import Locale
 from cryptography import x509
 
 from certs.errors import CertsError
+from certs.names import readable_name
 from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from certs.validation import Indication, SignatureReport, TimestampReport
 from svc.deps import Deps
@@ -79,7 +80,7 @@ def for_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ())
              ("Terhadap register", _REGISTRY[verdict.registry]), *_original_facts(say, verdict),
              *_registered_facts(deps, say, verdict),
              *_common_facts(say, verdict.checked_at, verdict.findings),
-             *(("Dipercaya untuk pemeriksaan ini saja", _text(one.subject.rfc4514_string())) for one in anchors))
+             *(("Dipercaya untuk pemeriksaan ini saja", _text(readable_name(one.subject))) for one in anchors))
     return _make(deps, verdict.sentence, facts, _sections(say, verdict.signatures, verdict.timestamps),
                  verdict.checked_at, verdict.sha256[:16])
 

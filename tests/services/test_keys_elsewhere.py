@@ -48,7 +48,7 @@ from svc.models import (
     SigningAuthorisation,
 )
 from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
-from svc.services import credentials, key_registration, second_factor, signing, signing_evidence
+from svc.services import credentials, key_registration, revocation_fetch, second_factor, signing, signing_evidence
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
 from svc.services.certificate_names import NamesAnother
@@ -166,6 +166,12 @@ def test_a_remote_key_signs_under_an_authorisation_of_this_hash(remote: Waiting)
     assert authorisation.expires_at - authorisation.given_at <= timedelta(minutes=5)
     assert calls[-1].endpoint == SIGN
     assert all(CSC_PIN not in f"{call.request}{call.answer}" for call in calls)
+
+
+def test_who_cannot_be_asked_about_is_named_in_words(remote: Waiting) -> None:
+    names = revocation_fetch.refresh(remote.world.deps).unnamed
+    assert any("serialNumber=190001011925010001" in one for one in names)
+    assert not any("2.5.4." in one for one in names)
 
 
 def test_a_wrong_pin_counts_and_leaves_the_decree_ready(remote: Waiting, clock: FrozenClock) -> None:

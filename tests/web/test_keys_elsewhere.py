@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from certs import ca
+from certs.names import readable_name
 from certs.profiles import Addresses
 from svc.app import create_app
 from svc.deps import Deps, build_backends
@@ -171,7 +172,7 @@ def test_the_certificate_is_shown_before_it_is_registered(remote: Desk, world: W
     certificate = service.credential("pin").certificate
     status, text = remote.send("/remote/look-up", {"credential": " pin "})
     assert status == 200
-    assert certificate.subject.rfc4514_string() in text
+    assert readable_name(certificate.subject) in text
     assert remote.credentials() == []
     seen = re.search(r'name="sha256" value="([0-9a-f]{64})"', text)
     assert seen
@@ -189,7 +190,7 @@ def test_the_certificate_is_shown_before_it_is_registered(remote: Desk, world: W
     assert said["certificate_name"] == "Penanda Tangan Simulasi"
     assert remote.credentials() == [("csc", "active")]
     page = remote.see()
-    assert certificate.subject.rfc4514_string() in page
+    assert readable_name(certificate.subject) in page
     assert "Layanan jarak jauh (CSC)" in page
     status, text = remote.send("/remote", form)
     assert (status, "sudah ada di sini" in text) == (409, True)

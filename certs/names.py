@@ -1,0 +1,22 @@
+"""A certificate's names as people read them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+# RFC 4514 has short names for few attributes and leaves the others as numbers; these are X.520's and PKCS #9's.
+_WORDS: Final = {
+    NameOID.SERIAL_NUMBER: "serialNumber", NameOID.TITLE: "title", NameOID.GIVEN_NAME: "givenName",
+    NameOID.SURNAME: "surname", NameOID.EMAIL_ADDRESS: "emailAddress", NameOID.PSEUDONYM: "pseudonym",
+    NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier", NameOID.POSTAL_CODE: "postalCode",
+    NameOID.BUSINESS_CATEGORY: "businessCategory", NameOID.DN_QUALIFIER: "dnQualifier",
+    NameOID.GENERATION_QUALIFIER: "generationQualifier", NameOID.INITIALS: "initials",
+}
+
+
+def readable_name(name: x509.Name) -> str:
+    """The whole name after RFC 4514, with words for attributes where that has numbers. To be shown, not compared."""
+    return name.rfc4514_string(_WORDS)
