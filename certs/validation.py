@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 
 from cryptography import x509
+from pyhanko.pdf_utils.generic import IndirectObject
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import generic_cms
@@ -222,6 +223,7 @@ async def _judge_all(
     now: datetime,
 ) -> Report:
     embedded = list(reader.embedded_signatures)
+    structure = _with_unjudged(structure, embedded)
     signatures = [one for one in embedded if one.sig_object_type != "/DocTimeStamp"]
     stamps = [one for one in embedded if one.sig_object_type == "/DocTimeStamp"]
     for one in embedded:
@@ -230,7 +232,7 @@ async def _judge_all(
     reports = tuple([_report(pdf, one, structure, await judge_signature(one, archive, now), archive, now)
                      for one in signatures])
     reports = judge_pictures(pdf, signatures, reports)
-    overall = _overall(reports, archive)
+    overall = _overall(reports, archive, structure)
     return Report(
         overall.indication, overall.sub_indication, reports,
         tell_remarks(tell_pictures(overall.message, reports), len(pdf), embedded, reports),
@@ -238,11 +240,22 @@ async def _judge_all(
         findings=structure.findings)
 
 
-def _overall(reports: tuple[SignatureReport, ...], archive: Archive) -> Verdict:
+def _with_unjudged(structure: StructureFindings, embedded: Sequence[EmbeddedPdfSignature]) -> StructureFindings:
+    """With a finding for each signature that our own reader knows and pyHanko, which judges them, passes over."""
+    values = [one.sig_field.raw_get("/V") for one in embedded]
+    judged = {one.idnum for one in values if isinstance(one, IndirectObject)}
+    missed = tuple(Finding("signature_odd", one.offset, "not judged")
+                   for one in structure.signatures if one.object_number not in judged)
+    return replace(structure, findings=(*structure.findings, *missed)) if missed else structure
+
+
+def _overall(reports: tuple[SignatureReport, ...], archive: Archive, structure: StructureFindings) -> Verdict:
     """The worst of all, time stamps too: what nobody believes may neither close a file nor stand in it unsaid.
 
     A stamp whose certificate has ended is believed as long as a later one, or a register, has seen it in time.
     """
+    if not reports and not archive.stamps and "signature_odd" in structure.codes:
+        return verdicts.indeterminate(verdicts.FORMAT_FAILURE, "The signature is of a form that is not judged here.")
     signatures = verdicts.worst([Verdict(one.indication, one.sub_indication, one.message) for one in reports])
     stamps = [Verdict(one.verdict.indication, one.verdict.sub_indication,
                       f"A document time stamp is not believed: {one.verdict.message}")

@@ -12,6 +12,7 @@ import pikepdf
 from asn1crypto import cms, crl, ocsp, tsp, x509
 
 from certs.anatomy.pictures import MOST_OF_A_PAGE, Picture, has_area, is_drawn_by_viewers, read_picture
+from certs.anatomy.places import FORMS
 from certs.anatomy.roles import Key, children, is_dictionary
 
 _FIELD_KEYS = frozenset(
@@ -141,7 +142,8 @@ class Additions:
         if kind not in {"/Sig", "/DocTimeStamp"} or not value.is_indirect or value.objgen not in self.added:
             self.note("signature_odd", one)
             return
-        if any(key not in _VALUE_KEYS for key in value.keys()):  # noqa: SIM118
+        unknown = any(key not in _VALUE_KEYS for key in value.keys())  # noqa: SIM118
+        if unknown or str(value.get("/SubFilter", "")) not in FORMS[kind]:
             self.note("signature_odd", value)
         methods = [str(item.get("/TransformMethod", "")) for item in value.get("/Reference", ())]
         if any(method != "/FieldMDP" for method in methods):

@@ -13,9 +13,14 @@ from certs.anatomy.parsers import FieldSignature
 from certs.anatomy.revisions import Revision
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tiling import Tile
-from certs.anatomy.tokens import BYTE_RANGE, Entries, Name, Reader, Text
+from certs.anatomy.tokens import BYTE_RANGE, Entries, Name, Reader, Text, Value
 
 _SEQUENCE = 0x30
+FORMS = {
+    "/Sig": frozenset({"/ETSI.CAdES.detached", "/adbe.pkcs7.detached"}), "/DocTimeStamp": frozenset({"/ETSI.RFC3161"}),
+}  # fmt: skip
+"""By type of a signature dictionary, the forms (/SubFilter) that are judged. A parser may pass others over in silence,
+and what nobody judges must not seem explained."""
 
 
 class SignatureReader:
@@ -92,6 +97,9 @@ class SignatureReader:
         kind = dictionary.get(b"Type")
         if kind not in {None, Name(b"Sig"), Name(b"DocTimeStamp")}:
             raise Refused("signature_odd", tile.start, "type")
+        form = dictionary.get(b"SubFilter")
+        if not isinstance(form, Name) or "/" + form.text.decode("latin-1") not in FORMS[_type_of(kind)]:
+            raise Refused("signature_odd", tile.start, "a form that is not judged")
         covered = self._check_range(tile, dictionary)
         revision = next((index for index, one in enumerate(self._revisions) if one.start <= tile.start < one.end), -1)
         if revision < 0 or covered not in {self._revisions[revision].bare_end, self._revisions[revision].end}:
@@ -143,6 +151,10 @@ class SignatureReader:
             last = places[-1]
             code = "bytes_after_end" if last.revision == len(self._revisions) - 1 else "unsigned_update"
             notes.note(code, last.covered_end, "behind the last signature")
+
+
+def _type_of(kind: Value | None) -> str:
+    return "/DocTimeStamp" if kind == Name(b"DocTimeStamp") else "/Sig"
 
 
 def first_signed_end(places: tuple[SignaturePlace, ...]) -> int:

@@ -29,6 +29,8 @@ LAUNDERED = (
     "text field over the text", "empty signature field", "layers", "strange key",
 )  # fmt: skip
 
+_FORM = b"/SubFilter /ETSI.CAdES.detached"
+
 
 def attacks(sample: Sample) -> Iterator[Attack]:
     stranger = _stranger(sample.world)
@@ -39,6 +41,11 @@ def attacks(sample: Sample) -> Iterator[Attack]:
             change, *found = changes.CHANGES[name]
             laundered = countersigned(sample.world, edited(pdf, change), sample.world.signer)
             yield attack(f"{kind}: {name}, then signed by a colleague", laundered, pdf, *found)
+        signed = countersigned(sample.world, pdf, stranger)
+        for form in ("/adbe.pkcs7.sha1", "/adbe.x509.rsa_sha1", "/PBAD.PAdES", "/Unknown", "null", "(ETSI)"):
+            spoken = b"/SubFilter " + form.encode().ljust(len(_FORM) - 11)
+            odd = pdf + signed[len(pdf) :].replace(_FORM, spoken)
+            yield attack(f"{kind}: stranger signs in a form that nobody judges, {form}", odd, pdf, "signature_odd")
     colleague = countersigned(sample.world, sample.certified, sample.world.signer)
     yield attack("certified: a colleague signs", colleague, sample.certified, "certified_against_changes")
     large = countersigned(sample.world, sample.open, sample.world.signer, cover=True)

@@ -354,3 +354,12 @@ def test_is_extension() -> None:
     assert not is_extension(b"abc", b"abc")
     assert not is_extension(b"abc", b"xabcd")
     assert not is_extension(b"abc", b"ab")
+
+
+def test_a_signature_of_a_form_that_is_not_judged_is_told_and_not_taken_for_none(
+    world: World, signed: SignedDocument
+) -> None:
+    other = signed.pdf.replace(b"/SubFilter /ETSI.CAdES.detached", b"/SubFilter /adbe.pkcs7.sha1    ")
+    report = validate_pdf(other, world.trust(), world.later)
+    assert verdict(report) == ("INDETERMINATE", "FORMAT_FAILURE")
+    assert "signature_odd" in {one.code for one in report.findings}
