@@ -47,7 +47,7 @@ from svc.models import (
     SigningAttempt,
     SigningAuthorisation,
 )
-from svc.ports import ElsewhereKey, NotSigned, SigningHost, StoredKey, ToSign
+from svc.ports import SIGNING_HOST_DOWN, ElsewhereKey, NotSigned, SigningHost, SigningHostDown, StoredKey, ToSign
 from svc.services import credentials, key_registration, revocation_fetch, second_factor, signing, signing_evidence
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work
@@ -556,6 +556,26 @@ def test_what_bsre_gives_back_in_a_batch_is_evidence_and_the_others_are_signed(
     assert actor.person_id in told_of_refusal(agency)
 
 
+@pytest.mark.parametrize("answered", [0, 1], ids=["before any answer", "after the first"])
+def test_what_bsre_signed_when_the_signing_host_went_away_is_unknown_and_not_signed_again(
+    agency: Waiting, gateway: BsreWorld, answered: int
+) -> None:
+    host = GoesAway(agency.world.deps.signing_host, answered)
+    world = World(replace(agency.world.deps, signing_host=host), agency.world.organisation)
+    actor = agency.world.actor(SIGNER)
+    batch_id = batches.ready(world, 3)
+    shown = batch_signing.prepare(world.deps, actor, batch_id)
+    batch_signing.authorise(world.deps, actor, batch_id, shown.lock_version, shown.list_sha256,
+                            signing.StepUp(PASSPHRASE))
+    work.drain(world.deps, batch_id)
+    for _ in range(2):
+        codes = [row.error_code for row in batches.rows_of(world, batch_id)]
+        assert (codes.count("outcome_unknown"), agency.count(Signature)) == (3 - answered, answered)
+        signing.recover(agency.world.deps, timedelta(0))  # BSrE hands a file out once: the host had them
+        work.drain(world.deps, batch_id)
+    assert len(gateway.desk.made) == 3
+
+
 @dataclass(frozen=True)
 class AcrossTheProtocol:
     """A signing host whose answers travel as those of one in another process do."""
@@ -571,11 +591,28 @@ class AcrossTheProtocol:
         assert isinstance(arrived, protocol.Signed)
         return protocol.read_results(arrived, [memoryview(one) for one in blobs])
 
+    def forget(self, authorisation_id: str, hashes: Sequence[str]) -> None:
+        self.inner.forget(authorisation_id, hashes)
+
     def close(self, authorisation_id: str) -> None:
         self.inner.close(authorisation_id)
 
     def is_open(self, authorisation_id: str) -> bool:
         return self.inner.is_open(authorisation_id)
+
+
+@dataclass(frozen=True)
+class GoesAway(AcrossTheProtocol):
+    """It signs all that it is asked to and goes away after so many answers."""
+
+    answered: int
+
+    def sign(self, authorisation_id: str, documents: Sequence[ToSign]) -> tuple[SignedDocument | NotSigned, ...]:
+        made = super().sign(authorisation_id, documents)
+        if not self.answered:
+            raise SigningHostDown("connection reset")
+        lost = len(made) - self.answered
+        return (*made[:self.answered], *[NotSigned(SIGNING_HOST_DOWN, stops=True)] * lost)
 
 
 def refusals(waiting: Waiting) -> list[dict[str, object]]:
