@@ -37,6 +37,7 @@ __all__ = [
     "StructureFindings",
     "compare_revisions",
     "examine",
+    "is_readable",
     "precheck",
 ]
 
@@ -109,6 +110,15 @@ def examine(
     # Hostile bytes meet parsers here, which fail in ways that nobody can list; see certs.validation.
     except Exception as error:  # noqa: BLE001
         return StructureFindings((Finding("reader_failed", 0, type(error).__name__),))
+
+
+def is_readable(pdf: bytes) -> bool:
+    """Whether a file from elsewhere can be given to a real parser: it is no larger or deeper than honest ones are, and
+    its cross-reference data can be followed. What else is odd about it is not asked."""
+    if precheck(pdf):
+        return False
+    found = examine(pdf, is_prechecked=True)
+    return bool(found.revisions) and not found.codes & TOO_MUCH
 
 
 def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | None) -> StructureFindings:

@@ -16,6 +16,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from certs.coverage import covers_whole_file
 from certs.pades import Level, SignedDocument
 from certs.signers.port import BackendRefused, OutcomeUnknown, ResultRefused
+from certs.structure import is_readable
 
 logger = logging.getLogger(__name__)
 _BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError,
@@ -46,6 +47,8 @@ def _accept(sent: bytes, got: bytes, reference: str) -> SignedDocument:
         raise BackendRefused("what came back is not the document that was sent", "NOT_AN_EXTENSION")
     if not got.startswith(sent):
         raise BackendRefused("what came back is not the document that was sent", "NOT_AN_EXTENSION")
+    if not is_readable(got):  # a service that has been taken over must not take this process with it
+        raise BackendRefused("what came back is larger, deeper or more entangled than a document is", "UNREADABLE")
     try:
         level, name = _newest(sent, got)
     except _BROKEN as error:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from certs.signers.bsre_result import accept
+from certs.signers.port import ResultRefused
 from certs.structure import compare_revisions, examine
 from certs.validation import validate_pdf
 from tests.attacks import bombs
@@ -111,6 +113,17 @@ def seconds(work: Callable[[], object], times: int = 5) -> float:
 def test_bombs_are_refused_at_once(sample: Sample, name: str) -> None:
     pdf = next(one.pdf for one in bombs.attacks(sample) if one.name == name)
     assert seconds(lambda: examine(pdf)) < 0.05
+
+
+@pytest.mark.parametrize(
+    "name", ["40,000 revisions", "Prev of itself", "nested arrays", "xref stream: Size of 2^31",
+             "xref stream: Index of 2^31"]
+)  # fmt: skip
+def test_bombs_that_a_signing_service_sends_back_meet_no_real_parser(sample: Sample, name: str) -> None:
+    pdf = next(one.pdf for one in bombs.attacks(sample) if one.name == name)
+    with pytest.raises(ResultRefused) as refused:
+        accept(sample.certified, pdf)
+    assert refused.value.backend_code == "UNREADABLE"
 
 
 def test_an_honest_decree_takes_little_time(sample: Sample) -> None:
