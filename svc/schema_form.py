@@ -21,6 +21,7 @@ from typing import Any, Final
 Schema = Mapping[str, Any]
 PATH_PART: Final = re.compile(r"\[(\w+)\]|\.?([^.\[\]]+)")
 LONGEST_NUMBER: Final = 15  # digits that every reader of JSON keeps exactly; longer ones stay text
+_LONGEST_NIP = 30  # it is pasted with blanks between its parts, which are left out when it is read
 LONG_TEXT: Final = 200  # characters; longer texts get a textarea
 
 
@@ -191,7 +192,7 @@ class _Builder:
             input_type={"email": "email", "uri": "url", "time": "time"}.get(schema.get("format", ""), "text"),
             minimum=_text_of(schema.get("minimum")) if numeric else "",
             maximum=_text_of(schema.get("maximum")) if numeric else "",
-            max_length=schema.get("maxLength"),
+            max_length=_LONGEST_NIP if schema.get("x-check") == "nip" else schema.get("maxLength"),
             text_rows=int(hints.get("rows", 4)),
             width=str(hints.get("width", "full")),
             unit=self.words(str(hints.get("unit", "Rp" if kind == "money" else ""))),
@@ -306,6 +307,8 @@ def _read(builder: _Builder, schema: Schema, raw: Any) -> Any:
         return [member for member in read if member is not None]
     if "const" in schema:
         return schema["const"]
+    if schema.get("x-check") == "nip" and isinstance(raw, str):
+        raw = "".join(raw.split())
     return _read_scalar(kind, raw)
 
 

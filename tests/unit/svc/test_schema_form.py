@@ -91,6 +91,15 @@ def test_numbers_as_indonesians_write_them(name: str, text: str, value: object) 
     assert parse_form(SCHEMA, [("data.nip", "1"), (f"data.{name}", text)])[name] == value
 
 
+def test_a_nip_may_be_pasted_with_blanks_between_its_parts() -> None:
+    schema = {"type": "object", "properties": {"nip": {"type": "string", "x-check": "nip", "maxLength": 18}}}
+    pasted = "19810210 200003 1 001"
+    assert parse_form(schema, [("data.nip", pasted)]) == {"nip": "198102102000031001"}
+    (field,) = build_form(schema, {})
+    assert field.max_length is not None
+    assert field.max_length >= len(pasted)
+
+
 def test_what_cannot_be_read_is_shown_again() -> None:
     data = parse_form(SCHEMA, [("data.gaji", "tiga juta")])
     field = next(one for one in build_form(SCHEMA, data) if one.name == "data.gaji")
