@@ -99,8 +99,12 @@ def subject_key(kind: Kind, data: Mapping[str, Any]) -> str:
 
 
 def label_of(kind: Kind, data: Mapping[str, Any]) -> str:
-    """The name of the one person whom it is about, else its subject line; at most 300 characters."""
-    names = [value for path in kind.identify if path.endswith(".nama") for value in kind_fields.values_at(data, path)]
+    """The name of the one person whom it is about, else its subject line; at most 300 characters. Empty where it is
+    about one person whose name is missing: its kind alone would tell it from no other row."""
+    paths = [path for path in kind.identify if path.endswith(".nama")]
+    names = [value for path in paths for value in kind_fields.values_at(data, path)]
+    if paths and not names and not any("[]" in path for path in paths):
+        return ""
     return (names[0] if len(names) == 1 else subject_of(kind, data))[:300]
 
 
