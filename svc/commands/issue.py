@@ -21,7 +21,7 @@ from svc.commands.batch_progress import heeding_interrupts, waits_for, watch, wo
 from svc.deps import Deps
 from svc.errors import AppError
 from svc.kinds import Kind, KindCatalogue
-from svc.services.batches import drafting, page, uploads
+from svc.services.batches import drafting, page, rehearsal, uploads
 from svc.services.batches.model import MOST_ROWS
 from svc.services.batches.page import RowItem
 from svc.sheet_columns import EMAIL_COLUMN, columns_of
@@ -67,7 +67,7 @@ class _Desk:
               help="Take this column of the sheet for that field; may be given again. Others are found by their names.")
 @click.option("--faulty", "target", metavar="OUT.xlsx", type=click.Path(dir_okay=False, path_type=Path),
               help="Write all faulty rows there, to be mended and issued again.")
-@click.option("--dry-run", is_flag=True, help="Only check the rows.")
+@click.option("--dry-run", is_flag=True, help="Only check the rows; nothing is made or kept.")
 @click.option("--keep-draft", is_flag=True, help="Leave the draft there when rows are faulty, to be mended on the web.")
 @click.option("--no-issue", is_flag=True, help="Do not send out what is signed; its drafter does that later.")
 @click.option("--wait", is_flag=True, help="Stay until everything is signed.")
@@ -79,6 +79,8 @@ def issue(kind_id: str, file: Path, username: str, password_file: Path | None, c
 
     Exit code 2 when rows are faulty: nothing is made then, and each is named with its reason.
     """
+    if dry_run and keep_draft:
+        raise click.UsageError("--dry-run makes no draft that --keep-draft could leave")
     kind = _kind(kind_id)
     sheet = _Sheet(kind, file.name, _read(file), title or f"{kind.short_title} {file.stem}"[:200], _pairs(columns))
     deps, out = shell.open_service(other_address=other_address), shell.console()
@@ -86,6 +88,9 @@ def issue(kind_id: str, file: Path, username: str, password_file: Path | None, c
         actor = shell.log_in(deps, "decree.draft", username, password_file, code)
         with heeding_interrupts() as asked:
             desk = _Desk(deps, actor, out, asked)
+            if dry_run:
+                _rehearse(desk, sheet, target)
+                return
             batch_id = drafting.create(deps, actor, kind.id, sheet.title)
             try:
                 faulty = _check(desk, batch_id, sheet)
@@ -94,13 +99,8 @@ def issue(kind_id: str, file: Path, username: str, password_file: Path | None, c
                 raise
             _ensure_not_interrupted(desk, batch_id)
             if faulty:
-                _tell_faulty(desk, batch_id, kind, target)
+                _tell_faulty(desk, kind, page.load_faulty_data(deps, actor, batch_id, MOST_ROWS), target)
                 _end_faulty(desk, batch_id, keep_draft=keep_draft)
-            if dry_run:
-                out.print("no row is faulty; nothing was made, and the batch stays in the list as cancelled",
-                          soft_wrap=True)
-                _discard(desk, batch_id)
-                return
             _submit(desk, batch_id, auto_issue=not no_issue)
             if wait:
                 watch(deps, actor, batch_id, out, asked)
@@ -139,13 +139,33 @@ def _check(desk: _Desk, batch_id: str, sheet: _Sheet) -> int:
     view = uploads.load_sheet(desk.deps, desk.actor, batch_id, sha256)
     mapping = _mapping(view, sheet)
     count = uploads.take(desk.deps, desk.actor, batch_id, sha256, view.lock_version, mapping)
+    _tell_columns(desk, sheet, view, mapping, count)
+    work_through(desk.deps, desk.actor, batch_id, desk.out, desk.asked)
+    return page.load_batch(desk.deps, desk.actor, batch_id).counts.get("invalid", 0)
+
+
+def _rehearse(desk: _Desk, sheet: _Sheet, target: Path | None) -> None:
+    """Check the rows and make nothing, not even a draft; ends with code 2 when some are faulty."""
+    opened = rehearsal.read(desk.deps, desk.actor, sheet.kind.id, sheet.name, sheet.data)
+    mapping = _mapping(opened.view, sheet)
+    found = rehearsal.check(desk.deps, opened, mapping, desk.asked.is_set)
+    if desk.asked.is_set():
+        desk.out.print(f"interrupted after {found.rows} rows; nothing was made")
+        raise click.Abort
+    _tell_columns(desk, sheet, opened.view, mapping, found.rows)
+    if found.faulty:
+        _tell_faulty(desk, sheet.kind, found.faulty, target)
+        desk.out.print(f"{len(found.faulty)} of {found.rows} rows are faulty; nothing was made", soft_wrap=True)
+        sys.exit(EXIT_FAULTY)
+    desk.out.print("no row is faulty; nothing was made", soft_wrap=True)
+
+
+def _tell_columns(desk: _Desk, sheet: _Sheet, view: uploads.SheetView, mapping: Mapping[str, str], count: int) -> None:
     unused = [one.text for one in view.headings if one.text and one.text not in mapping]
     desk.out.print(f"{count} rows in {sheet.name}, {len(mapping)} columns taken" +
                    (f"; not used: {', '.join(unused)}" if unused else ""), markup=False)
     if view.left_out:
         desk.out.print(f"only the sheet {view.sheet!r} was read; left out: {', '.join(view.left_out)}", markup=False)
-    work_through(desk.deps, desk.actor, batch_id, desk.out, desk.asked)
-    return page.load_batch(desk.deps, desk.actor, batch_id).counts.get("invalid", 0)
 
 
 def _mapping(view: uploads.SheetView, sheet: _Sheet) -> dict[str, str]:
@@ -164,9 +184,8 @@ def _mapping(view: uploads.SheetView, sheet: _Sheet) -> dict[str, str]:
     return {**{one.text: one.path for one in view.headings if one.path and one.path not in taken}, **named}
 
 
-def _tell_faulty(desk: _Desk, batch_id: str, kind: Kind, target: Path | None) -> None:
+def _tell_faulty(desk: _Desk, kind: Kind, rows: Sequence[rehearsal.FaultyData], target: Path | None) -> None:
     titles = _titles(kind, shell.in_english)
-    rows = page.load_faulty_data(desk.deps, desk.actor, batch_id, MOST_ROWS)
     table = Table()
     for heading in ("row", "line", "field", "reason"):  # rows as the pages count them, lines as the file does
         table.add_column(heading, no_wrap=heading in {"row", "line"}, overflow="fold")

@@ -116,12 +116,27 @@ def batch_id(desk: Desk) -> str:
 def test_faulty_rows_are_named_and_nothing_is_made(desk: Desk) -> None:
     sheet = desk.sheet("buruk.csv", 4, {2: ("pegawai.nip", "123"), 4: ("pegawai.golongan", "IX/z")})
     mended = desk.folder / "bermasalah.xlsx"
+    before = desk.run("batch", "list").stdout, desk.told("batch_created"), desk.told("sheet_uploaded")
     done = desk.run("issue", "kgb", str(sheet), "--dry-run", "--faulty", str(mended))
     assert done.returncode == 2, done.stdout + done.stderr
     assert "2 of 4 rows are faulty; nothing was made" in done.stdout
     table = read_sheet(mended.read_bytes(), SHEET_LIMITS)
     assert [[cell for cell in row.cells if cell.startswith("Contoh Pegawai ")] for row in table.rows] == [
         ["Contoh Pegawai 2"], ["Contoh Pegawai 4"]]
+    assert (desk.run("batch", "list").stdout, desk.told("batch_created"), desk.told("sheet_uploaded")) == before
+
+
+def test_a_dry_run_of_good_rows_leaves_nothing_and_without_it_a_faulty_sheet_leaves_no_draft(desk: Desk) -> None:
+    good = desk.sheet("baik.csv", 3)
+    before = desk.run("batch", "list").stdout, desk.told("batch_created")
+    done = desk.run("issue", "kgb", str(good), "--dry-run")
+    assert (done.returncode, "3 rows in baik.csv" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert "no row is faulty; nothing was made" in done.stdout
+    assert (desk.run("batch", "list").stdout, desk.told("batch_created")) == before
+    done = desk.run("issue", "kgb", str(good), "--dry-run", "--keep-draft")
+    assert (done.returncode, "--dry-run makes no draft" in done.stderr) == (2, True)
+    done = desk.run("issue", "kgb", str(desk.sheet("buruk2.csv", 2, {2: ("pegawai.nip", "123")})))
+    assert (done.returncode, "stays in the list as cancelled" in done.stdout) == (2, True), done.stdout
     assert {one.get("channel") for one in desk.told("batch_created")} == {"shell"}
     said = desk.run("batch", "list").stdout
     assert "cancelled" in said

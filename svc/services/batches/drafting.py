@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, true
 from sqlalchemy.orm import Session
 
-from svc.actors import Actor
+from svc.actors import Actor, HeldPosition
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput, NotFound, RouteUnusable
 from svc.ids import new_public_id
@@ -69,14 +69,10 @@ def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int
     :raises InvalidInput: no kind or title, or a kind of which each document has signers of its own
     :raises Forbidden: no position that drafts
     """
-    kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
-    if parent_id is None:
-        ensure_written(kind)
+    kind, drafter = ensure_batchable(deps, actor, kind_id, is_made=parent_id is not None)
     title = clean_line(title, _MAX_TITLE)
     if not title:
         raise InvalidInput(fields={"title": "Nama kelompok wajib diisi."})
-    if kind.chosen:
-        raise InvalidInput(fields={"kind": "Naskah jenis ini disusun satu per satu: penanda tangannya berbeda-beda."})
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         batch = Batch(
@@ -88,6 +84,19 @@ def create(deps: Deps, actor: Actor, kind_id: str, title: str, *, parent_id: int
         session.flush()
         record(session, batch, "batch_created", actor, now, {"kind": kind.id, "title": title}, drafter.position_id)
         return batch.public_id
+
+
+def ensure_batchable(deps: Deps, actor: Actor, kind_id: str, *, is_made: bool = False) -> tuple[Kind, HeldPosition]:
+    """The kind, and the position in which the actor drafts. ``is_made``: from another decree, and not from a sheet.
+
+    :raises InvalidInput: no such kind, or none of which a batch can be. :raises Forbidden: no position that drafts
+    """
+    kind, drafter = find_kind(deps, kind_id), drafting_position(actor)
+    if not is_made:
+        ensure_written(kind)
+    if kind.chosen:
+        raise InvalidInput(fields={"kind": "Naskah jenis ini disusun satu per satu: penanda tangannya berbeda-beda."})
+    return kind, drafter
 
 
 def put_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, rows: Sequence[NewRow], *,
@@ -107,9 +116,8 @@ def put_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, rows: S
         session.execute(delete(BatchRow).where(BatchRow.batch_id == batch.id, replaced))
         kept, last = session.execute(select(func.count(), func.coalesce(func.max(BatchRow.row_no), 0)).where(
             BatchRow.batch_id == batch.id)).one()
-        if kept + len(rows) > MOST_ROWS:
-            raise InvalidInput(fields={"file": "Paling banyak 10.000 baris dalam satu kelompok."})
-        values = [_row_values(batch, kind, number, row) for number, row in enumerate(rows, start=last + 1)]
+        ensure_room(kept + len(rows))
+        values = [row_values(batch.id, kind, number, row) for number, row in enumerate(rows, start=last + 1)]
         for begin in range(0, len(values), _INSERT_CHUNK):
             session.execute(insert(BatchRow), values[begin:begin + _INSERT_CHUNK])
         batch.source_name, batch.mapping = source_name[:200], dict(mapping or {})
@@ -117,6 +125,12 @@ def put_rows(deps: Deps, actor: Actor, batch_id: str, seen_version: int, rows: S
                    position_id=batch.drafter_position_id)
         record(session, batch, "rows_put", actor, now, {"rows": len(rows), "source": source_name[:200]},
                batch.drafter_position_id)
+
+
+def ensure_room(rows: int) -> None:
+    """:raises InvalidInput: they are more than a batch takes"""
+    if rows > MOST_ROWS:
+        raise InvalidInput(fields={"file": "Paling banyak 10.000 baris dalam satu kelompok."})
 
 
 def set_row(deps: Deps, actor: Actor, batch_id: str, row_no: int, seen_mark: str, data: Mapping[str, Any],
@@ -181,8 +195,14 @@ def check_rows(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
     first = {row[0]: row[1] for row in session.execute(
         select(BatchRow.subject_key, func.min(BatchRow.row_no))
         .where(BatchRow.batch_id == batch.id, BatchRow.subject_key.in_(keys)).group_by(BatchRow.subject_key))}
-    check = _parent_check(session, deps, batch, kind)
-    for row in found:
+    judge_rows(deps, kind, found, first, _parent_check(session, deps, batch, kind))
+
+
+def judge_rows(deps: Deps, kind: Kind, rows: Sequence[BatchRow], first: Mapping[str, int],
+               check: Callable[[Mapping[str, Any]], Sequence[FieldError]] = lambda _data: ()) -> None:
+    """Complete and validate rows in place. ``first`` is the first row about each person, ``check`` finds what else is
+    wrong with data that fits its kind."""
+    for row in rows:
         row.data = deps.kinds.complete_data(kind, row.data)
         problems = _problems(deps, kind, row) or list(check(row.data))
         earlier = first.get(row.subject_key, row.row_no)
@@ -294,10 +314,11 @@ def _seen_row(session: Session, batch: Batch, row_no: int, seen_mark: str) -> Ba
     return row
 
 
-def _row_values(batch: Batch, kind: Kind, number: int, row: NewRow) -> dict[str, Any]:
+def row_values(batch_id: int, kind: Kind, number: int, row: NewRow) -> dict[str, Any]:
+    """The columns of a row that was not checked yet."""
     data = row.data
     return {
-        "batch_id": batch.id, "row_no": number, "line_no": row.line_no, "data": dict(row.data),
+        "batch_id": batch_id, "row_no": number, "line_no": row.line_no, "data": dict(row.data),
         "problems": [as_stored(FieldError(*one)) for one in row.faults],
         "subject_key": subject_key(kind, data)[:60], "label": label_of(kind, data)[:300],
         "email": row.email.strip()[:254], "state": "unchecked", "pending": False}

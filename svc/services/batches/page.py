@@ -215,7 +215,7 @@ def load_row(deps: Deps, actor: Actor, batch_id: str, row_no: int) -> RowPage:
         if found is None:
             raise NotFound
         row: BatchRow = found[0]
-        return RowPage(_view(session, deps, actor, batch), _row_item(*found[:4]), row.data,
+        return RowPage(_view(session, deps, actor, batch), row_item(*found[:4]), row.data,
                        row.email, found[4] or 0, found[5] or 0)
 
 
@@ -227,7 +227,7 @@ def load_faulty_data(deps: Deps, actor: Actor, batch_id: str,
         rows = session.scalars(
             select(BatchRow).where(BatchRow.batch_id == batch.id, BatchRow.state == "invalid")
             .order_by(BatchRow.row_no).limit(most))
-        return tuple((_row_item(row, None, None, None), row.data, row.email) for row in rows)
+        return tuple((row_item(row), row.data, row.email) for row in rows)
 
 
 def speed_of(deps: Deps, actor: Actor, batch_id: str) -> Speed:
@@ -297,7 +297,7 @@ def _rows(session: Session, batch: Batch, wanted: RowFilter, most: int) -> tuple
     else:
         statement = statement.order_by(BatchRow.row_no)
     rows = session.execute(statement.limit(most)).all()
-    return tuple(_row_item(*row) for row in (reversed(rows) if wanted.before_row else rows))
+    return tuple(row_item(*row) for row in (reversed(rows) if wanted.before_row else rows))
 
 
 def _steps(session: Session, batch: Batch, route: str | None, events: Sequence[Event]) -> tuple[StepItem, ...]:
@@ -355,7 +355,9 @@ def _actions(session: Session, batch: Batch, actor: Actor, tally: _Tally) -> Bat
         retry=idle and bool(counts.get("failed")) and find_again(session, batch, actor) is not None)
 
 
-def _row_item(row: BatchRow, decree_id: str | None, status: str | None, number: str | None) -> RowItem:
+def row_item(row: BatchRow, decree_id: str | None = None, status: str | None = None,
+             number: str | None = None) -> RowItem:
+    """A row as lists show it, with what its decree came to be."""
     return RowItem(
         row.row_no, row.line_no, row.label, row.subject_key, row.state,
         tuple(map(from_stored, row.problems)), row.error_code or "",

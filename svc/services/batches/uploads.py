@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -110,15 +110,20 @@ def load_sheet(deps: Deps, actor: Actor, batch_id: str, sha256: str,
         title, version = batch.title, batch.lock_version
     table = _table(deps, batch_id, sha256)
     mapping = chosen if chosen is not None else _mapping(kind, table, before)
-    columns = _columns(kind, mapping)
+    return replace(view_of(kind, table, mapping, source), batch_id=batch_id, title=title, lock_version=version,
+                   sha256=sha256, ready=counts.get("ready", 0),
+                   faulty=counts.get("invalid", 0) + counts.get("unchecked", 0))
+
+
+def view_of(kind: Kind, table: SheetTable, mapping: Mapping[str, str], source: str) -> SheetView:
+    """A sheet of no batch, with its columns taken so."""
     headings = tuple(
         Heading(text, tuple(row.cells[place] for row in table.rows[:_SAMPLES] if row.cells[place]),
                 mapping.get(text, ""))
         for place, text in enumerate(table.headings))
     return SheetView(
-        batch_id, title, kind.id, version, sha256, source, len(table.rows), headings, columns,
-        missing_columns(kind, mapping), counts.get("ready", 0),
-        counts.get("invalid", 0) + counts.get("unchecked", 0),
+        "", "", kind.id, 0, "", source, len(table.rows), headings, _columns(kind, mapping),
+        missing_columns(kind, mapping), 0, 0,
         any(plain(text) == plain(PROBLEM_HEADING) for text in table.headings), table.sheet, table.left_out)
 
 
@@ -136,16 +141,30 @@ def take(deps: Deps, actor: Actor, batch_id: str, sha256: str, seen_version: int
         source = _source_of(session, batch, sha256)
         kind = kind_of_batch(deps, batch)
         table = _table(deps, batch_id, sha256)
-        known = {column.path for column in _columns(kind, _mapping(kind, table, batch.mapping))}
-        plan = {text: path for text, path in mapping.items() if text in table.headings and path in known}
+        plan = _plan(kind, table, mapping, batch.mapping)
         batch.mapping = plan
-    _ensure_whole(kind, plan)
-    rows = [NewRow(row.line_no, row_data(kind, plan, table, row), row_email(plan, table, row),
-                   tuple((fault.path, fault.message) for fault in row_faults(plan, table, row)))
-            for row in table.rows[:MOST_ROWS + 1]]
+    rows = _rows_of(kind, plan, table)
     drafting.put_rows(deps, actor, batch_id, seen_version, rows, source_name=source, mapping=plan,
                       keep_ready=keep_ready)
     return len(rows)
+
+
+def new_rows(kind: Kind, table: SheetTable, mapping: Mapping[str, str]) -> list[NewRow]:
+    """The rows of a sheet of no batch. :raises InvalidInput: a required column is missing, or a field was chosen twice
+    """
+    return _rows_of(kind, _plan(kind, table, mapping, {}), table)
+
+
+def _plan(kind: Kind, table: SheetTable, mapping: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    known = {column.path for column in _columns(kind, _mapping(kind, table, before))}
+    return {text: path for text, path in mapping.items() if text in table.headings and path in known}
+
+
+def _rows_of(kind: Kind, plan: Mapping[str, str], table: SheetTable) -> list[NewRow]:
+    _ensure_whole(kind, plan)
+    return [NewRow(row.line_no, row_data(kind, plan, table, row), row_email(plan, table, row),
+                   tuple((fault.path, fault.message) for fault in row_faults(plan, table, row)))
+            for row in table.rows[:MOST_ROWS + 1]]
 
 
 def _ensure_editable(actor: Actor, batch: Batch) -> None:
