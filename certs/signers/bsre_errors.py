@@ -73,10 +73,12 @@ def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), refe
     """The port's error for an answer that is none of success.
 
     A call that ``signs`` and is answered 5xx in words that are not the service's own for "not signed" may have been
-    answered by something in front of it, while the service went on: :class:`OutcomeUnknown`.
+    answered by something in front of it, while the service went on: :class:`OutcomeUnknown`. So is one that is answered
+    with success of another kind than the manual's.
     """
     refusal = read_refusal(answer.status, answer.body, secrets)
-    if signs and answer.status >= 500 and not _says_unsigned(refusal):
+    may_have_signed = signs and not _says_unsigned(refusal) and (answer.status >= 500 or 200 <= answer.status < 300)
+    if may_have_signed:
         refusal = replace(refusal, kind=BsreError.GATEWAY_DOWN)
     told = f"e-Sign Client Service answered {answer.status}: {refusal.text}".rstrip(": ")
     code = refusal.number or refusal.kind.value
@@ -91,7 +93,7 @@ def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), refe
             words = re.findall(r"[A-Z_]{3,}", refusal.text)
             return SignerNotReady(told, next((one for one in words if one in STATUSES), "EXPIRED"), code)
         case BsreError.GATEWAY_DOWN:
-            if signs and answer.status >= 500 and not _says_unsigned(refusal):
+            if may_have_signed:
                 return OutcomeUnknown(told, reference, code)
             return BackendUnavailable(told, code)
     return BackendRefused(told, code)

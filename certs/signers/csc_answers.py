@@ -17,7 +17,8 @@ from certs.signers.port import (
 
 _WRONG_FACTOR = {"invalid_pin": "pin", "invalid_otp": "totp", "invalid_authentication_data": ""}
 _TOKEN_WORDS = {"invalid_token", "expired_token"}
-_BUSY = {429, 503}
+_TOO_MANY = 429
+_BUSY = {_TOO_MANY, 503}
 _VOCABULARY = {  # CSC API v2, table 3 and 11.6 to 11.10: these words are nobody's secret
     *_WRONG_FACTOR, *_TOKEN_WORDS, "invalid_request", "unauthorized_client", "access_denied", "invalid_scope",
     "unsupported_response_type", "server_error", "temporarily_unavailable",
@@ -47,17 +48,21 @@ def failure(status: int, body: bytes, factor: str, signs: bool, secrets: Iterabl
     """The error that an answer other than success stands for.
 
     ``factor`` is what to name when the service says only that something of it is wrong; ``signs`` is true for the
-    call in which the key is used, where a broken server may have done its work; ``secrets`` never appear in the text.
+    call in which the key is used, where a broken server may have done its work, and where only the service's own word
+    tells that it was too busy to; ``secrets`` never appear in the text.
     """
     answer = read_object(body)
     raw, said = str(answer.get("error", "")), str(answer.get("error_description", ""))
     told = _clean(said, secrets) or _clean(raw, secrets)
     text = f"the signing service answered {status}" + (f": {told}" if told else "")
     word = (raw if raw in _VOCABULARY else _clean(raw, secrets)) or str(status)
-    if status in _BUSY or raw == "temporarily_unavailable":
+    if raw == "temporarily_unavailable" or (
+            status in _BUSY and (not signs or status == _TOO_MANY or raw in _VOCABULARY)):
         return BackendUnavailable(text, word)
     if status == 401 or raw in _TOKEN_WORDS:
         return TokenRefused(text, word)
+    if signs and 200 <= status < 300:
+        return OutcomeUnknown(text, "", word)
     if status >= 500 and status != 501:
         return OutcomeUnknown(text, "", word) if signs else BackendUnavailable(text, word)
     return _refusal(text, word, said.lower(), factor)

@@ -172,7 +172,8 @@ class CscClient:
 
         :raises ActivationRefused: the SAD is over, or not for these hashes
         :raises SignerNotReady: locked, disabled, or the certificate is over
-        :raises OutcomeUnknown: the request left and no whole answer came; the SAD is spent
+        :raises OutcomeUnknown: the request left and no whole or readable answer came; the SAD is spent
+        :raises BackendRefused: what came is no signature by the credential's certificate
         """
         self._ensure_alive(sad)
         algorithm = info.algorithm
@@ -184,11 +185,11 @@ class CscClient:
         answer = self._post("signatures/signHash", body, "sad", signs=True, secrets=(sad.value,))
         made = answer.get("signatures")
         if not isinstance(made, list) or len(made) != len(digests):
-            raise BackendRefused("the service answered other than one signature for each hash")
+            raise OutcomeUnknown("the service answered other than one signature for each hash")
         try:
             raw = [base64.b64decode(str(one), validate=True) for one in made]
         except (binascii.Error, ValueError) as error:
-            raise BackendRefused("the service's signatures are unreadable") from error
+            raise OutcomeUnknown("the service's signatures are unreadable") from error
         return [algorithm.check(info.certificate, digest, one) for digest, one in zip(digests, raw, strict=True)]
 
     # --- below: how calls are made -------------------------------------------------------------------

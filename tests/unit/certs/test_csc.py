@@ -372,8 +372,13 @@ def test_before_signing_every_failure_means_not_signed(
     (Fault(FaultKind.DROP_AFTER, SIGN), 1),
     (Fault(FaultKind.STATUS_BEFORE, SIGN, status=500), 0),
     (Fault(FaultKind.STATUS_AFTER, SIGN, status=502), 1),
+    (Fault(FaultKind.STATUS_AFTER, SIGN, status=503), 1),  # of something in front of the service
+    (Fault(FaultKind.STATUS_AFTER, SIGN, status=202), 1),
+    (Fault(FaultKind.STATUS_AFTER, SIGN, status=204, text=""), 1),
+    (Fault(FaultKind.STATUS_AFTER, SIGN, status=200, text='{"signatures": []}'), 1),
+    (Fault(FaultKind.STATUS_AFTER, SIGN, status=200, text='{"signatures": ["tidak terbaca"]}'), 1),
     (Fault(FaultKind.TRUNCATE, SIGN), 1),
-], ids=lambda one: one.kind.value if isinstance(one, Fault) else "")
+], ids=lambda one: f"{one.kind.value} {one.status}" if isinstance(one, Fault) else "")
 def test_after_the_request_left_the_outcome_is_unknown(
     world: CscWorld, pdf: bytes, fault: Fault, made: int
 ) -> None:
@@ -392,7 +397,8 @@ def test_after_the_request_left_the_outcome_is_unknown(
 
 def test_a_busy_service_has_signed_nothing(world: CscWorld, pdf: bytes) -> None:
     act = signer(world)
-    world.simulator.faults.add(Fault(FaultKind.STATUS_BEFORE, SIGN, status=503))
+    busy = '{"error": "temporarily_unavailable"}'
+    world.simulator.faults.add(Fault(FaultKind.STATUS_BEFORE, SIGN, status=503, text=busy))
     with pytest.raises(BackendUnavailable):
         sign(world, pdf, act)
     ensure_passes(world, sign(world, pdf, signer(world)))  # a new act
