@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from certs.ca import create_development_pki
 from certs.errors import TimestampUnavailable
 from certs.statement import check_stamp, stamp
-from certs.tsa import TimeStampAuthority
+from certs.tsa import TimeStampAuthority, TimeStampResponse, TimeStampService
 from svc.adapters.tsa_client import OPEN_SECONDS, REPORT_SECONDS, FailoverTsa, TsaConfig
 from svc.deps import Deps, build_deps
 from svc.health import check
@@ -38,7 +38,11 @@ class Hands:
 
 @pytest.fixture(scope="module")
 def unit() -> TimeStampAuthority:
-    pki = create_development_pki("Otoritas Lain", datetime.now(UTC) - timedelta(days=1))
+    return the_unit(timedelta(days=1))
+
+
+def the_unit(age: timedelta) -> TimeStampAuthority:
+    pki = create_development_pki("Otoritas Lain", datetime.now(UTC) - age)
     return TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
 
 
@@ -87,6 +91,58 @@ def test_an_answer_to_somebody_else_is_none(stack: ExitStack, unit: TimeStampAut
     assert (bad.seen, good.seen) == (1, 0)
     ask(tsa, unit)  # the same data again: only the nonce tells
     assert (bad.seen, good.seen) == (2, 1)
+
+
+@dataclass(frozen=True)
+class Altered:
+    """An authority whose tokens bear a broken signature, or say another time than was signed."""
+
+    unit: TimeStampAuthority
+    part: str
+
+    def respond(self, request_der: bytes, now: datetime) -> bytes:
+        answer = TimeStampResponse.load(self.unit.respond(request_der, now))
+        token = answer["time_stamp_token"]["content"]
+        if self.part == "signature":
+            found = token["signer_infos"][0]["signature"].native
+            return answer.dump().replace(found, bytes(len(found)))
+        moment = token["encap_content_info"]["content"].parsed["gen_time"]
+        later = f"{now + timedelta(seconds=9):%Y%m%d%H%M%SZ}".encode()
+        return bytes(answer.dump().replace(moment.contents, later))
+
+
+class Unfit(TimeStampAuthority):
+    """One that looks at no certificate, its own least of all."""
+
+    def __post_init__(self) -> None:
+        """Whatever it is given will do."""
+
+
+def worthless(kind: str) -> TimeStampService:
+    if kind in {"signature", "time"}:
+        return Altered(the_unit(timedelta(days=1)), kind)
+    if kind == "over":
+        return the_unit(timedelta(days=20 * 366))
+    pki = create_development_pki("Otoritas Lain", datetime.now(UTC) - timedelta(days=1))
+    if kind == "others":  # certificate and key of two
+        return Unfit(pki.tsa.certificate, pki.ocsp.key, (pki.root.certificate,))
+    return Unfit(pki.ocsp.certificate, pki.ocsp.key, (pki.root.certificate,))
+
+
+@pytest.mark.parametrize(("kind", "said"), [
+    ("signature", "not signed by"), ("time", "not signed by"), ("others", "not signed by"),
+    ("usage", "not for time stamps"), ("over", "not valid at"),
+])
+def test_a_token_that_nobody_can_trust_is_none(
+    stack: ExitStack, unit: TimeStampAuthority, kind: str, said: str
+) -> None:
+    bad, good = stack.enter_context(run_tsa(worthless(kind))), stack.enter_context(run_tsa(unit))
+    tsa = client(bad, good)
+    ask(tsa, unit)
+    assert (bad.seen, good.seen) == (1, 1)
+    assert said in tsa.report(datetime.now(UTC))
+    with pytest.raises(TimestampUnavailable, match=said):
+        ask(client(bad), unit)
 
 
 def test_dead_slow_and_refusing_ones_before_a_good_one(stack: ExitStack, unit: TimeStampAuthority) -> None:
