@@ -19,7 +19,7 @@ from certs.pades import SignedDocument
 from svc import failpoints
 from svc.actors import Actor
 from svc.deps import Deps
-from svc.errors import AppError, IntegrityViolation, StepUpFailed, StorageUnavailable
+from svc.errors import AppError, CredentialLocked, IntegrityViolation, StepUpFailed, StorageUnavailable
 from svc.models import Decree
 from svc.ports import CAN_BE_UNKNOWN
 from svc.services import signing_evidence
@@ -30,7 +30,14 @@ from svc.services.flow import ensure_alone, ensure_seen, load_flow, lock_by_task
 from svc.services.key_use import try_succeeded, try_unmade
 from svc.services.reconciliation import RecoveryReport, abandon, open_act, reconcile, recover
 from svc.services.second_step import SecondStep
-from svc.services.signing_errors import BackendDown, NotProven, ProofPending, ResultNotOurs, SigningUnfinished, Unknown
+from svc.services.signing_errors import (
+    NotProven,
+    ProofPending,
+    ResultNotOurs,
+    SigningUnfinished,
+    StampUnavailable,
+    Unknown,
+)
 from svc.services.signing_keys import OpenedSigner, StepUp, open_signer
 from svc.services.signing_sheet import CredentialState, FieldChange, ParafLine, SigningSheet, prepare
 
@@ -41,6 +48,7 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+_SIGNED_FIRST = (ResultNotOurs, StampUnavailable)  # what was typed had been accepted
 
 
 @dataclass(frozen=True)
@@ -167,13 +175,14 @@ def _give_back(deps: Deps, claimed: steps.Claim, error: BaseException) -> None:
 
 
 def _settle_try(deps: Deps, opened: OpenedSigner, error: BaseException | None) -> None:
-    """A try at a key elsewhere was counted beforehand: it succeeded, or was never judged; a wrong one stays."""
-    if opened.tried is None or isinstance(error, StepUpFailed):
+    """A try at a key elsewhere was counted beforehand: it succeeded, or was perhaps never judged, and then it forgives
+    none of the wrong ones before it; a wrong one stays."""
+    if opened.tried is None or isinstance(error, StepUpFailed | CredentialLocked):
         return
-    if isinstance(error, BackendDown | Unknown):
-        try_unmade(deps, opened.tried)
-    else:
+    if error is None or isinstance(error, _SIGNED_FIRST):
         try_succeeded(deps, opened.tried)
+    else:
+        try_unmade(deps, opened.tried)
 
 
 def _ensure_can_begin(deps: Deps, actor: Actor, task_id: str, seen_version: int) -> None:

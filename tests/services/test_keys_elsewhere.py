@@ -493,6 +493,21 @@ def test_what_bsre_says_of_the_signer_is_told_in_words_before_anything_is_signed
     assert (agency.status, gateway.desk.made) == ("ready_to_sign", [])
 
 
+def test_a_try_that_nobody_judged_forgives_no_wrong_one_before_it(
+    agency: Waiting, gateway: BsreWorld, clock: FrozenClock
+) -> None:
+    with pytest.raises(StepUpFailed):
+        agency.sign("sandi tebakan")
+    clock.advance(minutes=2)
+    user = gateway.desk.find(nik=NIK)
+    assert user is not None
+    user.status = "SUSPEND"  # the status is asked for before the passphrase is sent
+    with pytest.raises(CredentialUnusable):
+        agency.sign(PASSPHRASE)
+    with agency.world.deps.db.read_session() as session:
+        assert session.scalars(select(Credential.failures).where(Credential.backend == "bsre")).one() == 1
+
+
 def test_what_bsre_gives_back_instead_of_the_document_is_kept_as_evidence(
     agency: Waiting, gateway: BsreWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
