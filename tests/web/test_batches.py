@@ -161,6 +161,18 @@ def test_what_is_no_sheet_is_refused_with_a_reason(
     assert clerk.post(f"/batches/{batch_id}/sheet", {}).status_code == 422
 
 
+def test_a_row_without_a_name_is_listed_by_its_number(log_in: LogIn, world: World) -> None:
+    clerk = log_in("analis")
+    batch_id = made(clerk)
+    sheet = batches.sheet_of(world, 3).decode().replace(str(batches.rise(world, 2)["pegawai"]["nama"]), "", 1)
+    place = upload(clerk, batch_id, sheet.encode())
+    clerk.post(place, {**chosen(clerk.get(place).get_data(as_text=True)), "rows": "all"})
+    text = text_of(clerk, f"/batches/{batch_id}")
+    assert f'href="/batches/{batch_id}/rows/2/edit">Baris 2</a>' in text
+    assert "…" not in re.findall(r'class="row-link"[^>]*>([^<]*)<', text)
+    assert "a.n. …" not in text
+
+
 def test_a_row_is_mended_in_the_form_of_its_kind(log_in: LogIn, world: World) -> None:
     clerk = log_in("analis")
     batch_id = filled(clerk, world, 3, faulty=(1, 3))
