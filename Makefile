@@ -45,7 +45,7 @@ lock: $(VENV)/.dev-ready ## Renew requirements/*.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_FLAGS) -o requirements/run.lock
 	@$(BIN)/uv pip compile pyproject.toml --group build --extra scale $(LOCK_FLAGS) -c requirements/run.lock \
 	    -o requirements/scale.lock
-	@$(BIN)/uv pip compile pyproject.toml --group build --group dev --extra scale $(LOCK_FLAGS) \
+	@$(BIN)/uv pip compile pyproject.toml --group build --group dev --extra scale --extra eutl $(LOCK_FLAGS) \
 	    -c requirements/scale.lock -o requirements/dev.lock
 
 vendor: $(VENV)/.dev-ready ## Refresh the vendored front-end files (needs npm)

@@ -11,7 +11,7 @@ import click
 from svc.bootstrap import prepare
 from svc.deps import Deps
 from svc.errors import NotFound
-from svc.services import anchors, revocation_fetch
+from svc.services import anchors, revocation_fetch, trusted_lists
 from svc.settings import Settings
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -50,6 +50,28 @@ def candidates(pdf: Path) -> None:
                    'paraf trust confirm "FINGERPRINT"')
     elif not found:
         click.echo("this file carries no certificate of an authority", err=True)
+
+
+@trust.command("import-list")
+@click.argument("xml", type=_FILE)
+@click.option("--operator", type=_FILE, required=True,
+              help="Certificate (PEM or DER) of the scheme operator who signs the list; you vouch for it.")
+@click.option("--confirm", "is_confirmed", is_flag=True, help="Trust its authorities at once, by that signature.")
+def import_list(xml: Path, operator: Path, is_confirmed: bool) -> None:
+    """Take in the authorities that a trusted list (ETSI TS 119 612, XML) says are granted; needs paraf[eutl].
+
+    CAs for qualified certificates count for signers, those for qualified time stamps for stamps. A later issue of the
+    same list withdraws what stands on it no more.
+    """
+    taken = trusted_lists.take_in(_deps(), xml.read_bytes(), operator.read_bytes(), is_confirmed=is_confirmed)
+    _show(taken.listed)
+    click.echo(f"{taken.territory}, number {taken.sequence} of {taken.issued_at:%Y-%m-%d}: {len(taken.listed)} listed, "
+               f"{len(taken.withdrawn)} withdrawn, {taken.left_out} left out")
+    for one in taken.withdrawn:
+        click.echo(f"  stands on it no more: {one.purpose} {one.subject}", err=True)
+    click.echo(f"next issue due: {taken.next_update:%Y-%m-%d}")
+    if any(one.status == "candidate" for one in taken.listed):
+        click.echo('next: paraf trust confirm "FINGERPRINT" for those that matter, or the same again with --confirm')
 
 
 @trust.command("list")

@@ -75,7 +75,7 @@ def add(deps: Deps, actor: Actor | None, data: bytes, purpose: str, source: str)
     _ensure_allowed(actor)
     if purpose not in PURPOSES:
         raise InvalidInput(fields={"purpose": "Pilih kegunaannya."})
-    found = _load(data)
+    found = load_certificates(data)
     if not all(map(is_authority, found)):
         raise InvalidInput(fields={"file": "Ini bukan sertifikat penerbit (CA)."})
     return _offer(deps, actor, [Candidate(one, purpose) for one in found], source)
@@ -107,7 +107,7 @@ def list_all(deps: Deps, actor: Actor | None) -> tuple[AnchorView, ...]:
     with deps.db.read_session() as session:
         rows = session.scalars(select(TrustAnchor).order_by(
             TrustAnchor.status, TrustAnchor.subject, TrustAnchor.purpose, TrustAnchor.id)).all()
-    return tuple(map(_view, rows))
+    return tuple(map(view_of, rows))
 
 
 def find(deps: Deps, actor: Actor | None, typed: str, purpose: str = "") -> AnchorView:
@@ -139,8 +139,8 @@ def confirm(deps: Deps, actor: Actor | None, public_id: str, typed: str) -> Anch
         if len(digits) < _TYPED or not row.sha256.endswith(digits):
             raise FingerprintDiffers(fields={"fingerprint": FingerprintDiffers.message})
         if row.status != "confirmed":
-            _decide(session, deps, actor, row, "confirmed")
-        return _view(row)
+            decide(session, deps, actor, row, "confirmed")
+        return view_of(row)
 
 
 def withdraw(deps: Deps, actor: Actor | None, public_id: str) -> AnchorView:
@@ -149,8 +149,8 @@ def withdraw(deps: Deps, actor: Actor | None, public_id: str) -> AnchorView:
     with deps.db.unit_of_work() as session:
         row = _locked(session, public_id)
         if row.status != "withdrawn":
-            _decide(session, deps, actor, row, "withdrawn")
-        return _view(row)
+            decide(session, deps, actor, row, "withdrawn")
+        return view_of(row)
 
 
 def _ensure_allowed(actor: Actor | None) -> None:
@@ -158,7 +158,8 @@ def _ensure_allowed(actor: Actor | None) -> None:
         raise Forbidden
 
 
-def _load(data: bytes) -> list[x509.Certificate]:
+def load_certificates(data: bytes) -> list[x509.Certificate]:
+    """At most 30 of them, PEM or one DER, that can be read. :raises InvalidInput: there are none"""
     fault = InvalidInput(fields={"file": "Berkas ini bukan sertifikat (PEM atau DER)."})
     if not data or len(data) > MAX_BYTES:
         raise fault
@@ -175,30 +176,33 @@ def _load(data: bytes) -> list[x509.Certificate]:
 
 
 def _offer(deps: Deps, actor: Actor | None, found: Iterable[Candidate], source: str) -> tuple[AnchorView, ...]:
-    now = deps.clock.now()
-    rows: list[TrustAnchor] = []
     with deps.db.unit_of_work() as session:
-        for one in found:
-            sha256 = fingerprint(one.certificate).hex()
-            row = session.scalars(select(TrustAnchor).where(
-                TrustAnchor.sha256 == sha256, TrustAnchor.purpose == one.purpose).with_for_update()).one_or_none()
-            if row is None:
-                row = TrustAnchor(
-                    public_id=new_public_id(), pem=one.certificate.public_bytes(Encoding.PEM).decode(), sha256=sha256,
-                    subject=readable_name(one.certificate.subject)[:_LONGEST], purpose=one.purpose,
-                    valid_to=one.certificate.not_valid_after_utc, status="candidate", source=source[:_LONGEST],
-                    added_at=now, added_by_id=actor.person_id if actor else None)
-                session.add(row)
-                session.flush()
-                _record(session, deps, actor, row, "trust_anchor_offered")
-            elif row.status == "withdrawn":
-                row.source = source[:_LONGEST]
-                _decide(session, deps, actor, row, "candidate")
-            rows.append(row)
-        return tuple(map(_view, rows))
+        return tuple(view_of(offer_one(session, deps, actor, one, source)) for one in found)
 
 
-def _decide(session: Session, deps: Deps, actor: Actor | None, row: TrustAnchor, status: str) -> None:
+def offer_one(session: Session, deps: Deps, actor: Actor | None, found: Candidate, source: str) -> TrustAnchor:
+    """The row of a certificate for its purpose: a new candidate, or the one that stands there; a withdrawn one is a
+    candidate again. Whether ``actor`` may is the caller's to have asked."""
+    sha256 = fingerprint(found.certificate).hex()
+    row = session.scalars(select(TrustAnchor).where(
+        TrustAnchor.sha256 == sha256, TrustAnchor.purpose == found.purpose).with_for_update()).one_or_none()
+    if row is None:
+        row = TrustAnchor(
+            public_id=new_public_id(), pem=found.certificate.public_bytes(Encoding.PEM).decode(), sha256=sha256,
+            subject=readable_name(found.certificate.subject)[:_LONGEST], purpose=found.purpose,
+            valid_to=found.certificate.not_valid_after_utc, status="candidate", source=source[:_LONGEST],
+            added_at=deps.clock.now(), added_by_id=actor.person_id if actor else None)
+        session.add(row)
+        session.flush()
+        _record(session, deps, actor, row, "trust_anchor_offered")
+    elif row.status == "withdrawn":
+        row.source = source[:_LONGEST]
+        decide(session, deps, actor, row, "candidate")
+    return row
+
+
+def decide(session: Session, deps: Deps, actor: Actor | None, row: TrustAnchor, status: str) -> None:
+    """Put a row on another status, on record. Whether ``actor`` may is the caller's to have asked."""
     row.status, row.decided_at = status, deps.clock.now()
     row.decided_by_id = actor.person_id if actor else None
     event = "offered" if status == "candidate" else status
@@ -223,6 +227,7 @@ def _digits(typed: str) -> str:
     return re.sub(r"[\s:]", "", typed).lower()
 
 
-def _view(row: TrustAnchor) -> AnchorView:
+def view_of(row: TrustAnchor) -> AnchorView:
+    """A row as people see it."""
     return AnchorView(row.public_id, row.subject, row.sha256, row.purpose, row.status, row.source, row.valid_to,
                       row.added_at, row.decided_at)
