@@ -3,6 +3,7 @@ full."""
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import socket
@@ -202,11 +203,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill(folder: Path, left: int) -> None:
-    """Write until only ``left`` bytes are free there."""
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
+    """Write until only ``left`` bytes are free there, or less, where others write at the same time."""
     with (folder / "ballast").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+        while True:
+            found = os.statvfs(folder)
+            free = found.f_bavail * found.f_frsize
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+            except OSError as error:  # somebody took some of it since it was measured
+                if error.errno != errno.ENOSPC or free <= left:
+                    raise
+                continue
+            return
 
 
 def give_room(folder: Path) -> None:
