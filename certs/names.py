@@ -14,6 +14,7 @@ _WORDS: Final = {
     NameOID.ORGANIZATION_IDENTIFIER: "organizationIdentifier", NameOID.POSTAL_CODE: "postalCode",
     NameOID.BUSINESS_CATEGORY: "businessCategory", NameOID.DN_QUALIFIER: "dnQualifier",
     NameOID.GENERATION_QUALIFIER: "generationQualifier", NameOID.INITIALS: "initials",
+    x509.ObjectIdentifier("2.5.4.13"): "description",
 }
 
 

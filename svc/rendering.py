@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
+
+from svc.catalogues import N_
 
 Stage = Literal["draft", "final"]
 Emblem = Literal["garuda", "region"]
@@ -105,6 +107,29 @@ class ReportSection:
 
 
 @dataclass(frozen=True)
+class ReportLabels:
+    """The fixed words of a verification's report, Indonesian as they stand. ``page`` has a place for two numbers."""
+
+    language: str = "id"
+    title: str = N_("Laporan pemeriksaan tanda tangan elektronik")
+    validity: str = N_("Laporan ini ditandatangani secara elektronik oleh layanan dan berlaku untuk berkas dengan "
+                       "SHA-256 di atas saja.")
+    page: str = N_("Halaman %(page)s dari %(pages)s")
+    checked: str = N_("Yang diperiksa")
+    how_to_read: str = N_("Cara membaca laporan ini")
+    reading: str = N_(
+        "Pemeriksaan mengikuti ETSI EN 319 102-1 dan menyatakan keadaan pada waktu diperiksa; status sertifikat dan "
+        "status hukum dapat berubah sesudahnya. Nama penandatangan dan penerbit dikutip dari sertifikat di dalam "
+        "berkas. Hasil TOTAL-PASSED berarti tanda tangan terbukti sah; INDETERMINATE berarti tidak dapat dibuktikan; "
+        "TOTAL-FAILED berarti terbukti tidak sah. Huruf yang tidak dapat dicetak ditulis sebagai tanda tanya.")
+
+    def in_words(self, language: str, gettext: Callable[[str], str]) -> ReportLabels:
+        """The same in that language."""
+        return ReportLabels(language, *(gettext(text) for text in (
+            self.title, self.validity, self.page, self.checked, self.how_to_read, self.reading)))
+
+
+@dataclass(frozen=True)
 class ReportRequest:
     """What a verification found, in words: the sentence with what explains it, then facts, then one section for
     each signature and time stamp. ``created_at`` (aware) becomes the PDF's creation time."""
@@ -115,6 +140,7 @@ class ReportRequest:
     facts: tuple[tuple[str, str], ...]
     sections: tuple[ReportSection, ...]
     created_at: datetime
+    labels: ReportLabels = ReportLabels()
 
 
 @dataclass(frozen=True)

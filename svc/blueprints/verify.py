@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from svc.blueprints.downloads import name_file
 from svc.error_pages import translated_fields, wants_json
 from svc.errors import InvalidInput, NotFound
+from svc.i18n import select_language
 from svc.limits import limited
 from svc.security import deps, public
 from svc.services import verdict_report, verification
@@ -59,7 +60,7 @@ def download(code: str) -> Response:
 @limited("10 per minute")
 def decree_report(code: str) -> Response:
     """The verdict on one decree as a signed PDF to file away."""
-    return _send_report(verdict_report.for_code(deps(), code))
+    return _send_report(verdict_report.for_code(deps(), code, select_language()))
 
 
 @bp.get("/verify/code")
@@ -98,7 +99,7 @@ def check() -> str | tuple[str, int]:
 def file_report() -> Response | tuple[str, int]:
     """The verdict on an uploaded file as a signed PDF; nothing of the file is kept."""
     try:
-        return _send_report(verdict_report.for_upload(deps(), _uploaded()))
+        return _send_report(verdict_report.for_upload(deps(), _uploaded(), language=select_language()))
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
 

@@ -51,9 +51,9 @@ def _print(verdict: verification.FileVerdict) -> None:
     click.echo(f"  {verdict.explanation}")
 
 
-def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certificate]) -> None:
+def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certificate], language: str) -> None:
     try:
-        report.write_bytes(verdict_report.for_upload(deps, file.read_bytes(), trusted).pdf)
+        report.write_bytes(verdict_report.for_upload(deps, file.read_bytes(), trusted, language).pdf)
     except OSError as error:
         raise click.ClickException(f"no report: {error.strerror}: {error.filename}") from error
     except AppError as error:
@@ -67,7 +67,10 @@ def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certi
               help="Trust this root (PEM) too, for this call only; may be given again.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf",
               help="Write the outcome as a signed PDF too; with one file only.")
-def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...], report: Path | None) -> None:
+@click.option("--lang", "language", type=click.Choice(("id", "en")), default="id", show_default=True,
+              help="Language of that PDF.")
+def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...], report: Path | None,
+           language: str) -> None:
     """Verify signed PDFs against the register and after ETSI EN 319 102-1.
 
     Exit code 0 only if every file is TOTAL-PASSED.
@@ -82,7 +85,7 @@ def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...],
     try:
         verdicts = verification.verify_files(deps, files, trusted)
         if report is not None:
-            _write_report(deps, files[0], report, trusted)
+            _write_report(deps, files[0], report, trusted, language)
     finally:
         deps.cage.close()
     if as_json:

@@ -78,6 +78,10 @@ def test_the_outcome_is_written_as_a_signed_report(demo: tuple[Path, Path], tmp_
     (verdict,) = json.loads(paraf(var, "verify", str(report), "--json").stdout)
     assert (verdict["registry"], verdict["indication"], verdict["signatures"][0]["level"]) == (
         "unknown", "TOTAL-PASSED", "B-T")
+    assert b"Laporan pemeriksaan tanda tangan" in report.read_bytes()
+    done = paraf(var, "verify", "--report", str(report), "--lang", "en", first)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"Report on the verification of electronic signatures" in report.read_bytes()
     for wrong in (("--report", str(report), first, second), ("--report", first, first)):
         done = paraf(var, "verify", *wrong)
         assert (done.returncode, "--report takes one file" in done.stderr) == (2, True)

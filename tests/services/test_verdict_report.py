@@ -96,6 +96,25 @@ def test_the_report_on_an_upload(issued: tuple[World, str], addition: bytes, sai
     assert judged(world, report.pdf).passed
 
 
+def test_it_speaks_english_where_that_is_wanted(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    pdf = pdf_of(world, decree_id)
+    on_code = verdict_report.for_code(world.deps, world.view(decree_id).verify_code, "en")
+    on_file, on_bad = (verdict_report.for_upload(world.deps, one, language="en") for one in (pdf, flipped(pdf)))
+    for report in (on_code, on_file, on_bad):
+        text = text_of(report.pdf)
+        assert report.name.startswith("verification-report-")
+        assert has(text, "Report on the verification of electronic signatures", "How to read this report", "Page 1 of")
+        for indonesian in ("Laporan", "Halaman", "tanda tangan", "Tanda tangan", "sertifikat", "berkas", "Hasil",
+                           "pukul", "Waktu", "dibuktikan", "berlaku"):
+            assert not has(text, indonesian), indonesian
+        with pikepdf.open(io.BytesIO(report.pdf)) as document:
+            assert str(document.Root.Lang) == "en"
+        assert judged(world, report.pdf).passed
+    assert has(text_of(on_file.pdf), "Genuine and in force", "Fajar Contoh Nugraha", "the whole file", "PAdES B-T")
+    assert has(text_of(on_bad.pdf), "TOTAL-FAILED", "invalid, in the name of Fajar Contoh Nugraha")
+
+
 @pytest.mark.parametrize(("pdf", "why"), [(b"bukan pdf", "FORMAT_FAILURE"), (finished_pdf(), "NO_SIGNATURE")])
 def test_what_proves_nothing_is_reported_as_such(world: World, pdf: bytes, why: str) -> None:
     report = verdict_report.for_upload(world.deps, pdf)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from datetime import timedelta
 
+import pikepdf
 import pytest
 from cryptography import x509
 
@@ -201,6 +202,18 @@ def test_reports_are_downloaded(visitor: Visitor, issued: tuple[World, str]) -> 
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Ini laporan pemeriksaan dari layanan ini" in upload(visitor, answer.data)
+
+
+def test_a_report_follows_the_language_of_the_page(visitor: Visitor, issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    address = f"/v/{world.view(decree_id).verify_code}/report.pdf"
+    title = {}
+    for language in ("id", "en"):
+        visitor.get(f"/locale/{language}")
+        with pikepdf.open(io.BytesIO(visitor.get(address).data)) as document:
+            title[language] = (str(document.Root.Lang).partition("-")[0], str(document.docinfo["/Title"]))
+    assert title == {"id": ("id", "Laporan pemeriksaan tanda tangan elektronik"),
+                     "en": ("en", "Report on the verification of electronic signatures")}
 
 
 def test_a_report_needs_a_file_and_a_token(visitor: Visitor, world: World) -> None:
