@@ -60,8 +60,10 @@ def translated_fields(error: InvalidInput) -> dict[str, str]:
 
 
 def _on_app_error(error: AppError) -> Response:
-    if error.status >= 500:
+    if error.is_fault:
         log.error("refused", error=error.code, exc_info=error)
+    elif error.status >= 500:  # a part that is down, or that said no: foreseen, so without a trace
+        log.warning("refused", error=error.code, causes=error.causes, endpoint=request.endpoint or "-")
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
     message = translate(error)
     if wants_json():

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+_MOST_CAUSES = 5
+_GENERAL = frozenset({"signing_failed", "service_unavailable"})  # codes that do not say what went wrong
+
 
 class AppError(Exception):
     """Base of everything that is the user's to know. Never carries secrets."""
@@ -24,6 +27,23 @@ class AppError(Exception):
         self.text = message or type(self).message
         self.params: Mapping[str, object] = dict(params or {})
         super().__init__(self.text % self.params if self.params else self.text)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether a log needs the trace: something is broken here, or neither this error nor what it was raised from
+        has a code that says what it is. All else is foreseen, and one line says it."""
+        return self.status == 500 or (self.code in _GENERAL and not hasattr(self.__cause__, "code"))
+
+    @property
+    def causes(self) -> str:
+        """What it was raised from, for logs: the codes, or the names of classes where those have none; no texts, since
+        they may hold personal data."""
+        told: list[str] = []
+        cause = self.__cause__
+        while cause is not None and len(told) < _MOST_CAUSES:
+            told.append(str(getattr(cause, "code", "")) or type(cause).__name__)
+            cause = cause.__cause__
+        return " < ".join(told) or "-"
 
 
 class Forbidden(AppError):

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from svc import failpoints
 from svc.alive import mark_alive
 from svc.deps import Deps
+from svc.errors import AppError
 from svc.jobs import OUTBOX, PERIODIC, Periodic
 from svc.leases import is_over
 from svc.models import JobRun, OutboxMessage
@@ -147,6 +148,12 @@ def _attempt(work: Callable[[], object]) -> _Fault | None:
         work()
     except MailFailed as failure:
         return _Fault(str(failure), failure.is_permanent)
+    except AppError as refusal:  # foreseen: a store or a signing service that is down
+        if refusal.is_fault:
+            log.exception("job_fault")
+        else:
+            log.warning("job_refused", error=refusal.code, causes=refusal.causes)
+        return _Fault(type(refusal).__name__)
     except Exception as failure:  # the wall between one job and all the others
         # Texts of foreign errors may hold personal data: the row keeps the name, the log the trace.
         log.exception("job_fault")

@@ -11,9 +11,21 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from certs.errors import TimestampUnavailable
+from certs.signers.port import BackendUnavailable
+from svc import logs
 from svc.db import Database
-from svc.errors import InvalidInput, StaleTask, StorageUnavailable
+from svc.errors import (
+    AppError,
+    IntegrityViolation,
+    InvalidInput,
+    ServiceUnavailable,
+    StaleTask,
+    StorageUnavailable,
+)
+from svc.rendering import RenderFailed
 from svc.security import public
+from svc.services.signing_errors import BackendDown, StampUnavailable
 from tests.support.world import World
 from tests.web.conftest import Visitor
 
@@ -51,8 +63,6 @@ def test_a_fault_shows_its_code_and_no_trace(app: Flask, client: FlaskClient) ->
 
 def test_a_fault_is_logged_with_its_request_and_without_numbers_of_people(
         app: Flask, client: FlaskClient, capfd: pytest.CaptureFixture[str]) -> None:
-    from svc import logs
-
     settings = app.extensions["paraf"].settings.model_copy(update={"log_format": "json"})
     logs.configure(settings)
     raising(app, "/broken", ZeroDivisionError("198001012005011001"))
@@ -62,6 +72,28 @@ def test_a_fault_is_logged_with_its_request_and_without_numbers_of_people(
     assert fault["request_id"] == answer.headers["X-Request-ID"]
     assert "ZeroDivisionError" in fault["exception"]
     assert "198001012005011001" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(("error", "cause", "is_traced"), [
+    (BackendDown(), BackendUnavailable("no answer"), False),
+    (StampUnavailable(), TimestampUnavailable("no token"), False),
+    (StorageUnavailable(), OSError("disk"), False),
+    (ServiceUnavailable(), TimestampUnavailable("no token"), False),
+    (ServiceUnavailable(), RenderFailed("layout failed", detail="line 3"), True),
+    (IntegrityViolation(), None, True)])
+def test_what_was_foreseen_is_one_line_of_log_and_what_is_broken_has_its_trace(
+        app: Flask, client: FlaskClient, capfd: pytest.CaptureFixture[str], error: AppError, cause: Exception | None,
+        is_traced: bool) -> None:
+    logs.configure(app.extensions["paraf"].settings.model_copy(update={"log_format": "json"}))
+    error.__cause__ = cause
+    raising(app, "/refused", error)
+    client.get("/refused")
+    told = capfd.readouterr().err
+    (line,) = (one for one in map(json.loads, told.splitlines()) if one["event"] == "refused")
+    assert line["error"] == error.code
+    assert ("Traceback" in told, "exception" in line) == (is_traced, is_traced)
+    if not is_traced:
+        assert line["causes"] == getattr(cause, "code", type(cause).__name__)
 
 
 def test_what_a_service_refuses_is_a_page_with_its_words(app: Flask, client: FlaskClient) -> None:
