@@ -38,6 +38,11 @@ class RevocationData:
     issued_at: datetime
     signed_until: datetime | None  # end of an embedded responder's certificate
 
+    @property
+    def responders(self) -> list[asn1_x509.Certificate]:
+        """The certificates that a response brings along."""
+        return [] if self.ocsp is None else _embedded(self.ocsp.basic_ocsp_response)
+
     def is_from_future(self, now: datetime) -> bool:
         """Whether it says to have been issued later than clocks differ: nobody can know that yet."""
         return self.issued_at > now + _TOLERANCE
