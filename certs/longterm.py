@@ -26,6 +26,7 @@ from typing import Any
 from asn1crypto import cms
 from cryptography import x509
 from pyhanko.pdf_utils.reader import HistoricalResolver
+from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import ades, generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
@@ -34,6 +35,7 @@ from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from certs import verdicts
 from certs._asn1 import known_certificate
 from certs.checks import tell_purpose_fault
+from certs.container import names_its_certificate, tell_form_fault
 from certs.coverage import signed_end
 from certs.knowledge import Knowledge, read_store, with_seen
 from certs.verdicts import Indication, Verdict
@@ -120,7 +122,7 @@ async def judge_signature(signature: EmbeddedPdfSignature, archive: Archive, now
         again = await _basic(signature, archive.knowledge, digest, proven_at, now)
         verdict = again if again.passed or again.sub_indication in verdicts.REVOKED else first
     verdict = _hold_against_dates(signature, verdict, proven_at, stamped_at, now)
-    verdict = _hold_against_purpose(signature, verdict)
+    verdict = _hold_against_form(signature, _hold_against_purpose(signature, verdict))
     if verdict.passed:
         known_certificate(signature.signer_cert.dump())  # he has signed more than this, as a rule
         verdict = doubt or verdict
@@ -137,6 +139,21 @@ def _hold_against_purpose(signature: EmbeddedPdfSignature, verdict: Verdict) -> 
         return verdict
     return verdicts.indeterminate(
         verdicts.CHAIN_CONSTRAINTS_FAILURE, f"The certificate is not one for signing documents: {fault}.")
+
+
+def _hold_against_form(signature: EmbeddedPdfSignature, verdict: Verdict) -> Verdict:
+    """What passed must be built as its standard says, so that every reader sees the same in it."""
+    if not verdict.passed:
+        return verdict
+    fault = tell_form_fault(signature.pkcs7_content)
+    if fault:
+        return verdicts.indeterminate(
+            verdicts.FORMAT_FAILURE, f"The signature's container is not built as one: {fault}.")
+    is_pades = signature.sig_object.get("/SubFilter") == SigSeedSubFilter.PADES.value
+    if is_pades and not names_its_certificate(signature.signer_info):
+        return verdicts.indeterminate(
+            verdicts.SIG_CONSTRAINTS_FAILURE, "What was signed does not name the certificate, as PAdES demands.")
+    return verdict
 
 
 @lru_cache(maxsize=512)
@@ -230,7 +247,7 @@ async def _judge_document_stamp(
     result = await ades.ades_timestamp_validation(
         stamp.signed_data, knowledge.specification(control, now), expected_tst_imprint=imprint,
         timing_info=_timing(control, now))
-    return _with_revocations(result, knowledge, control)
+    return _hold_against_form(stamp, _with_revocations(result, knowledge, control))
 
 
 def _timing(control: datetime, now: datetime) -> ValidationTimingInfo:

@@ -20,6 +20,7 @@ from certs import _swift, verdicts
 from certs._aio import run_sync
 from certs._asn1 import to_asn1
 from certs._reader import ForgivingReader
+from certs.container import names_its_certificate
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
@@ -354,6 +355,8 @@ def _level(signature: EmbeddedPdfSignature, archive: Archive, genuine: frozenset
     """
     kind = signature.sig_object.get("/SubFilter")
     if kind not in {SigSeedSubFilter.PADES.value, SigSeedSubFilter.ADOBE_PKCS7_DETACHED.value}:
+        return ""
+    if kind == SigSeedSubFilter.PADES.value and not names_its_certificate(signature.signer_info):
         return ""
     family = "B" if kind == SigSeedSubFilter.PADES.value else "PKCS7"
     reader = signature.reader
