@@ -104,3 +104,6 @@ for (const note of document.querySelectorAll("[data-wait]")) {
   };
   tick();
 }
+
+// an act was refused, and there is no field on which the cursor could stand: what was said is brought into sight
+if (!document.querySelector("[autofocus]")) document.querySelector(".act-refused")?.scrollIntoView({ block: "center" });
