@@ -69,6 +69,14 @@ def test_each_file_is_told_in_words_that_are_not_cut(demo: tuple[Path, Path], tm
     assert "No such file" in done.stdout[second:]
 
 
+def test_the_report_speaks_english_where_that_is_asked_for(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    var, out = demo
+    report = tmp_path / "report.pdf"
+    done = paraf(var, "verify", "--report", str(report), "--lang", "en", str(min(out.glob("*.pdf"))))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"Report on the verification of electronic signatures" in report.read_bytes()
+
+
 def test_the_outcome_is_written_as_a_signed_report(demo: tuple[Path, Path], tmp_path: Path) -> None:
     var, out = demo
     first, second, *_ = sorted(str(path) for path in out.glob("*.pdf"))
@@ -79,9 +87,6 @@ def test_the_outcome_is_written_as_a_signed_report(demo: tuple[Path, Path], tmp_
     assert (verdict["registry"], verdict["indication"], verdict["signatures"][0]["level"]) == (
         "unknown", "TOTAL-PASSED", "B-T")
     assert b"Laporan pemeriksaan tanda tangan" in report.read_bytes()
-    done = paraf(var, "verify", "--report", str(report), "--lang", "en", first)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert b"Report on the verification of electronic signatures" in report.read_bytes()
     for wrong in (("--report", str(report), first, second), ("--report", first, first)):
         done = paraf(var, "verify", *wrong)
         assert (done.returncode, "--report takes one file" in done.stderr) == (2, True)
