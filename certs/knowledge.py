@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
@@ -11,10 +11,8 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
-from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError, ValidationInfoReadingError
-from pyhanko.sign.validation.generic_cms import extract_tst_data_iter
 from pyhanko.sign.validation.policy_decl import (
     CertificateFetchingRule,
     LocalKnowledge,
@@ -30,6 +28,7 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
 from certs._remembered import RememberingValidator
+from certs.pool import carried, ensure_sound
 from certs.revocation import listed_entry
 from certs.trust import TrustStore
 from certs.verified import (
@@ -133,7 +132,7 @@ class Knowledge:
 def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) -> Knowledge:
     """What ``trust`` and the file's security store tell at ``now``; data of the future is left out.
 
-    :raises ValueError: a list in ``trust`` is not DER; or a certificate in the file is a forger's (CopiedSignature)
+    :raises ValueError: a list in ``trust`` is not DER; or the certificates in the file are not sound (certs.pool)
     """
     lists = {der: read_crl(der, known_crl(der)) for der in trust.crls}
     lists |= {der: read_ocsp(der, known_ocsp(der)) for der in trust.ocsps}
@@ -147,36 +146,10 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) ->
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
     anchors = map(_known, (*trust.anchors, *trust.timestamp_anchors))
     responders = (responder for one in lists.values() for responder in one.responders)
-    _ensure_no_copies((*anchors, *certificates.values(), *_carried(reader), *responders))
+    ensure_sound(anchors, (*certificates.values(), *carried(reader), *responders))
     embedded = frozenset((*store.crls, *store.ocsps))
     current = tuple(one for one in lists.values() if not one.is_from_future(now))
     return Knowledge(trust, current, tuple(certificates.values()), embedded, {})
-
-
-class CopiedSignature(ValueError):
-    """Two certificates bear the same authority's signature: one of them is forged."""
-
-
-def _ensure_no_copies(certificates: Iterable[asn1_x509.Certificate]) -> None:
-    """pyhanko_certvalidator knows a certificate that it has validated by the value of its signature alone, and so
-    believes lists and responses of a forged one that has an honest one's value and the forger's key.
-
-    :raises CopiedSignature: two that differ have the same value
-    """
-    seen: dict[bytes, asn1_x509.Certificate] = {}
-    for one in certificates:
-        other = seen.setdefault(one["signature_value"].native, one)
-        if other.dump() != one.dump() and other["tbs_certificate"].dump() != one["tbs_certificate"].dump():
-            raise CopiedSignature("two certificates with the same signature")
-
-
-def _carried(reader: PdfFileReader) -> Iterator[asn1_x509.Certificate]:
-    """The certificates in a file's signatures and their time stamps."""
-    for signature in reader.embedded_signatures:
-        yield from (signature.signer_cert, *signature.other_embedded_certs)
-        for token in extract_tst_data_iter(signature.signer_info, signed=False):
-            told = extract_certificate_info(token)
-            yield from (told.signer_cert, *told.other_certs)
 
 
 def ensure_readable(trust: TrustStore) -> None:

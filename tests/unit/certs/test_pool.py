@@ -1,19 +1,21 @@
-"""Revocation data by a forger, who gives his certificate the signature value of an honest authority's."""
+"""Certificates that a file brings: a forger's with an honest authority's signature value, and very many chains."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pikepdf
 import pytest
 from asn1crypto import core, crl, keys, ocsp
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from certs.pades import SignedDocument
+from certs.pades import Level, LocalSigner, SignedDocument, sign_pdf
 from certs.validation import validate_pdf
 from tests.attacks.craft import edited
 from tests.unit.certs.conftest import World
@@ -86,3 +88,25 @@ def test_revocation_data_of_a_forged_authority_prove_nothing(
     report = validate_pdf(edited(signed.pdf, add), world.pki.trust_store([]), world.later)
     assert not report.passed
     assert "CopiedSignature" in report.explanation
+
+
+def _certificate(world: World, subject: int, issuer: int, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    def name(number: int) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"CA {number}")])
+
+    return (
+        x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name(issuer)).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(world.now - timedelta(days=1))
+        .not_valid_after(world.now + timedelta(days=99))
+        .add_extension(x509.BasicConstraints(subject < 99, None), True).sign(key, hashes.SHA256()))
+
+
+def test_authorities_that_certify_each_other_keep_nobody_at_work(world: World) -> None:
+    """Six that do so offer more chains than anybody can try."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    authorities = tuple(_certificate(world, one, other, key) for one, other in permutations(range(6), 2))
+    signer = LocalSigner(_certificate(world, 99, 0, key), key, authorities)
+    signed = sign_pdf(world.page, world.request(certify=False, level=Level.B_B), signer, None)
+    report = validate_pdf(signed.pdf, world.trust(), world.later)
+    assert not report.passed
+    assert "Entangled" in report.explanation
