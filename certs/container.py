@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from asn1crypto import cms
+from asn1crypto import cms, core
 from asn1crypto import parser as asn1_parser
 
 _INTEGER, _OCTETS, _OID, _SEQUENCE, _SET = (0, 2), (0, 4), (0, 6), (0, 16), (0, 17)
@@ -44,7 +44,7 @@ def names_its_certificate(signer_info: cms.SignerInfo) -> bool:
     """Whether what is signed says by which certificate (ETSI EN 319 122-1, 5.2.2): without that, any other certificate
     for the same key could be put in its place."""
     attributes = signer_info["signed_attrs"]
-    return attributes.native is not None and any(one["type"].native in _REFERENCES for one in attributes)
+    return attributes is not core.VOID and any(one["type"].native in _REFERENCES for one in attributes)
 
 
 def _check_container(container: bytes) -> None:

@@ -212,10 +212,19 @@ async def _judge_stamps(
     for token in generic_cms.extract_tst_data_iter(signature.signer_info, signed=False):
         verdict = await _judge_stamp(token, signature.signer_info, knowledge, control, now)
         if not verdict.passed:
-            doubt = doubt or verdict
+            doubt = doubt or _of_stamp(verdict)
         elif proven is None or _time_of(token) < proven:
             proven = _time_of(token)
     return proven, doubt if proven is None else None
+
+
+def _of_stamp(verdict: Verdict) -> Verdict:
+    """What a time stamp's verdict means for the signature: one that failed, or is about something else, does not fail
+    what it stands beside (EN 319 102-1, 5.5.4)."""
+    if verdict.indication is not Indication.TOTAL_FAILED:
+        return verdict
+    return verdicts.indeterminate(
+        verdicts.SIG_CONSTRAINTS_FAILURE, f"The signature's time stamp does not hold ({verdict.sub_indication}).")
 
 
 async def _judge_stamp(

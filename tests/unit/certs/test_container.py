@@ -98,6 +98,15 @@ def test_a_pades_signature_that_does_not_name_its_certificate_is_no_pades(
     assert report.signatures[0].level == ""
 
 
+def test_a_time_stamp_over_something_else_does_not_fail_the_signature(world: World, signed: SignedDocument) -> None:
+    other = Container(world.sign(world.request(certify=False)).pdf)
+    container = Container(signed.pdf)
+    container.signer[1][6] = other.unsigned
+    report = validate_pdf(container.file(), world.trust(), world.later)
+    assert (report.indication, report.sub_indication) == (Indication.INDETERMINATE, "SIG_CONSTRAINTS_FAILURE")
+    assert report.signatures[0].proven_at is None
+
+
 @pytest.mark.parametrize("junk", [b"", b"\0", b"\x30", b"\x30\x03abc", b"\x30\x80", b"\x1f" * 40, bytes(4096)])
 def test_what_is_no_container_is_said_to_be_none(junk: bytes) -> None:
     assert tell_form_fault(junk)
