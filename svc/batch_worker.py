@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.errors import AppError
+from svc.outage import log_database_fault
 from svc.services import preservation
 from svc.services.batches import work as batch_work
 
@@ -63,8 +64,8 @@ def _preserve(deps: Deps, stop: threading.Event) -> bool:
 def _attempt(act: Callable[[], bool], stop: threading.Event) -> bool:
     try:
         return act()
-    except SQLAlchemyError:
-        log.exception("database_unavailable")
+    except SQLAlchemyError as error:
+        log_database_fault(error)
     except AppError as error:
         log.warning("chunk_postponed", code=error.code)
     except Exception:  # the wall between one chunk and all the others

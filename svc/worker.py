@@ -23,6 +23,7 @@ from svc.errors import AppError
 from svc.jobs import OUTBOX, PERIODIC, Periodic
 from svc.leases import is_over
 from svc.models import JobRun, OutboxMessage
+from svc.outage import log_database_fault
 from svc.ports import MailFailed
 from svc.services.orgchart import administrator_ids
 from svc.services.outbox import notify
@@ -65,8 +66,8 @@ def run_worker(deps: Deps, stop: threading.Event) -> None:
         mark_alive(deps.settings)
         try:
             done = run_once(deps, stop)
-        except SQLAlchemyError:
-            log.exception("database_unavailable")
+        except SQLAlchemyError as error:
+            log_database_fault(error)
             done = Round(0, 0, 0)
         if done.delivered + done.failed < _BATCH:
             stop.wait(_IDLE_SECONDS)
