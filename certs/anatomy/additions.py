@@ -88,8 +88,8 @@ class Additions:
             return
         self.explain(one)
         unknown = [key for key in one.keys() if key not in _FIELD_KEYS]  # noqa: SIM118
-        if unknown or "/Parent" in one:
-            self.note("field_odd", one, ", ".join(unknown) or "/Parent")
+        if unknown or "/Parent" in one or "/T" not in one:  # pyHanko passes over fields without a name
+            self.note("field_odd", one, ", ".join(unknown) or "/Parent or no /T")
         kids = one.get("/Kids", ())
         if "/Subtype" in one:
             self._widget(one)

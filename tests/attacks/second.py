@@ -42,6 +42,8 @@ def attacks(sample: Sample) -> Iterator[Attack]:
             laundered = countersigned(sample.world, edited(pdf, change), sample.world.signer)
             yield attack(f"{kind}: {name}, then signed by a colleague", laundered, pdf, *found)
         signed = countersigned(sample.world, pdf, stranger)
+        nameless = pdf + signed[len(pdf) :].replace(b"/T (Kedua)", b" " * 10)
+        yield attack(f"{kind}: stranger signs in a field without a name", nameless, pdf, "field_odd")
         for form in ("/adbe.pkcs7.sha1", "/adbe.x509.rsa_sha1", "/PBAD.PAdES", "/Unknown", "null", "(ETSI)"):
             spoken = b"/SubFilter " + form.encode().ljust(len(_FORM) - 11)
             odd = pdf + signed[len(pdf) :].replace(_FORM, spoken)
