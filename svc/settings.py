@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     bsre_username: str = Field("", description="User that it gave this application.")
     bsre_password: SecretStr = Field(SecretStr(""), description="Its password.")
     bsre_seconds: int = Field(120, ge=10, le=600, description="Longest wait for an answer of it.")
+    bsre_totp_name: Literal["totp", "otp"] = Field(
+        "totp", description="What version 2 calls a one-time code: its manual has both names.")
+    bsre_corner_sizes: bool = Field(
+        True, description="Whether version 1 takes width and height for the upper right corner of what it draws.")
+    bsre_max_files: int = Field(25, ge=1, le=25, description="Most files that version 2 is sent in one call.")
     bsre_appearance: Literal["invisible", "image", "qr", "tag"] = Field(
         "invisible", description="What it draws over our signature block, which shows all that is needed: nothing, the "
         "picture, a QR code with the verification address, or either of them at a mark in the text.")

@@ -39,7 +39,8 @@ class BsreBackend:
     def __init__(self, settings: Settings) -> None:
         self._version = settings.bsre_version
         self._config = BsreConfig(settings.bsre_url, settings.bsre_username, settings.bsre_password.get_secret_value(),
-                                  sign_deadline=settings.bsre_seconds)
+                                  sign_deadline=settings.bsre_seconds, corner_sizes=settings.bsre_corner_sizes,
+                                  totp_name=settings.bsre_totp_name, max_files=settings.bsre_max_files)
         self._appearance = _appearance(settings)
         self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), NoLog())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pikepdf
@@ -13,20 +14,27 @@ from PIL import Image
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from certs.pades import SignatureBox, SignRequest
+from certs.signers.port import ActivationRefused, ChunkSigner
 from certs.validation import validate_pdf
 from svc.adapters.bsre_backend import BsreBackend
 from svc.deps import build_backends
 from svc.models import Decree, StoredFile
+from svc.ports import Activation, KeyElsewhere
 from svc.services import key_registration, signing, trust
 from svc.services.files import read_file, signature_boxes
 from svc.settings import Settings, SettingsError
 from svc.simulators.bsre_marks import draw_qr
+from tests.support.acts import blank_pdf
 from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world, make_keys
 from tests.support.clock import FrozenClock
+from tests.support.csc import KeepingLog
 from tests.support.signers import trust_authority
 from tests.support.world import World
 
 SIGNER = "kepala"
+KEY = KeyElsewhere("bsre", {}, None, (), NIK)
+REQUEST = SignRequest(datetime(2026, 11, 2, tzinfo=UTC), "Penanda", box=SignatureBox(0, 10, 10, 210, 100))
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +148,40 @@ def test_drawn_at_a_mark_in_the_text(world: World, gateway: BsreWorld, bsre_keys
     left, lower, right, upper = signed.widget
     assert (right - left, upper - lower) == pytest.approx((40, 30), abs=0.02)
     assert lower > signed.box[3]
+
+
+def backend(world: World, gateway: BsreWorld, **settings: object) -> BsreBackend:
+    access = gateway.simulator.access
+    return BsreBackend(world.deps.settings.model_copy(update={
+        "bsre_url": gateway.simulator.base_url, "bsre_username": access.username,
+        "bsre_password": SecretStr(access.password), **settings}))
+
+
+@pytest.mark.parametrize("name", ["totp", "otp"])
+def test_what_a_code_is_called_is_a_setting(world: World, gateway: BsreWorld, name: str) -> None:
+    log = KeepingLog()
+    signer = backend(world, gateway, bsre_totp_name=name).signer(KEY, Activation("", "000000"), log)
+    with pytest.raises(ActivationRefused):
+        signer.sign(blank_pdf(), REQUEST)
+    assert {"totp", "otp"} & set(log.calls[-1].request) == {name}
+
+
+@pytest.mark.parametrize(("corner", "sizes"), [(True, ("210", "100")), (False, ("200", "90"))])
+def test_what_width_and_height_mean_in_version_1_is_a_setting(
+    world: World, gateway: BsreWorld, picture: str, *, corner: bool, sizes: tuple[str, str]
+) -> None:
+    log = KeepingLog()
+    made = backend(world, gateway, bsre_version=1, bsre_appearance="image", bsre_image=picture,
+                   bsre_corner_sizes=corner)
+    with pytest.raises(ActivationRefused):
+        made.signer(KEY, Activation("sandi tebakan"), log).sign(blank_pdf(), REQUEST)
+    assert (log.calls[-1].request["width"], log.calls[-1].request["height"]) == sizes
+
+
+def test_how_many_files_a_call_takes_is_a_setting(world: World, gateway: BsreWorld) -> None:
+    signer = backend(world, gateway, bsre_max_files=3).signer(KEY, Activation(PASSPHRASE), KeepingLog())
+    assert isinstance(signer, ChunkSigner)
+    assert signer.most == 3
 
 
 def test_a_picture_that_is_none_is_told_at_the_start(tmp_path: Path) -> None:
