@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto.tsp import TimeStampReq
 
 from certs.ca import create_development_pki
 from certs.errors import TimestampUnavailable
@@ -95,12 +96,16 @@ def test_an_answer_to_somebody_else_is_none(stack: ExitStack, unit: TimeStampAut
 
 @dataclass(frozen=True)
 class Altered:
-    """An authority whose tokens bear a broken signature, or say another time than was signed."""
+    """An authority whose tokens bear a broken signature, say another time than was signed, or are for other data."""
 
     unit: TimeStampAuthority
     part: str
 
     def respond(self, request_der: bytes, now: datetime) -> bytes:
+        if self.part == "imprint":
+            request = TimeStampReq.load(request_der)
+            asked = request["message_imprint"]["hashed_message"].native
+            return self.unit.respond(request_der.replace(asked, asked[::-1]), now)
         answer = TimeStampResponse.load(self.unit.respond(request_der, now))
         token = answer["time_stamp_token"]["content"]
         if self.part == "signature":
@@ -119,7 +124,7 @@ class Unfit(TimeStampAuthority):
 
 
 def worthless(kind: str) -> TimeStampService:
-    if kind in {"signature", "time"}:
+    if kind in {"signature", "time", "imprint"}:
         return Altered(the_unit(timedelta(days=1)), kind)
     if kind == "over":
         return the_unit(timedelta(days=20 * 366))
@@ -131,7 +136,7 @@ def worthless(kind: str) -> TimeStampService:
 
 @pytest.mark.parametrize(("kind", "said"), [
     ("signature", "not signed by"), ("time", "not signed by"), ("others", "not signed by"),
-    ("usage", "not for time stamps"), ("over", "not valid at"),
+    ("usage", "not for time stamps"), ("over", "not valid at"), ("imprint", "for another request"),
 ])
 def test_a_token_that_nobody_can_trust_is_none(
     stack: ExitStack, unit: TimeStampAuthority, kind: str, said: str
