@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
+import pikepdf
 import pytest
 from sqlalchemy import select
 
@@ -56,6 +58,20 @@ def test_both_sign_and_both_signatures_hold(world: World, clock: FrozenClock, ag
     assert preservation.preserve_due(world.deps).augmented == 1
     _, report = best(world, agreement)
     assert (report.passed, report.explained, {one.level for one in report.signatures}) == (True, True, {"B-LTA"})
+
+
+def test_the_first_permits_the_second_and_the_second_locks_all_fields(world: World, agreement: str) -> None:
+    world.sign(agreement, FIRST)
+    world.sign(agreement, SECOND)
+    with pikepdf.open(BytesIO(best(world, agreement)[0])) as document:
+        first, second = document.Root.AcroForm.Fields
+        transforms = [{str(one.TransformMethod): one.TransformParams for one in field.V.Reference}
+                      for field in (first, second)]
+        assert transforms[0]["/DocMDP"].P == 2  # forms may be filled: the second's field
+        assert "/FieldMDP" not in transforms[0]
+        assert transforms[1]["/FieldMDP"].Action == "/All"
+        assert second.Lock.Action == "/All"
+        assert second.Lock.P == 1
 
 
 @pytest.mark.poppler

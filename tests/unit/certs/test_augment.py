@@ -88,6 +88,13 @@ def test_only_a_believed_stamp_over_revocation_data_archives(world: World, signe
         assert report.signatures[0].level == "B-T"
 
 
+def test_a_stamp_that_claims_to_be_later_than_the_archive_s_proves_nothing(world: World) -> None:
+    hasty = world.sign(world.request(at=world.now + timedelta(hours=1))).pdf
+    raised = augment(hasty, Level.B_LTA, world.tsa, fresh(world), soon(world)).pdf
+    report = validate_pdf(raised, fresh(world), world.now + timedelta(hours=2))
+    assert verdict(report) == "TIMESTAMP_ORDER_FAILURE"
+
+
 def ends(world: World, pdf: bytes) -> datetime:
     return provable_until(pdf, validate_pdf(pdf, fresh(world), soon(world)).timestamps)
 
