@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from certs.pades import Level
@@ -103,21 +104,32 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
     entry = json.dumps({"name": name[:_LONGEST_NAME], "size": len(pdf), "sha256": sha256,
                         "recorded_at": now.isoformat(timespec="seconds")}, sort_keys=True, separators=(",", ":"))
     token = stamp(entry.encode(), deps.pki.tsa_service(), now)
-    with deps.db.unit_of_work() as session:
-        row = ArchivedDocument(
-            public_id=public_id, name=name[:_LONGEST_NAME], sha256=sha256, size=len(pdf), object_key=key,
-            entry=entry.encode(), token=token, recorded_at=now.replace(microsecond=0),
-            recorded_by_id=actor.person_id if actor else None, indication=report.indication.value,
-            sub_indication=report.sub_indication or "", checked_at=now)
-        session.add(row)
-        session.flush()
-        who = AuditActor.of(actor) if actor else AuditActor.system()
-        record_stream(session, STREAM, "document_archived", who, now,
-                      {"document": public_id, "sha256": sha256, "entry": hashlib.sha256(entry.encode()).hexdigest()})
-        level = _lowest_level(report)
-        if level is not None:
-            keep_provable(session, FileToKeep(sha256, len(pdf), key, level), now, archived_document_id=row.id)
-        return _view(session, row, is_new=True)
+    row = ArchivedDocument(
+        public_id=public_id, name=name[:_LONGEST_NAME], sha256=sha256, size=len(pdf), object_key=key,
+        entry=entry.encode(), token=token, recorded_at=now.replace(microsecond=0),
+        recorded_by_id=actor.person_id if actor else None, indication=report.indication.value,
+        sub_indication=report.sub_indication or "", checked_at=now)
+    try:
+        with deps.db.unit_of_work() as session:
+            return _register(session, actor, row, _lowest_level(report), now)
+    except IntegrityError:  # another import took the same bytes in meanwhile: its entry is as good
+        known = _find(deps, sha256)
+        if known is None:
+            raise
+        return known
+
+
+def _register(session: Session, actor: Actor | None, row: ArchivedDocument, level: str | None,
+              now: datetime) -> ArchivedView:
+    session.add(row)
+    session.flush()
+    who = AuditActor.of(actor) if actor else AuditActor.system()
+    record_stream(session, STREAM, "document_archived", who, now,
+                  {"document": row.public_id, "sha256": row.sha256, "entry": hashlib.sha256(row.entry).hexdigest()})
+    if level is not None:
+        keep_provable(session, FileToKeep(row.sha256, row.size, row.object_key, level), now,
+                      archived_document_id=row.id)
+    return _view(session, row, is_new=True)
 
 
 def import_files(deps: Deps, paths: Iterable[Path], say: Callable[[str], str] = str) -> Iterator[ImportLine]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +24,11 @@ from svc.cage.port import CageLimits
 from svc.deps import Deps
 from svc.errors import Forbidden, InvalidInput
 from svc.models import ArchivedDocument
+from svc.ports import StoredObject
 from svc.services import anchors, archive, preservation, register_proofs, verdict_report, verification
 from svc.services.examination import judge
 from tests.support.clock import FrozenClock
+from tests.support.stores import FaultyStore
 from tests.support.world import World
 
 THEN = datetime(2024, 3, 20, 2, 0, tzinfo=UTC)
@@ -129,6 +132,28 @@ def test_a_file_that_fails_unforeseen_stops_no_other(
 
     monkeypatch.setattr(archive, "judge", breaks)
     assert [one.error for one in archive.import_files(world.deps, [tmp_path])] == ["RuntimeError", ""]
+
+
+class Overtaken(FaultyStore):
+    """A real store; while it takes a file, ``meanwhile`` happens, once."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def put(self, key: str, data: bytes, *, media_type: str, retain_until: datetime | None = None) -> StoredObject:
+        first, self.meanwhile = self.meanwhile, None
+        if first is not None:
+            first()
+        return self.inner.put(key, data, media_type=media_type, retain_until=retain_until)
+
+
+def test_two_imports_of_one_file_at_once_make_one_entry(world: World, foreign: tuple[bytes, TrustStore]) -> None:
+    pdf, _ = foreign
+    store = Overtaken(world.deps.store, "")
+    found: list[archive.ArchivedView] = []
+    store.meanwhile = lambda: found.append(archive.take_in(world.deps, None, "lain.pdf", pdf))
+    taken = archive.take_in(replace(world.deps, store=store), None, "sk.pdf", pdf)
+    assert (taken.public_id, taken.is_new, found[0].is_new) == (found[0].public_id, False, True)
+    assert archive.count_documents(world.deps) == 1
 
 
 def test_only_administrators_take_in(world: World, foreign: tuple[bytes, TrustStore]) -> None:
