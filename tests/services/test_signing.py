@@ -36,6 +36,7 @@ from svc.models import (
     Credential,
     Decree,
     PassphraseTry,
+    Person,
     RegisterEntry,
     Signature,
     SigningAttempt,
@@ -501,6 +502,9 @@ def test_a_second_factor_is_asked_for_and_works_once(ready: World, clock: Frozen
     clock.advance(seconds=60)
     sign(ready, sheet, totp=code.at(clock.now()))
     assert status_of(ready, decree_id) in {"signed", "issued"}
+    with ready.deps.db.unit_of_work() as session:
+        person = session.get_one(Person, signer.person_id)
+        assert not second_factor.accept_code(ready.deps, person, code.at(clock.now()))  # used when it signed
 
 
 def test_where_a_second_factor_is_demanded_nobody_signs_without(ready: World) -> None:
