@@ -10,11 +10,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.signers.pdf_cms import Signer
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from certs._asn1 import to_asn1
+from certs.signer import ChainSigner, container_size, digest_algorithm_of
 from certs.signers.pkcs11_keys import (
     KeyKind,
     Pkcs11Key,
@@ -53,8 +51,7 @@ class Pkcs11Signer:
         self.certificate = certificate
         self.chain = tuple(chain)
         self._public = public
-        wide = isinstance(public, ec.EllipticCurvePublicKey) and public.curve.key_size > 256
-        self.digest_algorithm = "sha384" if wide else "sha256"
+        self.digest_algorithm = digest_algorithm_of(certificate)
         self.cms_signer: Signer = _TokenSigner(self)
         self._config, self._label, self._pin = config, label, pin
         self._key: Any = None
@@ -65,7 +62,7 @@ class Pkcs11Signer:
     @property
     def cms_size(self) -> int:
         """About how many bytes the signature container takes without a time stamp, on the large side."""
-        return sum(len(one.public_bytes(Encoding.DER)) for one in (self.certificate, *self.chain)) + 2048
+        return container_size(self.certificate, self.chain)
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -105,13 +102,11 @@ class Pkcs11Signer:
             raise SignerNotReady("the key in the token is not the certificate's", "KEY_MISMATCH") from error
 
 
-class _TokenSigner(Signer):
+class _TokenSigner(ChainSigner):
     """Gives pyHanko what the token signs."""
 
     def __init__(self, signer: Pkcs11Signer) -> None:
-        registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]
-        registry.register_multiple([to_asn1(one) for one in signer.chain])
-        super().__init__(signing_cert=to_asn1(signer.certificate), cert_registry=registry, embed_roots=True)
+        super().__init__(signer.certificate, signer.chain)
         self._signer = signer
 
     async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:
