@@ -78,8 +78,11 @@ def decree_timeline(items: Iterable[TimelineItem]) -> tuple[TimelineStep, ...]:
 
 
 def language_url(locale: str) -> str:
-    """Address that switches the language and comes back to the page one is on."""
+    """Address that switches the language and comes back to the page one is on, or to that of the form one sent."""
     here = request.full_path.rstrip("?") if request.method == "GET" else ""
+    routes = current_app.create_url_adapter(request)
+    if not here and routes and routes.test(request.path, "GET"):
+        here = request.path
     return url_for("auth.set_locale", locale=locale, next=here or None)
 
 

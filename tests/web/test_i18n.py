@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -27,6 +28,11 @@ def test_the_switch_comes_back_to_the_same_page_and_lasts(visitor: Visitor, worl
     assert '<html lang="en">' in visitor.get("/login").get_data(as_text=True)
     visitor.log_in("analis")
     assert '<html lang="en">' in visitor.get("/inbox").get_data(as_text=True), "a login keeps the language"
+
+
+def test_the_switch_on_the_answer_to_a_form_leads_back_to_the_form(visitor: Visitor) -> None:
+    answer = visitor.post("/verify", {"file": (io.BytesIO(b"bukan PDF"), "surat.pdf")})
+    assert 'href="/locale/en?next=/verify"' in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("path", ["/locale/xx", "/locale/../../en"])
