@@ -34,8 +34,8 @@ _MAX_TEXT = 300
 _REGISTRY = {"identical": N_("sama persis dengan yang tercatat"),
              "extends": N_("berisi yang tercatat, dengan tambahan"),
              "partial": N_("tercatat, belum ditandatangani semua pihak"), "unknown": N_("tidak ada di register ini")}
-_LEGAL = {"in_force": N_("berlaku"), "revoked": N_("dicabut"), "amended": N_("diubah"),
-          "expired": N_("masa berlakunya berakhir")}
+_LEGAL = {"in_force": N_("Berlaku"), "revoked": N_("Dicabut"), "amended": N_("Diubah"),
+          "expired": N_("Kedaluwarsa")}
 _CERTIFICATE = {"valid": N_("berlaku"), "expired": N_("sudah berakhir"), "not_yet_valid": N_("belum berlaku"),
                 "revoked": N_("dicabut")}
 _CLAIM_FAULT = {"in_future": N_("masih di masa depan"), "before_certificate": N_("sebelum sertifikatnya berlaku"),
