@@ -54,6 +54,14 @@ class AuthorisationSpent(AuthorisationError):
 
 
 @dataclass(frozen=True)
+class Owner:
+    """Whose key, and which of his: compared with the authorisation where the key is used."""
+
+    user_id: str
+    credential_id: str
+
+
+@dataclass(frozen=True)
 class Authorisation:
     """What one person authorised with one credential. ``hashes`` are SHA-256 in lower-case hexadecimal, sorted."""
 
@@ -69,6 +77,11 @@ class Authorisation:
             raise ValueError("the hashes must be sorted, each once, and at least one")
         if not timedelta(0) < self.expires_at - self.given_at <= LONGEST:
             raise ValueError("an authorisation lives at most five minutes")
+
+    @property
+    def owner(self) -> Owner:
+        """The only key that it is for."""
+        return Owner(self.user_id, self.credential_id)
 
     @property
     def count(self) -> int:
@@ -140,10 +153,15 @@ class AuthorisedSigner:
     False when the hash was claimed before. A hash stays claimed when signing fails, for the outcome may be
     unknown; the signer's new act is a new authorisation. ``claim_many`` does the same for several hashes at once
     and tells those that it claimed; without it they are claimed one by one.
+
+    :raises NotAuthorised: ``inner`` signs with a key of another ``owner`` than was authorised
     """
 
-    def __init__(self, inner: DocumentSigner, authorisation: Authorisation, clock: Callable[[], datetime],
-                 claim: Callable[[str], bool], claim_many: Callable[[Sequence[str]], Set[str]] | None = None) -> None:
+    def __init__(self, inner: DocumentSigner, owner: Owner, authorisation: Authorisation,
+                 clock: Callable[[], datetime], claim: Callable[[str], bool],
+                 claim_many: Callable[[Sequence[str]], Set[str]] | None = None) -> None:
+        if owner != authorisation.owner:
+            raise NotAuthorised(_OTHER_KEY)
         self._inner = inner
         self._authorisation = authorisation
         self._covered = frozenset(authorisation.hashes)
@@ -272,6 +290,7 @@ class AuthorisedSigner:
 
 
 _FOREIGN = "the document is not among those authorised"
+_OTHER_KEY = "the key is not the one that was authorised"
 _OVER = "the authorisation is over"
 _SPENT = "the document was claimed under this authorisation before"
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from cryptography import x509
 
-from certs.authorisation import Authorisation
+from certs.authorisation import Authorisation, Owner
 from certs.pades import SignedDocument, SignRequest
 from certs.signers.port import CallLog, DocumentSigner
 from certs.vault import PrivateKey
@@ -188,6 +188,7 @@ class SigningBackends(Protocol):
 class StoredKey:
     """A key that was unsealed for one authorisation; never printed, stored or queued."""
 
+    owner: Owner
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     key: PrivateKey = field(repr=False)
@@ -197,6 +198,7 @@ class StoredKey:
 class ElsewhereKey:
     """A key in a token or with a remote service, and what its owner typed to have it used."""
 
+    owner: Owner
     key: KeyElsewhere
     activation: Activation = field(repr=False)
 

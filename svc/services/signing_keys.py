@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from sqlalchemy import select
 
 from certs import checks, pades
+from certs.authorisation import Owner
 from certs.errors import CannotSign, VaultError
 from certs.signers.port import ActivationRefused, DocumentSigner, SignerNotReady
 from certs.vault import PrivateKey, open_secret
 from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import AppError, CredentialUnusable, StepUpFailed
-from svc.models import Credential
+from svc.models import Credential, Person
 from svc.ports import Activation, BackendNotConfigured, ElsewhereKey, KeyElsewhere, StoredKey
 from svc.services import key_use, result_words
 from svc.services.certificate_words import unusable
@@ -48,6 +50,7 @@ class OpenedSigner:
     certificate: x509.Certificate | None
     chain: tuple[x509.Certificate, ...]
     factors: str
+    owner: Owner
     signer: DocumentSigner = field(repr=False)
     recorder: CallRecorder | None = field(default=None, repr=False)
     tried: Try | None = None
@@ -82,7 +85,7 @@ def open_signer(deps: Deps, actor: Actor, step_up: StepUp, frozen_sha256: str) -
         recorder = CallRecorder(deps)
         signer = _signer_elsewhere(deps, key, key.material, recorder)
     return OpenedSigner(key.credential_id, "stored" if key.backend in STORED else key.backend, key.certificate,
-                        key.chain, key.factors, signer, recorder, key.tried)
+                        key.chain, key.factors, key.material.owner, signer, recorder, key.tried)
 
 
 def unlock(deps: Deps, actor: Actor, step_up: StepUp, bound_sha256: str) -> UnlockedKey:
@@ -149,7 +152,8 @@ def _unlock_stored(deps: Deps, actor: Actor, backend: str, step_up: StepUp, boun
     opened = key_use.open_key(deps, actor, step_up.passphrase, step_up.second, bound_sha256)
     ensure_certificate_can_sign(deps, opened.certificate, opened.chain, opened.key)
     return UnlockedKey(opened.credential_id, backend, opened.certificate, opened.chain,
-                       _factors("passphrase", step_up), StoredKey(opened.certificate, opened.chain, opened.key))
+                       _factors("passphrase", step_up),
+                       StoredKey(_owner_of(deps, opened.credential_id), opened.certificate, opened.chain, opened.key))
 
 
 def _unlock_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up: StepUp,
@@ -164,7 +168,8 @@ def _unlock_elsewhere(deps: Deps, actor: Actor, credential: Credential, step_up:
         raise key_use.try_failed(deps, tried, in_second_step=True)
     factor = "pin" if credential.backend == "pkcs11" else "passphrase" if step_up.passphrase else "code"
     return UnlockedKey(credential.id, credential.backend, key.certificate, key.chain, _factors(factor, step_up),
-                       ElsewhereKey(key, Activation(step_up.passphrase, step_up.code)), tried)
+                       ElsewhereKey(_owner_of(deps, credential.id), key, Activation(step_up.passphrase, step_up.code)),
+                       tried)
 
 
 def _signer_elsewhere(deps: Deps, key: UnlockedKey, material: ElsewhereKey, recorder: CallRecorder) -> DocumentSigner:
@@ -210,6 +215,14 @@ def key_elsewhere(deps: Deps, credential: Credential) -> KeyElsewhere:
 def identity_purpose(credential_public_id: str) -> str:
     """To what a sealed identity number is bound (``certs.vault``)."""
     return f"identity:{credential_public_id}"
+
+
+def _owner_of(deps: Deps, credential_id: int) -> Owner:
+    """By the credential that was opened, not by who asked."""
+    with deps.db.read_session() as session:
+        user_id, public_id = session.execute(select(Person.public_id, Credential.public_id).join(
+            Person, Person.id == Credential.owner_id).where(Credential.id == credential_id)).one()
+    return Owner(user_id, public_id)
 
 
 def _factors(first: str, step_up: StepUp) -> str:

@@ -68,7 +68,7 @@ def produce(deps: Deps, claimed: Claim, opened: OpenedSigner) -> pades.SignedDoc
     frozen = read_file(deps, claimed.frozen_key, claimed.frozen_sha256)
     if claimed.authorisation is None:
         raise AuthorisationOver
-    signer = AuthorisedSigner(opened.signer, claimed.authorisation, deps.clock.now,
+    signer = AuthorisedSigner(opened.signer, opened.owner, claimed.authorisation, deps.clock.now,
                               authorisations.ledger(deps, claimed.authorisation))
     try:
         return signer.sign(frozen, request_of(deps, claimed))

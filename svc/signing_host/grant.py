@@ -178,7 +178,7 @@ class Grant:
             key = self._key
         if key is None:
             raise _NoSignerError(self._over())
-        return AuthorisedSigner(self._make(key), self.authorisation, self._now, self._claim)
+        return AuthorisedSigner(self._make(key), key.owner, self.authorisation, self._now, self._claim)
 
     def _make(self, key: StoredKey | ElsewhereKey) -> DocumentSigner:
         try:

@@ -48,12 +48,16 @@ class KeyHolder:
     def open(self, authorisation: Authorisation, key: StoredKey | ElsewhereKey) -> None:
         """Hold the key; the same authorisation a second time changes nothing.
 
-        :raises GrantOver: it is over, was closed or used up, or lies in the future, or is another under a known id
+        :raises GrantOver: it is over, was closed or used up, or lies in the future, is another under a known id, or is
+            for another key than this
         :raises SigningHostDown: too many keys are held
         """
         now = self._means.clock.now()
         self._sweep()
         name = authorisation.authorisation_id
+        if key.owner != authorisation.owner:
+            log.error("key_of_another", authorisation=name)
+            raise GrantOver(name)
         with self._lock:
             known = self._held.get(name)
             if known is not None and known.grant.authorisation == authorisation and not known.grant.ended:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from certs.authorisation import Authorisation
+from certs.authorisation import Authorisation, Owner
 from certs.pades import Level, SignedDocument, SignRequest
 from svc.cage.codec import CodecError, from_json, to_json
 from svc.ports import Activation, ElsewhereKey, KeyElsewhere, NotSigned, StoredKey, ToSign
@@ -34,6 +34,7 @@ class OpenStored:
     """Blobs: certificate, chain, key (PKCS#8), all DER."""
 
     authorisation: Authorisation
+    owner: Owner
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class OpenElsewhere:
     """Blobs: certificate (if there is one), chain; ``config`` is JSON."""
 
     authorisation: Authorisation
+    owner: Owner
     backend: str
     config: str
     has_certificate: bool
@@ -154,10 +156,10 @@ def write_key(authorisation: Authorisation, key: StoredKey | ElsewhereKey
     """The question that hands a key over, with its blobs."""
     if isinstance(key, StoredKey):
         der = bytearray(key.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
-        return OpenStored(authorisation), [*map(_der, (key.certificate, *key.chain)), der]
+        return OpenStored(authorisation, key.owner), [*map(_der, (key.certificate, *key.chain)), der]
     where, typed = key.key, key.activation
     certificates = ([where.certificate] if where.certificate is not None else []) + list(where.chain)
-    question = OpenElsewhere(authorisation, where.backend, json.dumps(dict(where.config)),
+    question = OpenElsewhere(authorisation, key.owner, where.backend, json.dumps(dict(where.config)),
                              where.certificate is not None, where.identity, typed.passphrase, typed.code)
     return question, [_der(one) for one in certificates]
 
@@ -174,14 +176,14 @@ def read_key(question: OpenStored | OpenElsewhere, blobs: Sequence[memoryview]) 
             raise CodecError("a key that cannot be read") from error
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise CodecError("a key of an unknown kind")
-        return StoredKey(certificate, tuple(chain), key)
+        return StoredKey(question.owner, certificate, tuple(chain), key)
     config = json.loads(question.config)
     if type(config) is not dict or (question.has_certificate and not blobs):
         raise CodecError("no configuration, or no certificate")
     loaded = [x509.load_der_x509_certificate(bytes(one)) for one in blobs]
     own = loaded.pop(0) if question.has_certificate else None
     where = KeyElsewhere(question.backend, config, own, tuple(loaded), question.identity)
-    return ElsewhereKey(where, Activation(question.passphrase, question.code))
+    return ElsewhereKey(question.owner, where, Activation(question.passphrase, question.code))
 
 
 def read_documents(question: Sign, blobs: Sequence[memoryview]) -> tuple[ToSign, ...]:

@@ -91,8 +91,8 @@ class Act:
         return self.keys.clock.now() + self.later
 
     def begin(self, backend: Backend, pdfs: Sequence[bytes], secret: str = "") -> Iterator[ItemOutcome]:
-        signer = AuthorisedSigner(backend.for_many(secret or backend.secret), self.authorisation, self.now,
-                                  self.ledger.claim, self.ledger.claim_many)
+        signer = AuthorisedSigner(backend.for_many(secret or backend.secret), self.authorisation.owner,
+                                  self.authorisation, self.now, self.ledger.claim, self.ledger.claim_many)
         return signer.sign_many([(pdf, self.request(place)) for place, pdf in enumerate(pdfs)], most=3)
 
     def request(self, place: int) -> SignRequest:

@@ -25,7 +25,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from certs import ca
-from certs.authorisation import Authorisation, authorise
+from certs.authorisation import Authorisation, Owner, authorise
 from certs.pades import Level, SignatureBox, SignedDocument, SignRequest
 from certs.tsa import TimeStampAuthority
 from certs.validation import is_extension, validate_pdf
@@ -68,6 +68,7 @@ from tests.support.signing_hosts import (
 
 PASSPHRASE = "kalimat-sandi-yang-tidak-boleh-tampak"
 HOSTS = ("inline", "unix", "tls")
+OWNER = Owner("orang", "kunci")
 BOX = SignatureBox(0, 300, 100, 500, 180)
 _IDENTIFIER = re.compile(rb"\([A-Za-z0-9+/=]{24}\)")
 
@@ -106,7 +107,7 @@ def signatory(keys_folder: Path) -> Signatory:
     key = ca.generate_signer_key()
     certificate = ca.issue_signer_certificate(pki.issuing, ca.SignerSubject("Contoh Pejabat", "Nusa Mandala"),
                                               key.public_key(), datetime.now(UTC) - timedelta(minutes=5))
-    return Signatory(pki, key, StoredKey(certificate, pki.chain, key))
+    return Signatory(pki, key, StoredKey(OWNER, certificate, pki.chain, key))
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +152,8 @@ def to_sign(documents: list[bytes], **changes: object) -> list[ToSign]:
 
 def listing(documents: list[bytes], seconds: float = 300) -> Authorisation:
     hashes = [hashlib.sha256(one).hexdigest() for one in documents]
-    return authorise(uuid4().hex, "orang", "kunci", hashes, datetime.now(UTC), timedelta(seconds=seconds))
+    return authorise(uuid4().hex, OWNER.user_id, OWNER.credential_id, hashes, datetime.now(UTC),
+                     timedelta(seconds=seconds))
 
 
 def codes(results: tuple[SignedDocument | NotSigned, ...]) -> list[str]:
@@ -317,11 +319,21 @@ def test_a_list_is_stopped_when_no_time_stamp_is_to_be_had(signatory: Signatory,
     assert not host.is_open(authorisation.authorisation_id)
 
 
+@pytest.mark.parametrize("other", [Owner("orang lain", "kunci"), Owner("orang", "kunci lain")])
+def test_a_key_of_another_person_or_another_one_of_his_is_not_held(
+        host: SigningHost, signatory: Signatory, blank: bytes, other: Owner) -> None:
+    documents = sheets(blank, 1)
+    authorisation = listing(documents)
+    with pytest.raises(GrantOver):
+        host.open(authorisation, replace(signatory.stored, owner=other))
+    assert not host.is_open(authorisation.authorisation_id)
+
+
 def test_a_backend_that_nobody_set_up_stops_it(host: SigningHost, signatory: Signatory, blank: bytes) -> None:
     documents = sheets(blank, 2)
     authorisation = listing(documents)
     where = KeyElsewhere("pkcs11", {"token": "t", "label": "l"}, signatory.stored.certificate, ())
-    host.open(authorisation, ElsewhereKey(where, Activation(PASSPHRASE)))
+    host.open(authorisation, ElsewhereKey(OWNER, where, Activation(PASSPHRASE)))
     stopped = NotSigned("backend_not_configured", stops=True)
     assert host.sign(authorisation.authorisation_id, to_sign(documents)) == (stopped, stopped)
     assert not host.is_open(authorisation.authorisation_id)
@@ -449,7 +461,7 @@ def test_neither_key_nor_passphrase_is_written_anywhere(
     running.process.unix.open(authorisation, signatory.stored)
     running.process.unix.sign(authorisation.authorisation_id, to_sign(documents))
     where = KeyElsewhere("bsre", {}, None, (), identity="1900010112345678")
-    running.process.unix.open(other, ElsewhereKey(where, Activation(PASSPHRASE, "482915")))
+    running.process.unix.open(other, ElsewhereKey(OWNER, where, Activation(PASSPHRASE, "482915")))
     running.process.unix.sign(other.authorisation_id, to_sign(documents))
     der = signatory.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     inner = der[300:348]

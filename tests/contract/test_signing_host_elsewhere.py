@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
 
-from certs.authorisation import Authorisation, authorise
+from certs.authorisation import Authorisation, Owner, authorise
 from certs.ca import SignerSubject, issue_signer_certificate
 from certs.pades import SignedDocument, SignRequest
 from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
@@ -39,6 +39,7 @@ from tests.support.signing_hosts import HostProcess, host_process
 from tests.support.softhsm import PIN, soft_hsm
 
 HOSTS = ("inline", "process")
+OWNER = Owner("orang", "kunci")
 WRONG = "000000"
 needs_softhsm = pytest.mark.skipif(shutil.which("softhsm2-util") is None,
                                    reason="SoftHSM2 is not installed (Debian: softhsm2)")
@@ -127,7 +128,7 @@ def to_sign(documents: Sequence[bytes]) -> list[ToSign]:
 
 def listing(documents: Sequence[bytes]) -> Authorisation:
     hashes = [hashlib.sha256(one).hexdigest() for one in documents]
-    return authorise(uuid4().hex, "orang", "kunci", hashes, datetime.now(UTC))
+    return authorise(uuid4().hex, OWNER.user_id, OWNER.credential_id, hashes, datetime.now(UTC))
 
 
 def opened(host: SigningHost, key: ElsewhereKey, documents: Sequence[bytes]) -> str:
@@ -149,7 +150,7 @@ def csc_settings(service: csc.CscWorld) -> dict[str, str]:
 def csc_key(service: csc.CscWorld, typed: str) -> ElsewhereKey:
     credential = service.credential("pin")
     where = KeyElsewhere("csc", {"credential_id": "pin"}, credential.certificate, service.keys.authority.chain)
-    return ElsewhereKey(where, Activation(typed))
+    return ElsewhereKey(OWNER, where, Activation(typed))
 
 
 def bsre_settings(service: bsre.BsreWorld) -> dict[str, str]:
@@ -157,7 +158,7 @@ def bsre_settings(service: bsre.BsreWorld) -> dict[str, str]:
 
 
 def bsre_key(typed: str) -> ElsewhereKey:
-    return ElsewhereKey(KeyElsewhere("bsre", {}, None, (), bsre.NIK), Activation(typed))
+    return ElsewhereKey(OWNER, KeyElsewhere("bsre", {}, None, (), bsre.NIK), Activation(typed))
 
 
 @pytest.mark.softhsm
@@ -175,7 +176,7 @@ def test_a_token_is_used_by_one_thread_at_a_time_until_its_list_is_done(
     where = KeyElsewhere("pkcs11", {"token": token.token, "label": "tte"}, certificate, pki.chain)
     with place(kind, tmp_path, pki, var, pkcs11_module=hsm.module) as running:
         documents = sheets(blank, 12)
-        name = opened(running.host, ElsewhereKey(where, Activation(PIN)), documents)
+        name = opened(running.host, ElsewhereKey(OWNER, where, Activation(PIN)), documents)
         with ThreadPoolExecutor(4) as pool:
             chunks = [to_sign(documents[start:start + 3]) for start in range(0, 12, 3)]
             said = [code for chunk in pool.map(lambda one: codes(running.host.sign(name, one)), chunks)
@@ -183,14 +184,14 @@ def test_a_token_is_used_by_one_thread_at_a_time_until_its_list_is_done(
         assert said == ["signed"] * 12
         assert not running.host.is_open(name)
         assert codes(running.host.sign(name, chunks[0])) == ["signed"] * 3  # what was answered is answered again
-        name = opened(running.host, ElsewhereKey(where, Activation(WRONG)), documents)
+        name = opened(running.host, ElsewhereKey(OWNER, where, Activation(WRONG)), documents)
         refused = running.host.sign(name, to_sign(documents[:3]))
         assert refused == (NotSigned("activation_refused", stops=True),) * 3
         with pytest.raises(GrantOver):
             running.host.sign(name, to_sign(documents[3:]))
         assert PIN not in running.written
         # One wrong PIN was one try: the token is not locked.
-        again = opened(running.host, ElsewhereKey(where, Activation(PIN)), documents)
+        again = opened(running.host, ElsewhereKey(OWNER, where, Activation(PIN)), documents)
         assert codes(running.host.sign(again, to_sign(documents[:1]))) == ["signed"]
 
 

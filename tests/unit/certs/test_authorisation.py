@@ -14,12 +14,14 @@ from certs.authorisation import (
     AuthorisationSpent,
     AuthorisedSigner,
     NotAuthorised,
+    Owner,
     authorise,
 )
 from certs.pades import Level, SignedDocument, SignRequest
 from tests.support.clock import FrozenClock
 
 SHOWN, OTHER = b"the decree that was shown", b"another decree"
+OWNER = Owner("orang", "sertifikat")
 REQUEST = SignRequest(datetime(2026, 11, 2, tzinfo=UTC), "Penanda Tangan")
 
 
@@ -47,12 +49,20 @@ class Ledger:
 
 
 def given(clock: FrozenClock, *pdfs: bytes) -> Authorisation:
-    return authorise("izin", "orang", "sertifikat", [hashlib.sha256(one).hexdigest() for one in pdfs], clock.now())
+    hashes = [hashlib.sha256(one).hexdigest() for one in pdfs]
+    return authorise("izin", OWNER.user_id, OWNER.credential_id, hashes, clock.now())
+
+
+@pytest.mark.parametrize("other", [Owner("orang lain", "sertifikat"), Owner("orang", "sertifikat lain")])
+def test_another_key_than_the_one_authorised_is_not_taken(other: Owner) -> None:
+    clock = FrozenClock()
+    with pytest.raises(NotAuthorised):
+        AuthorisedSigner(Key(), other, given(clock, SHOWN), clock.now, Ledger().claim)
 
 
 def test_other_bytes_than_those_authorised_never_reach_the_key() -> None:
     clock, key, ledger = FrozenClock(), Key(), Ledger()
-    signer = AuthorisedSigner(key, given(clock, SHOWN), clock.now, ledger.claim)
+    signer = AuthorisedSigner(key, OWNER, given(clock, SHOWN), clock.now, ledger.claim)
     with pytest.raises(NotAuthorised):
         signer.sign(OTHER, REQUEST)
     assert (key.used, ledger.claimed) == ([], set())
@@ -63,16 +73,16 @@ def test_other_bytes_than_those_authorised_never_reach_the_key() -> None:
 def test_the_same_bytes_reach_the_key_once_whichever_process_asks() -> None:
     clock, key, ledger = FrozenClock(), Key(), Ledger()
     authorisation = given(clock, SHOWN)
-    AuthorisedSigner(key, authorisation, clock.now, ledger.claim).sign(SHOWN, REQUEST)
+    AuthorisedSigner(key, OWNER, authorisation, clock.now, ledger.claim).sign(SHOWN, REQUEST)
     with pytest.raises(AuthorisationSpent):
-        AuthorisedSigner(key, authorisation, clock.now, ledger.claim).sign(SHOWN, REQUEST)
+        AuthorisedSigner(key, OWNER, authorisation, clock.now, ledger.claim).sign(SHOWN, REQUEST)
     assert key.used == [SHOWN]
 
 
 @pytest.mark.parametrize("later", [timedelta(minutes=5), timedelta(days=1), timedelta(seconds=-1)])
 def test_out_of_its_time_it_is_good_for_nothing(later: timedelta) -> None:
     clock, key, ledger = FrozenClock(), Key(), Ledger()
-    signer = AuthorisedSigner(key, given(clock, SHOWN), clock.now, ledger.claim)
+    signer = AuthorisedSigner(key, OWNER, given(clock, SHOWN), clock.now, ledger.claim)
     clock.at += later
     with pytest.raises(AuthorisationExpired):
         signer.sign(SHOWN, REQUEST)
