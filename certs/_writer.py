@@ -9,7 +9,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from certs import errors
-from certs.anatomy.vain import said_references
+from certs.anatomy.vain import said_numbers
 
 
 class PlainWriter(IncrementalPdfFileWriter):
@@ -51,11 +51,11 @@ class PlainWriter(IncrementalPdfFileWriter):
 def _numbers_in(stream: IO[bytes], reader: Any) -> frozenset[int]:
     """The numbers of a file, and of its object streams, that may be references."""
     stream.seek(0)
-    said = said_references(stream.read())
+    said = said_numbers(stream.read())
     for revision in range(reader.xrefs.total_revisions):
         for place in reader.xrefs.object_streams_used_in(revision):
-            said |= said_references(reader.get_object(place, revision).data)
-    return frozenset(number for number, _ in said)
+            said |= said_numbers(reader.get_object(place, revision).data)
+    return frozenset(said)
 
 
 def open_writer(pdf: bytes) -> PlainWriter:

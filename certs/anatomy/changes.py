@@ -12,7 +12,8 @@ from certs.anatomy.findings import Finding, Limits, Notebook, Refused
 from certs.anatomy.parsers import QPDF_ERRORS, open_qpdf
 from certs.anatomy.pictures import check_pictures
 from certs.anatomy.revisions import read_revisions
-from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, references, roles
+from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, roles
+from certs.anatomy.vain import awaited_numbers
 
 _TRAILER_FREE = frozenset(
     {
@@ -48,9 +49,13 @@ def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits
     if not 0 < signed_length < len(pdf):
         return (Finding("nothing_signed", 0),)
     try:
-        sections = {section.start for one in read_revisions(pdf, limits, Notebook()) for section in one.sections}
+        revisions = read_revisions(pdf, limits, Notebook())
         with open_qpdf(pdf[:signed_length]) as older, open_qpdf(pdf) as newer:
-            return tuple(_Comparison(older, newer, sections).findings())
+            comparison = _Comparison(older, newer, {one.start for each in revisions for one in each.sections})
+            packed = [one.read_bytes() for one in object_streams(older)]
+            comparison.awaited = awaited_numbers(
+                pdf, signed_length, revisions, packed, {number for number, _ in comparison.added}, limits)
+            return tuple(comparison.findings())
     except Refused as refused:
         return (refused.finding,)
     except QPDF_ERRORS as error:
@@ -70,7 +75,11 @@ class _Comparison:
         self._moved |= {
             key for key in both if self._new_table[key][0] == 2 and (self._new_table[key][1], 0) in self._moved
         }
-        self._additions = Additions(frozenset(self._new_table.keys() - both))
+        self.added = frozenset(self._new_table.keys() - both)
+        self.awaited: set[int] = set()
+        """Numbers of added objects to which what was signed refers: what led nowhere then leads to them now, whatever
+        else they are."""
+        self._additions = Additions(self.added)
         self._notes = Notebook(capacity=100)
 
     def findings(self) -> list[Finding]:
@@ -78,7 +87,6 @@ class _Comparison:
         if touched > _MOST_TOUCHED:
             return [Finding("too_many_changes", 0)]
         self._changed = {key for key in self._moved if not self._same(key)}
-        self._kept = (self._old_table.keys() & self._new_table.keys()) - self._changed
         self._locked = _is_locked(self._older)
         self._trailer()
         self._catalogue()
@@ -89,7 +97,7 @@ class _Comparison:
             self._additions.note(code, value, detail)
         for code, key, detail in self._additions.odd:
             self._note(code, key, detail)
-        self._additions.explained -= self._awaited()
+        self._additions.explained -= {key for key in self.added if key[0] in self.awaited}
         self._leftovers()
         if not (self._notes.entries or self._additions.signed or self._additions.stored):
             self._note("empty_update", (0, 0), "neither signature nor validation data")
@@ -203,7 +211,9 @@ class _Comparison:
             self._changed.discard(key)
 
     def _pages(self) -> None:
-        for key in sorted(self._changed):
+        # What only calls itself a page may be another thing: a font's or a picture's name can be /Annots, too.
+        pages = {page.obj.objgen for page in self._older.pages} & {page.obj.objgen for page in self._newer.pages}
+        for key in sorted(self._changed & pages):
             before, now = self._older.get_object(key), self._newer.get_object(key)
             if not (_is_page(before) and _is_page(now)):
                 continue
@@ -237,11 +247,6 @@ class _Comparison:
                 if all(name in _OBJECT_STREAM_KEYS for name in stream.keys()):  # noqa: SIM118
                     self._additions.explained.add(key)
 
-    def _awaited(self) -> set[Key]:
-        """Added objects that something unchanged refers to: what led nowhere when it was signed leads to them now,
-        whatever else they are. The newer file is asked, since a reader may tell a reference in vain as null."""
-        return {key for one in self._kept for key in references(self._newer.get_object(one), self._additions.added)}
-
     def _leftovers(self) -> None:
         added = self._additions.added - self._additions.explained
         if not (added or self._changed or self._removed):
@@ -271,6 +276,12 @@ def _table(document: Any) -> Table:
         key: (1, entry.offset, 0) if entry.type == 1 else (2, entry.obj_stream_number, entry.obj_stream_index)
         for key, entry in document.get_xref_table().items()
     }
+
+
+def object_streams(document: Any) -> list[Any]:
+    """The object streams in which a document of qpdf's has objects."""
+    used = {(place, 0) for kind, place, _ in _table(document).values() if kind == 2}
+    return [document.get_object(key) for key in sorted(used)]
 
 
 def _print(value: Any, resolved: bool = False) -> str:

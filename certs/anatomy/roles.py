@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import pikepdf
 
 Key = tuple[int, int]
 _MOST = 50_000
-_REFERENCE = re.compile(rb"(\d{1,10}) (\d{1,5}) R\b")
 _UPWARD = frozenset({"/Parent", "/P", "/Pg", "/Dest", "/D"})
 
 # By key of the catalogue; what is not here is catalog_changed.
@@ -44,26 +42,6 @@ def children(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, pikepdf.Array):
         for item in value:
             yield "", item
-
-
-def references(value: Any, wanted: Collection[Key]) -> set[Key]:
-    """Those of the objects that a value itself refers to. Its text is looked through first: most refer to none."""
-    plain = value.stream_dict if isinstance(value, pikepdf.Stream) else value
-    if not isinstance(plain, pikepdf.Object):
-        return set()
-    said = {(int(number), int(generation)) for number, generation in _REFERENCE.findall(plain.unparse(resolved=True))}
-    return set(_direct(plain, wanted)) if not said.isdisjoint(wanted) else set()
-
-
-def _direct(value: Any, wanted: Collection[Key]) -> Iterator[Key]:
-    waiting = [value]
-    while waiting:
-        for _, child in children(waiting.pop()):
-            if isinstance(child, pikepdf.Object) and child.is_indirect:
-                if child.objgen in wanted:
-                    yield child.objgen
-            else:
-                waiting.append(child)
 
 
 def roles(document: Any) -> dict[Key, str]:

@@ -1,18 +1,71 @@
 """References in vain: to objects that are not there, which readers take for null (ISO 32000-2, 7.3.10).
 
-Harmless, until an update brings an object of that number: then what was signed would speak of it.
+Harmless, until an update brings an object of that number: then what was signed would speak of it. Its generation is
+not asked, for there are viewers that look at the number alone (pdfium), and what qpdf tells as null they then show.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 
-from certs.anatomy.roles import Key
+from certs.anatomy.findings import Limits, Notebook
+from certs.anatomy.revisions import Revision
+from certs.anatomy.sections import Entry
+from certs.anatomy.tiling import Tiler
+from certs.anatomy.tokens import BLANKS, REGULAR, VERTICAL_TAB, W
 
-_W = rb"[\x00\t\n\x0c\r ]"
-_SAID = re.compile(rb"(?<!\d)(\d{1,10})" + _W + rb"++(\d{1,5})" + _W + rb"++R(?![^\x00\t\n\x0c\r ()<>\[\]{}/%])")
+_END = re.compile(rb"%(?<=[" + W + rb"\x0b+\-.0-9]%)|R(?<=[" + W + rb"\x0b]R)(?!" + REGULAR + rb")")
+_BACKWARDS = re.compile(rb"[" + W + rb"\x0b]*+[+\-.0-9]++(?:[" + W + rb"\x0b]++[+\-.0-9]++)?")
+_LEADING = re.compile(rb"(?<![+\-.0-9])[+\-]*+0*+(\d{1,10})")
+_WINDOW = 64
+_WHITE = BLANKS + VERTICAL_TAB
 
 
-def said_references(data: bytes) -> set[Key]:
-    """All that is written like a reference, also where none is meant (in a text, in a picture)."""
-    return {(int(number), int(generation)) for number, generation in _SAID.findall(data)}
+def said_numbers(data: bytes) -> set[int]:
+    """The object numbers of all that a reader could take for a reference, also where none is meant (in a text, in a
+    picture): however lenient he is with numbers. A number before a comment is one, too: what follows may stand behind
+    it. The time grows with the size."""
+    found: set[int] = set()
+    for end in _END.finditer(data):
+        found.update(map(int, _LEADING.findall(_numbers_before(data, end.start()))))
+    return found
+
+
+def _numbers_before(data: bytes, end: int) -> bytes:
+    """The last one or two numbers before a place, with the white space between."""
+    reach = _WINDOW
+    while True:
+        window = data[max(end - reach, 0) : end][::-1]
+        found = _BACKWARDS.match(window)
+        length = found.end() if found else len(window) - len(window.lstrip(_WHITE))
+        if length < len(window) or reach >= end:
+            return found.group()[::-1] if found else b""
+        reach *= 8
+
+
+def awaited_numbers(
+    pdf: bytes, end: int, revisions: Iterable[Revision], packed: Iterable[bytes], wanted: Collection[int],
+    limits: Limits,
+) -> set[int]:
+    """Those of the ``wanted`` numbers to which the first ``end`` bytes refer, outside the data of streams.
+
+    :param packed: the content of their object streams
+    """
+    found = {number for content in packed for number in said_numbers(content)}.intersection(wanted)
+    if said_numbers(pdf[:end]).isdisjoint(wanted):  # streams included: what is not there need not be placed
+        return found
+    at = 0
+    for start, stop in sorted(_streams(pdf, end, revisions, limits)):
+        found |= said_numbers(pdf[at:start]).intersection(wanted)
+        at = max(at, stop)
+    return found | said_numbers(pdf[at:end]).intersection(wanted)
+
+
+def _streams(pdf: bytes, end: int, revisions: Iterable[Revision], limits: Limits) -> Iterable[tuple[int, int]]:
+    known: dict[int, Entry] = {}
+    for revision in revisions:
+        if revision.start < end:
+            tiles = Tiler(pdf, revision, known, limits).tiles(Notebook())
+            yield from ((one.body_end, one.end) for one in tiles if one.body_end < one.end)
+            known |= revision.entries

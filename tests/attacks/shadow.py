@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pikepdf
+from cryptography.hazmat.primitives.serialization import Encoding
 from pikepdf import Array, Dictionary, Name, String
 
 from tests.attacks.craft import (
@@ -18,6 +19,7 @@ from tests.attacks.craft import (
     Attack,
     Sample,
     attack,
+    body,
     closed,
     edited,
     facts,
@@ -34,6 +36,7 @@ def attacks(sample: Sample) -> Iterator[Attack]:
     yield from _hide(sample)
     yield from _replace(sample)
     yield from _hide_and_replace(sample)
+    yield from _awaited(sample)
 
 
 def _signed(sample: Sample, page: bytes) -> bytes:
@@ -137,3 +140,22 @@ def _hide_and_replace(sample: Sample) -> Iterator[Attack]:
     yield attack("hide and replace: another catalogue", exchanged, pdf, "catalog_changed")
     moved = update(pdf, {}, points={top: pdf.index(b"%d 0 obj\n%s" % (spare, other))})
     yield attack("hide and replace: catalogue's number", moved, pdf, "xref_disagrees", "xref_points_elsewhere")
+
+
+def _awaited(sample: Sample) -> Iterator[Attack]:
+    """Validation data that are page content too: the signed page refers to their number in vain, with a generation
+    by which careful readers do not find them, but lenient ones do (pdfium)."""
+    with pikepdf.open(io.BytesIO(sample.page), inherit_page_attributes=False) as document:
+        page, content = document.pages[0].obj, document.pages[0].obj.Contents.objgen[0]
+        number, text = page.objgen[0], body(page)
+    der = sample.world.certificate.public_bytes(Encoding.DER)
+    for loose in (b"900 0 R", b"900 7 R", b"00900 7 R"):
+        waiting = text.replace(b"/Contents %d 0 R" % content, b"/Contents [%d 0 R %s]" % (content, loose))
+        assert waiting != text
+        pdf = _signed(sample, update(sample.page, {number: waiting}))
+        known = facts(pdf)
+        with pikepdf.open(io.BytesIO(pdf), inherit_page_attributes=False) as document:
+            root = body(document.Root)
+        later = {900: b"<</Length %d>>\nstream\n%s\nendstream" % (len(der), der),
+                 int(known.root.split()[0]): root.rstrip()[:-2] + b"/DSS<</Certs[900 0 R]>>>>"}
+        yield attack(f"awaited: {loose!r}", update(pdf, later), pdf, "catalog_changed", "page_content_changed")
