@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
+from asn1crypto import algos, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -22,12 +23,19 @@ from pyhanko.sign.validation.policy_decl import (
 )
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator.context import CertValidationPolicySpec
-from pyhanko_certvalidator.policy_decl import NO_REVOCATION, REQUIRE_REVINFO, CertRevTrustPolicy
+from pyhanko_certvalidator.policy_decl import (
+    NO_REVOCATION,
+    REQUIRE_REVINFO,
+    AlgorithmUsageConstraint,
+    CertRevTrustPolicy,
+    DisallowWeakAlgorithmsPolicy,
+)
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
 from certs._remembered import RememberingValidator
+from certs.checks import MIN_CURVE_BITS
 from certs.pool import carried, ensure_sound
 from certs.revocation import listed_entry
 from certs.trust import TrustStore
@@ -43,6 +51,20 @@ from certs.verified import (
 )
 
 _MAX_STORE_ITEMS = 500
+
+
+class _Algorithms(DisallowWeakAlgorithmsPolicy):
+    """pyHanko's, which knows the least length of RSA keys but not of curves."""
+
+    def signature_algorithm_allowed(
+        self, algo: algos.SignedDigestAlgorithm, moment: datetime | None, public_key: keys.PublicKeyInfo | None
+    ) -> AlgorithmUsageConstraint:
+        if public_key is not None and public_key.algorithm == "ec" and (public_key.bit_size or 0) < MIN_CURVE_BITS:
+            return AlgorithmUsageConstraint(False, failure_reason=f"curves need {MIN_CURVE_BITS} bits")
+        return super().signature_algorithm_allowed(algo, moment, public_key)
+
+
+_ALGORITHMS = _Algorithms()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -219,5 +241,6 @@ def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy)
     return CertValidationPolicySpec(
         trust_manager=SimpleTrustManager.build(trust_roots=[_known(one) for one in anchors]),
         revinfo_policy=revocation,
+        algorithm_usage_policy=_ALGORITHMS,
         signature_validator=RememberingValidator(),
     )

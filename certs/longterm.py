@@ -27,9 +27,11 @@ from asn1crypto import cms
 from cryptography import x509
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.general import extract_certificate_info
 from pyhanko.sign.validation import ades, generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko.sign.validation.utils import DEFAULT_ALGORITHM_USAGE_POLICY
 from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
 from certs import verdicts
@@ -236,7 +238,7 @@ async def _judge_stamp(
     result = await ades.ades_timestamp_validation(
         token, knowledge.specification(control, now),
         expected_tst_imprint=generic_cms.message_imprint_checker(signer_info), timing_info=_timing(control, now))
-    return _with_revocations(result, knowledge, control)
+    return _hold_against_token(token, _with_revocations(result, knowledge, control))
 
 
 async def _judge_document_stamp(
@@ -256,7 +258,23 @@ async def _judge_document_stamp(
     result = await ades.ades_timestamp_validation(
         stamp.signed_data, knowledge.specification(control, now), expected_tst_imprint=imprint,
         timing_info=_timing(control, now))
-    return _hold_against_form(stamp, _with_revocations(result, knowledge, control))
+    verdict = _hold_against_token(stamp.signed_data, _with_revocations(result, knowledge, control))
+    return _hold_against_form(stamp, verdict)
+
+
+def _hold_against_token(token: cms.SignedData, verdict: Verdict) -> Verdict:
+    """What pyHanko does not ask of a token: that its authority existed already when it says to have been made, and that
+    its imprint is no hash for which two documents can be found."""
+    if not verdict.passed:
+        return verdict
+    authority = extract_certificate_info(token).signer_cert
+    if not authority.not_valid_before <= _time_of(token) <= authority.not_valid_after:
+        return verdicts.indeterminate(
+            verdicts.TIMESTAMP_ORDER_FAILURE, "The time stamp's time lies outside its authority's validity.")
+    said = token["encap_content_info"]["content"].parsed["message_imprint"]["hash_algorithm"]
+    if not DEFAULT_ALGORITHM_USAGE_POLICY.digest_algorithm_allowed(said, None).allowed:
+        return verdicts.indeterminate("CRYPTO_CONSTRAINTS_FAILURE")
+    return verdict
 
 
 def _timing(control: datetime, now: datetime) -> ValidationTimingInfo:
