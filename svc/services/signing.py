@@ -120,10 +120,21 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
     try:
         produced = _prove(deps, claimed, opened, signed.pdf)
         steps.keep(deps, claimed, signed.pdf)
+    except ProofPending:  # it holds as far as can be said today: kept, so that nobody signs a second time
+        _keep_pending(deps, claimed, signed.pdf)
+        raise
     except BaseException as error:  # nothing is lost: the same key can sign again
         _give_back(deps, claimed, error)
         raise
     return produced
+
+
+def _keep_pending(deps: Deps, claimed: steps.Claim, signed: bytes) -> None:
+    try:
+        steps.keep(deps, claimed, signed)
+    except BaseException as error:
+        _give_back(deps, claimed, error)
+        raise
 
 
 def _prove(deps: Deps, claimed: steps.Claim, opened: OpenedSigner, signed: bytes) -> steps.Produced:

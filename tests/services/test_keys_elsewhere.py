@@ -174,6 +174,47 @@ def test_who_cannot_be_asked_about_is_named_in_words(remote: Waiting) -> None:
     assert not any("2.5.4." in one for one in names)
 
 
+def _without_lists(world: World) -> dict[Path, bytes]:
+    """Take the operator's revocation lists away."""
+    lists = {path: path.read_bytes() for path in (world.deps.settings.var_dir / "trust").glob("*.crl")}
+    for path in lists:
+        path.unlink()
+    return lists
+
+
+def test_a_signature_that_cannot_be_proven_yet_is_kept_and_not_made_again(
+    remote: Waiting, service: CscWorld
+) -> None:
+    lists = _without_lists(remote.world)
+    with pytest.raises(signing.ProofPending):
+        remote.sign(CSC_PIN)
+    signing.recover(remote.world.deps, timedelta(0))
+    assert (remote.status, remote.count(Signature)) == ("signing", 0)  # and the sheet is not offered again
+    with pytest.raises(AppError):
+        remote.sign(CSC_PIN)
+    for path, data in lists.items():
+        path.write_bytes(data)
+    signing.recover(remote.world.deps, timedelta(0))
+    assert remote.status in {"signed", "issued"}
+    assert (remote.count(Signature), _calls(remote).count(SIGN)) == (1, 1)
+
+
+def test_a_batch_that_cannot_be_proven_yet_is_kept_and_not_signed_again(remote: Waiting) -> None:
+    lists = _without_lists(remote.world)
+    deps, actor = remote.world.deps, remote.world.actor(SIGNER)
+    batch_id = batches.ready(remote.world, 3)
+    shown = batch_signing.prepare(deps, actor, batch_id)
+    batch_signing.authorise(deps, actor, batch_id, shown.lock_version, shown.list_sha256, signing.StepUp(CSC_PIN))
+    work.drain(deps, batch_id)
+    assert {row.error_code for row in batches.rows_of(remote.world, batch_id)} == {"outcome_unknown"}
+    for path, data in lists.items():
+        path.write_bytes(data)
+    signing.recover(deps, timedelta(0))
+    work.drain(deps, batch_id)
+    assert {one.status for one in batches.decrees_of(remote.world, batch_id)} <= {"signed", "issued"}
+    assert (remote.count(Signature), _calls(remote).count(SIGN)) == (3, 1)
+
+
 def test_a_wrong_pin_counts_and_leaves_the_decree_ready(remote: Waiting, clock: FrozenClock) -> None:
     with pytest.raises(StepUpFailed, match="PIN penyelenggara salah"):
         remote.sign("000000")

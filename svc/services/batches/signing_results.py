@@ -88,36 +88,39 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
         return
     judge = Judge(deps, claimed.credential_id, claimed.expected)
     proven: list[tuple[steps.Claim, steps.Produced]] = []
+    pending: list[tuple[steps.Claim, bytes]] = []
     for act, result in made:
         try:
             proven.append((act, judge.prove(act, result.asked.frozen, result.signed, result.asked.request)))
         except ProofPending:
-            if is_kept_first:
-                harvest.unknown[act.attempt_id] = ""  # it is stored: recovery goes on with it when it can be proven
-            else:
-                harvest.failed[act.attempt_id] = ProofPending.code
+            pending.append((act, result.signed.pdf))
         except AppError as error:
             harvest.failed[act.attempt_id] = error.code
             if is_kept_first and isinstance(error, NotProven):
                 harvest.refused[act.attempt_id] = (result.signed.pdf, error)
     if not is_kept_first:
-        proven = _still_ours(deps, proven)
+        ours = _still_ours(deps, [act for act, _ in (*proven, *pending)])
+        proven = [one for one in proven if one[0].attempt_id in ours]
+        pending = [one for one in pending if one[0].attempt_id in ours]
+    if is_kept_first or not pending or _store(deps, pending):
+        # In the store, and recovery goes on with them when they can be proven: nobody signs them a second time.
+        harvest.unknown |= {act.attempt_id: "" for act, _ in pending}
+    else:
+        harvest.failed |= {act.attempt_id: StorageUnavailable.code for act, _ in pending}
     if is_kept_first or _store(deps, [(act, produced.pdf) for act, produced in proven]):
         harvest.proven |= {act.attempt_id: produced for act, produced in proven}
     else:  # nothing is lost: the same key can sign them again
         harvest.failed |= {act.attempt_id: StorageUnavailable.code for act, _ in proven}
 
 
-def _still_ours(
-    deps: Deps, proven: Sequence[tuple[steps.Claim, steps.Produced]]
-) -> list[tuple[steps.Claim, steps.Produced]]:
-    """Without those that somebody took for left behind, whose clock is ahead or who waited longer than our lease lasts:
-    they may be under a new act by now, and a file of this one would lie in the store beside its own."""
+def _still_ours(deps: Deps, acts: Sequence[steps.Claim]) -> set[str]:
+    """The attempts of these, without those that somebody took for left behind, whose clock is ahead or who waited
+    longer than our lease lasts: they may be under a new act by now, and a file of this one would lie in the store
+    beside its own."""
     with deps.db.read_session() as session:
-        ours = set(session.scalars(select(SigningAttempt.public_id).where(
-            SigningAttempt.public_id.in_([act.attempt_id for act, _ in proven]),
+        return set(session.scalars(select(SigningAttempt.public_id).where(
+            SigningAttempt.public_id.in_([act.attempt_id for act in acts]),
             SigningAttempt.state.in_(("claimed", "unknown")))))
-    return [(act, produced) for act, produced in proven if act.attempt_id in ours]
 
 
 def record(deps: Deps, claimed: Claimed, harvest: Harvest) -> list[str]:
