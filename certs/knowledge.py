@@ -10,6 +10,7 @@ from itertools import pairwise
 from asn1crypto import algos, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -32,6 +33,7 @@ from pyhanko_certvalidator.policy_decl import (
 )
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
+from pyhanko_certvalidator.sig_validate import DEFAULT_VALIDATION_CONTEXT, SignatureValidationContext
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
 from certs._remembered import RememberingValidator
@@ -62,6 +64,22 @@ class _Algorithms(DisallowWeakAlgorithmsPolicy):
         if public_key is not None and public_key.algorithm == "ec" and (public_key.bit_size or 0) < MIN_CURVE_BITS:
             return AlgorithmUsageConstraint(False, failure_reason=f"curves need {MIN_CURVE_BITS} bits")
         return super().signature_algorithm_allowed(algo, moment, public_key)
+
+
+class _RevocationValidator(RememberingValidator):
+    """Refuses a broken hash where pyHanko does not ask: under lists and responses. (What they say against a certificate
+    counts all the same: :func:`certs.verified.answers`.)"""
+
+    def validate_signature(
+        self, signature: bytes, signed_data: bytes, public_key_info: keys.PublicKeyInfo,
+        signature_algorithm: algos.SignedDigestAlgorithm,
+        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
+    ) -> None:
+        """:raises InvalidSignature: it does not verify, or nobody should rely on it"""
+        if context is DEFAULT_VALIDATION_CONTEXT and not _ALGORITHMS.signature_algorithm_allowed(
+                signature_algorithm, None, public_key_info).allowed:
+            raise InvalidSignature("a broken hash or a short key")
+        super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)
 
 
 _ALGORITHMS = _Algorithms()  # type: ignore[no-untyped-call]
@@ -242,5 +260,5 @@ def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy)
         trust_manager=SimpleTrustManager.build(trust_roots=[_known(one) for one in anchors]),
         revinfo_policy=revocation,
         algorithm_usage_policy=_ALGORITHMS,
-        signature_validator=RememberingValidator(),
+        signature_validator=_RevocationValidator(),
     )

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from asn1crypto import tsp
+from asn1crypto import algos, crl, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certs.ca import Revocation
 from certs.longterm import _hold_against_token
 from certs.pades import LocalSigner
 from certs.profiles import PDF_SIGNING, end_entity_extensions, key_usage
@@ -68,3 +69,18 @@ def test_a_token_over_a_broken_hash_proves_nothing(
         "hash_algorithm": {"algorithm": algorithm}, "hashed_message": bytes(length)}})
     token = world.tsa._token(asked, world.now)
     assert _hold_against_token(token["content"], PASSED).passed is believed
+
+
+@pytest.mark.parametrize(("is_revoked", "sub_indication"), [(False, "TRY_LATER"), (True, "REVOKED_NO_POE")])
+def test_a_list_over_a_broken_hash_says_nothing_good_but_revokes(
+    world: World, is_revoked: bool, sub_indication: str
+) -> None:
+    revoked = [Revocation(world.certificate.serial_number, world.now - timedelta(minutes=1))] if is_revoked else []
+    body = crl.CertificateList.load(world.crl(*revoked))["tbs_cert_list"]
+    body["signature"] = algos.SignedDigestAlgorithm({"algorithm": "sha1_rsa"})
+    broken = crl.CertificateList({
+        "tbs_cert_list": body, "signature_algorithm": {"algorithm": "sha1_rsa"},
+        "signature": world.pki.issuing.key.sign(body.dump(), padding.PKCS1v15(), hashes.SHA1())})  # noqa: S303
+    trust = world.pki.trust_store([broken.dump()])
+    report = validate_pdf(world.sign(world.request(), world.page).pdf, trust, world.later)
+    assert (report.passed, report.sub_indication) == (False, sub_indication)
