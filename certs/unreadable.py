@@ -6,9 +6,13 @@ its own (``Finding.code``), so that screens can say in one sentence what to do a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
+from pyhanko.sign.validation.errors import SignatureValidationError
+
 from certs.anatomy.findings import Finding
+from certs.pool import CopiedSignature, Entangled
 
 EMPTY: Final = "file_empty"
 PICTURE: Final = "file_is_picture"
@@ -38,6 +42,33 @@ _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word until 2003
 _ZIP: Final = b"PK\x03\x04"
 _IN_WORD: Final = (b"word/document", b"application/vnd.oasis.opendocument.text")
 _RICH_TEXT: Final = b"{\\rtf"
+
+# Why a file is not given to any parser, by the code of its finding (certs.structure).
+REFUSED: Final = {
+    "file_too_large": "it is too large",
+    "header_not_at_start": "other data stands before the beginning of the PDF",
+    "polyglot": "it is a file of another format too, not a PDF alone",
+    **dict.fromkeys((
+        "too_many_revisions", "too_many_signatures", "too_many_objects", "too_many_findings", "nested_too_deep",
+        "token_too_long", "xref_size_absurd", "xref_width_absurd"),
+        "it has far more parts, or deeper ones, than an honest document"),
+}
+_BROKEN: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (CopiedSignature, "Two certificates in the file bear the same signature of their authority; one is forged."),
+    (Entangled, "Authorities in the file have certified each other so often that nobody can try all chains."),
+    (SignatureValidationError, "A signature in the file is not built as one: its data or what it covers is malformed."),
+)
+_BROKEN_OTHERWISE: Final = "The file or a signature in it is damaged, so that no reader makes sense of it."
+
+
+def tell_refused(codes: Iterable[str]) -> str:
+    """A sentence on why a file is not looked into."""
+    return f"The file is not looked into: {'; '.join(dict.fromkeys(REFUSED[code] for code in codes))}."
+
+
+def tell_broken(error: Exception) -> str:
+    """A sentence on what stopped a validation; the error's own name is for the log."""
+    return next((told for kind, told in _BROKEN if isinstance(error, kind)), _BROKEN_OTHERWISE)
 
 
 def tell_other(data: bytes) -> Finding | None:

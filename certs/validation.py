@@ -28,7 +28,7 @@ from certs.pictured import judge_pictures, tell_pictures
 from certs.remarks import find_claim_fault, tell_remarks
 from certs.structure import TOO_MUCH, Finding, StructureFindings, compare_revisions, examine, precheck
 from certs.trust import TrustStore
-from certs.unreadable import ENCRYPTED, EXPLANATIONS, tell_other, tell_truncated
+from certs.unreadable import ENCRYPTED, EXPLANATIONS, tell_broken, tell_other, tell_refused, tell_truncated
 from certs.verdicts import NO_SIGNATURE, Indication, Verdict
 
 __all__ = [
@@ -167,14 +167,14 @@ def validate_pdf(pdf: bytes, trust: TrustStore, now: datetime, proofs: Iterable[
         return _unreadable_as(other)
     refused = precheck(pdf)
     if refused:
-        return _unreadable(f"The file is not looked into: {_codes(refused)}.", refused)
+        return _unreadable(tell_refused(one.code for one in refused), refused)
     try:
         report = _validate(pdf, trust, now, tuple(proofs))
     # The one place where everything is caught: parsers meet hostile bytes here, fail in ways that nobody can
     # list, and a file that breaks them must get a verdict, not an error page.
     except Exception as error:  # noqa: BLE001
         logger.info("validation: unreadable file (%s)", type(error).__name__)
-        report = _unreadable(f"The file or a signature in it cannot be read ({type(error).__name__}).")
+        report = _unreadable(tell_broken(error))
     cut = None if report.signatures else tell_truncated(pdf)
     return report if cut is None else _unreadable_as(cut)
 
@@ -201,7 +201,8 @@ def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof,
     # The small reader first: it counts, where the real parsers follow whatever depth and length they are given.
     structure = examine(pdf, read=read, is_prechecked=True)
     if structure.codes & TOO_MUCH:
-        return _unreadable(f"The file is not looked into: {_codes(structure.findings)}.", structure.findings)
+        return _unreadable(tell_refused(one.code for one in structure.findings if one.code in TOO_MUCH),
+                           structure.findings)
     reader = read()
     if reader.encrypted:
         return _unreadable_as(Finding(ENCRYPTED, 0))

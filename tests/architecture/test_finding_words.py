@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from certs import unreadable
+from certs import structure, unreadable
 from svc.services.finding_words import OTHER, WORDS, in_words
 
 _ROOT = Path(__file__).parents[2]
@@ -25,6 +25,15 @@ def test_every_code_has_words() -> None:
     assert known - WORDS.keys() == set()
     assert set(unreadable.EXPLANATIONS) - WORDS.keys() == set()
     assert set(WORDS) - known - set(unreadable.EXPLANATIONS) == set(), "words for what is never found"
+
+
+def test_every_code_that_keeps_a_file_from_being_read_has_words() -> None:
+    text = (_ROOT / "certs" / "structure.py").read_text(encoding="utf-8")
+    (precheck,) = [node for node in ast.parse(text).body
+                   if isinstance(node, ast.FunctionDef) and node.name == "precheck"]
+    given = {node.value for node in ast.walk(precheck)
+             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _CODE.fullmatch(node.value)}
+    assert given | structure.TOO_MUCH == set(unreadable.REFUSED)
 
 
 def test_what_reads_the_same_is_told_once_and_the_unknown_too() -> None:

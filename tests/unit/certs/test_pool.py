@@ -87,7 +87,8 @@ def test_revocation_data_of_a_forged_authority_prove_nothing(
 
     report = validate_pdf(edited(signed.pdf, add), world.pki.trust_store([]), world.later)
     assert not report.passed
-    assert "CopiedSignature" in report.explanation
+    assert report.explanation == (
+        "Two certificates in the file bear the same signature of their authority; one is forged.")
 
 
 def _certificate(world: World, subject: int, issuer: int, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
@@ -109,4 +110,4 @@ def test_authorities_that_certify_each_other_keep_nobody_at_work(world: World) -
     signed = sign_pdf(world.page, world.request(certify=False, level=Level.B_B), signer, None)
     report = validate_pdf(signed.pdf, world.trust(), world.later)
     assert not report.passed
-    assert "Entangled" in report.explanation
+    assert "certified each other so often" in report.explanation
