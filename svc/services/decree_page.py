@@ -24,6 +24,7 @@ from svc.models import (
     Preservation,
     RouteVersion,
     Signature,
+    SigningAttempt,
     StoredFile,
     Task,
     Unit,
@@ -167,6 +168,7 @@ class DecreeView:
     has_left_batch: bool  # it was taken out of one and goes on alone
     kin: Kin  # parent, excerpts and copies
     preservation: Standing | None  # of the signed file
+    is_outcome_unknown: bool  # an act of signing on it ended, and nobody knows whether it made a signature
 
     @property
     def signatures_given(self) -> int:
@@ -266,7 +268,12 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None,
         has_left_batch=row[5] is None and row[7] is not None,
         kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0),
-        preservation=standing_of(row[8]))
+        preservation=standing_of(row[8]), is_outcome_unknown=_is_outcome_unknown(session, decree))
+
+
+def _is_outcome_unknown(session: Session, decree: Decree) -> bool:
+    return decree.status == "signing" and session.scalar(select(SigningAttempt.id).where(
+        SigningAttempt.decree_id == decree.id, SigningAttempt.state == "unknown").limit(1)) is not None
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:

@@ -57,7 +57,8 @@ _PARENT_REVOKED = (
 _PARENT_AMENDED = (
     N_("Asli, tetapi keputusan induknya telah diubah"), N_("Asli, tetapi keputusan induknya telah diubah oleh %(by)s"))
 
-NOT_ISSUED = N_("Tidak dapat dibuktikan, karena naskah ini sudah ditandatangani tetapi belum terbit")
+NOT_ISSUED = N_("Tanda tangannya sah, tetapi naskah ini belum terbit")
+NOT_ISSUED_MORE = "Berkasnya tidak berubah sejak ditandatangani. Naskah ini belum dapat dipakai: tunggu sampai terbit."
 NOT_SIGNED = N_("Tidak dapat dibuktikan, karena naskah ini belum ditandatangani")
 NOT_PURSUED = N_("Tidak dapat dibuktikan, karena naskah ini tidak jadi diterbitkan")
 ON_PAPER = N_("Tidak dapat dibuktikan, karena ditandatangani di atas kertas; tidak ada tanda tangan elektronik")
@@ -150,7 +151,7 @@ def of_legal_status(status: str, superseded_by: str | None) -> Sentence:
     if status == "expired":
         return Sentence(Tone.BLUE, _ENDED, more=_NOT_IN_FORCE)
     if status not in {"revoked", "amended"}:
-        return grey(NOT_ISSUED)
+        return grey(NOT_ISSUED, NOT_ISSUED_MORE)
     return _of_change(status, superseded_by, (_REVOKED, _REVOKED_BY), (_AMENDED, _AMENDED_BY))
 
 
