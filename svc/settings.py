@@ -89,6 +89,9 @@ class Settings(BaseSettings):
         "totp", description="What version 2 calls a one-time code: its manual has both names.")
     bsre_corner_sizes: bool = Field(
         True, description="Whether version 1 takes width and height for the upper right corner of what it draws.")
+    bsre_page: Literal["box", "first", "last"] = Field(
+        "box", description="Page that version 1 draws on: that of the signature box by its number (`page`), or the "
+        "first or last by that word (`halaman`).")
     bsre_max_files: int = Field(25, ge=1, le=25, description="Most files that version 2 is sent in one call.")
     bsre_appearance: Literal["invisible", "image", "qr", "tag"] = Field(
         "invisible", description="What it draws over our signature block, which shows all that is needed: nothing, the "
@@ -214,6 +217,8 @@ class Settings(BaseSettings):
             raise ValueError("bsre_url needs bsre_username and bsre_password")
         if self.bsre_appearance == "image" and not self.bsre_image:
             raise ValueError("bsre_appearance=image needs bsre_image")
+        if self.bsre_page != "box" and self.bsre_version != 1:
+            raise ValueError("bsre_page=first and bsre_page=last need bsre_version=1: version 2 knows pages by number")
         if (self.signing_host_listen or self.signing_host.startswith("tls:")) and not all(
                 (self.signing_host_cert, self.signing_host_key, self.signing_host_ca)):
             raise ValueError("TLS with a signing host needs signing_host_cert, signing_host_key and signing_host_ca")

@@ -43,7 +43,8 @@ class BsreError(StrEnum):
     REFUSED = "REFUSED"
 
 
-# 2031 and 2011 are seen in several public clients; 2021 in one, unconfirmed.
+# 2031 and 2011 are seen in several public clients; 2021 in one, unconfirmed. 2041 is named too, but nobody says what it
+# means: so its text decides, and without one that is understood it is a plain refusal, told by its number.
 _BY_NUMBER = {"2031": BsreError.PASSPHRASE_WRONG, "2011": BsreError.SIGNER_NOT_REGISTERED,
               "2021": BsreError.CERT_NOT_ACTIVE}
 _OVER = ("expired", "kadaluarsa", "kedaluwarsa", "kadaluwarsa")

@@ -21,6 +21,7 @@ class BsreConfig:
     """Where the service is and as which application we call. Deadlines in seconds.
 
     ``corner_sizes``: in v1 ``width`` and ``height`` are the box's upper right corner, as the manual's figure has it.
+    ``halaman``: v1 is told the first or last page by that word, in place of ``page`` and a number.
     ``totp_name``: in v2 the manual's table says ``totp``, its examples ``otp``. ``max_files``: of one call in v2.
     """
 
@@ -30,6 +31,7 @@ class BsreConfig:
     sign_deadline: float = 120.0
     deadline: float = 30.0
     corner_sizes: bool = True
+    halaman: Literal["", "first", "last"] = ""
     totp_name: Literal["totp", "otp"] = "totp"
     max_files: int = MAX_FILES
 

@@ -134,7 +134,8 @@ class BsreV1Client:
         right, upper = place.width, place.height
         if self._config.corner_sizes:
             right, upper = place.x + place.width, place.y + place.height
-        return [("page", str(place.page)), ("xAxis", f"{place.x:g}"), ("yAxis", f"{place.y:g}"),
+        page = ("halaman", self._config.halaman) if self._config.halaman else ("page", str(place.page))
+        return [page, ("xAxis", f"{place.x:g}"), ("yAxis", f"{place.y:g}"),
                 ("width", f"{right:g}"), ("height", f"{upper:g}")]
 
 

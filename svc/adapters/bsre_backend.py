@@ -30,8 +30,8 @@ _MAX_IMAGE = 1024 * 1024
 
 
 class BsreBackend:
-    """Signers are known by their NIK (the key's identity). Signatures are invisible, since the page shows its own
-    block, unless the settings say otherwise.
+    """Signers are known by the key's identity: a NIK or, in v2, an e-mail address. Signatures are invisible, since the
+    page shows its own block, unless the settings say otherwise.
 
     :raises ValueError: the picture of the settings is not to be had
     """
@@ -40,6 +40,7 @@ class BsreBackend:
         self._version = settings.bsre_version
         self._config = BsreConfig(settings.bsre_url, settings.bsre_username, settings.bsre_password.get_secret_value(),
                                   sign_deadline=settings.bsre_seconds, corner_sizes=settings.bsre_corner_sizes,
+                                  halaman="" if settings.bsre_page == "box" else settings.bsre_page,
                                   totp_name=settings.bsre_totp_name, max_files=settings.bsre_max_files)
         self._appearance = _appearance(settings)
         self._caller = HttpCaller("bsre", HttpConfig(ca_bundle=settings.backend_ca_file), NoLog())
@@ -53,23 +54,34 @@ class BsreBackend:
         """With a passphrase or, in v2, a code; nothing is asked of the service yet.
 
         :raises ActivationRefused: neither was typed, or v1 was given a code alone
+        :raises SignerNotReady: v1, and the signer was registered by e-mail address
         """
+        subject = self._subject(key)
         if activation.passphrase:
             typed = BsreActivation(passphrase=activation.passphrase)
         elif activation.code and self.takes_code:
             typed = BsreActivation(totp=activation.code)
         else:
             raise ActivationRefused("nothing was typed that the service takes", "passphrase", "missing")
-        return BsreSigner(self._client(log), _subject(key), typed, self._appearance)
+        return BsreSigner(self._client(log), subject, typed, self._appearance)
 
     def request_code(self, key: KeyElsewhere, count: int, log: CallLog) -> None:
         """v2 mails a code; v1 knows none."""
         client = self._client(log)
         if isinstance(client, BsreV2Client):
-            client.request_totp(_subject(key), count)
+            client.request_totp(self._subject(key), count)
 
     def retrieve(self, key: KeyElsewhere, reference: str, log: CallLog) -> bytes | None:
         return BsreResults(self._client(log)).retrieve(reference)
+
+    def _subject(self, key: KeyElsewhere) -> BsreSubject:
+        by_address = "@" in key.identity
+        if by_address and self._version == 1:
+            raise SignerNotReady("v1 knows signers by NIK, and this one was registered by e-mail address", "NIK_NEEDED")
+        try:
+            return BsreSubject(email=key.identity) if by_address else BsreSubject(nik=key.identity)
+        except ValueError as error:
+            raise SignerNotReady("the credential holds no NIK", "NOT_REGISTERED") from error
 
     def _client(self, log: CallLog) -> BsreClient:
         caller = self._caller.logging_to(log)
@@ -104,10 +116,3 @@ def _draw_qr(link: str) -> bytes:
     output = BytesIO()
     segno.make(link, error="m").save(output, kind="png", scale=6, border=2)
     return output.getvalue()
-
-
-def _subject(key: KeyElsewhere) -> BsreSubject:
-    try:
-        return BsreSubject(nik=key.identity)
-    except ValueError as error:
-        raise SignerNotReady("the credential holds no NIK", "NOT_REGISTERED") from error

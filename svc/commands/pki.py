@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from svc.commands import shell
 from svc.deps import build_deps
-from svc.services import pki_renewal
+from svc.services import certification, pki_renewal
 from svc.settings import Settings
 
 
@@ -33,3 +36,21 @@ def renew(is_forced: bool, extends_authority: bool) -> None:
     for unit in units:
         word = "renewed" if unit.is_renewed else "unchanged"
         click.echo(f"{unit.role:9} {word:9} until {unit.valid_to:%Y-%m-%d}  serial {unit.serial}")
+
+
+@pki.command()
+@click.argument("username")
+@click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="Where the certificate goes (PEM), followed by those above it.")
+def certify(username: str, request: Path, target: Path) -> None:
+    """Certify the key of REQUEST (PKCS#10) as that of USERNAME, by the service's own issuing CA.
+
+    For development and inside the province's own trust, where no provider certifies; the certificate bears the name
+    that USERNAME has here. It takes effect once the key is registered: paraf signer add-token.
+    """
+    deps = build_deps(Settings.from_env())
+    with shell.refusals_in_a_line():
+        actor = shell.person_at_shell(deps, username)
+        target.write_bytes(certification.certify_request(deps, actor, actor.person_public_id, request.read_bytes()))
+    click.echo(f"{target}: the certificate of {username} for the key of {request}; then: paraf signer add-token")

@@ -147,6 +147,14 @@ def at_shell(actor: Actor) -> Actor:
     return replace(actor, channel=SHELL)
 
 
+def person_at_shell(deps: Deps, username: str) -> Actor:
+    """Whom the operator of this machine acts for. :raises click.ClickException: no active account of that name"""
+    try:
+        return at_shell(accounts.load_actor_by_username(deps, username))
+    except NotAuthenticated as error:
+        raise click.ClickException(f"no active account is called {username}") from error
+
+
 def ensure_allowed(actor: Actor, permission: str) -> None:
     """The rule that guards the same act on the web. :raises Forbidden: no position held grants it"""
     if not is_allowed(permission, actor.roles):

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from certs.errors import CertsError
-from svc.actors import Actor
 from svc.bootstrap import prepare
 from svc.commands import shell
-from svc.deps import Deps, build_deps
-from svc.errors import AppError, NotAuthenticated
-from svc.services import accounts, key_registration, token_keys
+from svc.deps import build_deps
+from svc.errors import AppError
+from svc.services import key_registration, token_keys
+from svc.services.certificate_names import NamesAnother
 from svc.settings import Settings
 
 _OTHER_NAME = click.option("--other-name", is_flag=True,
@@ -39,15 +39,9 @@ def _failing_in_a_line(where: str) -> Iterator[None]:
     except AppError as error:
         if isinstance(error.__cause__, CertsError):
             raise click.ClickException(f"{where}: {error.__cause__}") from error
-        raise click.ClickException(shell.told(error)) from error
-
-
-def _person(deps: Deps, username: str) -> Actor:
-    """:raises click.ClickException: no such account, or one that is not active"""
-    try:
-        return shell.at_shell(accounts.load_actor_by_username(deps, username))
-    except NotAuthenticated as error:
-        raise click.ClickException(f"no active account is called {username}") from error
+        way = "; if it is the same person all the same, say so with --other-name" if isinstance(
+            error, NamesAnother) else ""
+        raise click.ClickException(f"{shell.told(error)}{way}") from error
 
 
 @signer.command("make-key")
@@ -79,7 +73,7 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
 def add_token(username: str, token: str, label: str, certificate: Path, pin: str, *, other_name: bool) -> None:
     """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
     deps = build_deps(Settings.from_env())
-    actor = _person(deps, username)
+    actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line(f"token {token}"):
         key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
                                             certificate.read_bytes(), pin, accepts_name=other_name)
@@ -95,7 +89,7 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin: str
 def add_remote(username: str, credential_id: str, second_factor: str, *, other_name: bool) -> None:
     """USERNAME signs with CREDENTIAL_ID of the CSC service from now on."""
     deps = build_deps(Settings.from_env())
-    actor = _person(deps, username)
+    actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line(f"credential {credential_id}"):
         key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
                                          accepts_name=other_name)
@@ -104,11 +98,13 @@ def add_remote(username: str, credential_id: str, second_factor: str, *, other_n
 
 @signer.command("add-identity")
 @click.argument("username")
-@click.option("--nik", prompt=True, hide_input=True, help="Better given by the prompt than on the command line.")
-def add_identity(username: str, nik: str) -> None:
-    """USERNAME signs with BSrE from now on, which knows him by his NIK; it is sealed here."""
+@click.option("--nik", "--email", "identity", prompt="NIK, or e-mail address (version 2)", hide_input=True,
+              help="Either of them; better given by the prompt than on the command line.")
+def add_identity(username: str, identity: str) -> None:
+    """USERNAME signs with BSrE from now on, which knows him by his NIK or, in version 2, e-mail address; it is sealed
+    here."""
     deps = build_deps(Settings.from_env())
-    actor = _person(deps, username)
+    actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line("BSrE"):
-        key_registration.register_identity(deps, actor, actor.person_public_id, nik)
+        key_registration.register_identity(deps, actor, actor.person_public_id, identity)
     click.echo(f"{username} signs with BSrE from now on")

@@ -32,7 +32,8 @@ def bsre(host: str, port: int, passphrase: str, allow_ip: tuple[str, ...], names
 
     Its keys are made at the start and end with it. Codes are shown here instead of mailed; faults are planned by POST
     to /simulator/faults, for instance {"kind": "drop_after", "endpoint": "api/sign/pdf"}. Kinds: delay, drop_before,
-    drop_after, status_before, status_after, truncate.
+    drop_after, status_before, status_after, truncate. A status_before with a "number" (2011, 2021, 2031, 2041) refuses
+    with that number of the service's.
     """
     clock = system_clock()
     door = open_door(host, port)

@@ -14,8 +14,8 @@ from svc.models.base import Base, HasId, HasPublicId, Sha256
 class Credential(HasPublicId, Base):
     """A signer's certificate and where its key lies.
 
-    ``key_envelope`` is the sealed key of the stored kind (``certs.vault``), or the sealed identity number by which
-    BSrE knows a signer. ``backend_config`` names the key elsewhere: token and label, or the remote credential; no
+    ``key_envelope`` is the sealed key of the stored kind (``certs.vault``), or the sealed NIK or e-mail address by
+    which BSrE knows a signer. ``backend_config`` names the key elsewhere: token and label, or the remote credential; no
     secret is in it. BSrE tells the certificate only with the first signature: until then ``certificate_pem`` and
     ``serial`` are empty.
     """

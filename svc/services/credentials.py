@@ -28,7 +28,7 @@ from certs.errors import (
 )
 from certs.names import readable_name
 from certs.trust import TrustStore
-from svc.actors import Actor
+from svc.actors import SHELL, Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
@@ -113,7 +113,7 @@ def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: s
     with deps.db.unit_of_work() as session:
         owner = claim_owner(session, actor, person_id)
         subject = ca.SignerSubject(
-            owner.name, f"Pemerintah Provinsi {deps.settings.province}", nip=_subject_number(owner))
+            owner.name, f"Pemerintah Provinsi {deps.settings.province}", nip=subject_number(owner))
         certificate = ca.issue_signer_certificate(deps.pki.issuing, subject, key.public_key(), now, crl_url=at.crl_url,
                                                   ocsp_url=at.ocsp_url, ca_issuers_url=at.ca_issuers_url)
         return _keep(session, deps, actor, owner, vault.Pkcs12Content(key, certificate, deps.pki.chain), passphrase,
@@ -241,17 +241,14 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
           passphrase: str, event: str, named: Mapping[str, str] | None = None) -> str:
     certificate, now = content.certificate, deps.clock.now()
     issuer, serial = certificate.issuer.rfc4514_string()[:300], f"{certificate.serial_number:x}"
-    known = session.scalar(
-        select(Credential.id).where(Credential.serial == serial, Credential.issuer == issuer))
-    if known is not None:
-        raise Conflict("Sertifikat ini sudah ada di sini.")
+    ensure_new_certificate(session, actor, issuer, serial)
     credential_id = new_public_id()
     replace_earlier(session, owner)
     session.add(Credential(
         public_id=credential_id, owner_id=owner.id, backend="stored", label=common_name(certificate.issuer),
         certificate_pem=certificate.public_bytes(Encoding.PEM).decode(), chain_pem=_pem(content.chain),
         serial=serial, issuer=issuer, valid_from=certificate.not_valid_before_utc,
-        valid_to=certificate.not_valid_after_utc, is_own_issue=_is_own_issue(deps, certificate), created_at=now,
+        valid_to=certificate.not_valid_after_utc, is_own_issue=is_own_issue(deps, certificate), created_at=now,
         key_envelope=vault.seal_key(content.key, passphrase, deps.server_key, owner.public_id, credential_id)))
     record_stream(session, STREAM, event, AuditActor.of(actor), now,
                   {"credential": credential_id, "owner": owner.public_id, "serial": serial, "issuer": issuer,
@@ -261,7 +258,7 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
     return credential_id
 
 
-def _subject_number(owner: Person) -> str:
+def subject_number(owner: Person) -> str:
     """Tells two people of one name apart without publishing a NIP in every signed file."""
     return hashlib.sha256(f"signer {owner.public_id}".encode()).hexdigest()[:16]
 
@@ -285,7 +282,20 @@ def replace_earlier(session: Session, owner: Person) -> None:
         row.status = "replaced"
 
 
-def _is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:
+def ensure_new_certificate(session: Session, actor: Actor, issuer: str, serial: str) -> None:
+    """:raises Conflict: it is here already; whose it is, is told to administrators, to the operator and to its owner"""
+    owner = session.scalars(select(Person).join(Credential, Credential.owner_id == Person.id).where(
+        Credential.serial == serial, Credential.issuer == issuer).limit(1)).one_or_none()
+    if owner is None:
+        return
+    may_know = actor.channel == SHELL or owner.id == actor.person_id or is_allowed("admin.certificates", actor.roles)
+    if may_know:
+        raise Conflict("Sertifikat ini sudah ada di sini, terdaftar untuk %(name)s.", params={"name": owner.name})
+    raise Conflict("Sertifikat ini sudah ada di sini.")
+
+
+def is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:
+    """Whether our issuing CA signed it, so that we answer for its revocation."""
     try:
         certificate.verify_directly_issued_by(deps.pki.issuing.certificate)
     except (InvalidSignature, ValueError, TypeError):

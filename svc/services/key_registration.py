@@ -1,7 +1,8 @@
 """Registering keys that lie elsewhere: in a security module, with a CSC service, with BSrE.
 
 Only the name of the key is kept, and where it is, with the certificate; BSrE knows signers by their identity number
-(NIK), which is sealed and never shown again. Administrators register for others, officials for themselves.
+(NIK) or, from version 2 on, e-mail address, which is sealed and never shown again. Administrators register for others,
+officials for themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import ClassVar, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from certs import checks
@@ -34,8 +34,9 @@ from svc.services import token_keys
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.certificate_names import ensure_names, other_name
 from svc.services.certificate_words import unfit
-from svc.services.credentials import claim_owner, common_name, replace_earlier
+from svc.services.credentials import claim_owner, common_name, ensure_new_certificate, is_own_issue, replace_earlier
 from svc.services.key_use import STREAM
+from svc.services.mail_address import address_fault
 from svc.services.outbox import notify
 from svc.services.remote_calls import CallRecorder
 from svc.services.signing_keys import identity_purpose
@@ -47,6 +48,10 @@ MAX_CERTIFICATES = 64 * 1024
 _NAMES = {"pkcs11": "PKCS#11", "csc": "CSC", "bsre": "BSrE"}
 _NIK_DIGITS = 16
 _LONGEST_ID = 200
+_NO_NIK = "NIK terdiri atas 16 angka."
+_NO_IDENTITY = "Isi NIK (16 angka) atau alamat surel yang terdaftar di BSrE."
+_ADDRESS_NEEDS_V2 = (
+    "BSrE yang disetel di sini (API versi 1) hanya mengenal NIK. Isi NIK, atau minta operator beralih ke versi 2.")
 _NO_CERTIFICATE = "Berkas ini bukan sertifikat (PEM atau DER) yang dapat dibaca."
 
 
@@ -160,17 +165,34 @@ def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, se
                  named=named)
 
 
-def register_identity(deps: Deps, actor: Actor, person_id: str, nik: str) -> str:
-    """A signer whom BSrE knows by his NIK, which is sealed; his certificate is learnt from his first signature.
+def takes_address(deps: Deps) -> bool:
+    """Whether BSrE, as it is set up here, knows signers by e-mail address too (version 2)."""
+    return deps.settings.bsre_version != 1
 
-    :raises InvalidInput: not 16 digits. :raises NotSetUp: no BSrE service. :raises Forbidden: refused
+
+def register_identity(deps: Deps, actor: Actor, person_id: str, identity: str) -> str:
+    """A signer whom BSrE knows by his NIK or (:func:`takes_address`) e-mail address, which is sealed; his certificate
+    is learnt from his first signature.
+
+    :raises InvalidInput: neither 16 digits nor an address, or an address where only a NIK is known
+    :raises NotSetUp: no BSrE service. :raises Forbidden: refused
     """
     _ensure_may_register(actor, person_id)
     _ensure_offered(deps, "bsre")
-    digits = "".join(nik.split())
+    return _keep(deps, actor, person_id, "bsre", {}, None, (), identity=_identity(deps, identity))
+
+
+def _identity(deps: Deps, typed: str) -> str:
+    if "@" in typed:
+        if not takes_address(deps):
+            raise InvalidInput(fields={"identity": _ADDRESS_NEEDS_V2})
+        if fault := address_fault(typed.strip()):
+            raise InvalidInput(fields={"identity": fault})
+        return typed.strip()
+    digits = "".join(typed.split())
     if len(digits) != _NIK_DIGITS or not digits.isascii() or not digits.isdigit():
-        raise InvalidInput(fields={"nik": "NIK terdiri atas 16 angka."})
-    return _keep(deps, actor, person_id, "bsre", {}, None, (), identity=digits)
+        raise InvalidInput(fields={"identity": _NO_IDENTITY if takes_address(deps) else _NO_NIK})
+    return digits
 
 
 def _ensure_may_register(actor: Actor, person_id: str) -> None:
@@ -242,11 +264,12 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
         owner = claim_owner(session, actor, person_id)
         replace_earlier(session, owner)
         row = Credential(
-            public_id=public_id, owner_id=owner.id, backend=backend, backend_config=config, is_own_issue=False,
+            public_id=public_id, owner_id=owner.id, backend=backend, backend_config=config,
+            is_own_issue=certificate is not None and is_own_issue(deps, certificate),
             label=common_name(certificate.issuer) if certificate else _NAMES[backend], certificate_pem="", serial="",
             issuer="", second_factor=second_factor, created_at=now)
         if certificate is not None:
-            _describe(session, row, certificate, chain)
+            _describe(session, actor, row, certificate, chain)
         if identity:
             row.key_envelope = seal_secret(identity.encode(), deps.server_key, identity_purpose(public_id))
         session.add(row)
@@ -259,12 +282,10 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
     return public_id
 
 
-def _describe(session: Session, row: Credential, certificate: x509.Certificate,
+def _describe(session: Session, actor: Actor, row: Credential, certificate: x509.Certificate,
               chain: tuple[x509.Certificate, ...]) -> None:
     row.serial, row.issuer = f"{certificate.serial_number:x}", certificate.issuer.rfc4514_string()[:300]
-    if session.scalar(select(Credential.id).where(
-            Credential.serial == row.serial, Credential.issuer == row.issuer)) is not None:
-        raise Conflict("Sertifikat ini sudah ada di sini.")
+    ensure_new_certificate(session, actor, row.issuer, row.serial)
     row.certificate_pem = certificate.public_bytes(Encoding.PEM).decode()
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     row.valid_from, row.valid_to = certificate.not_valid_before_utc, certificate.not_valid_after_utc

@@ -47,8 +47,11 @@ _PENDING: Mapping[str, str] = {
 
 _NOT_READY: Mapping[str, str] = {
     "NOT_REGISTERED": N_(
-        "Penyelenggara tidak mengenal Anda (NIK belum terdaftar di sana). Daftarkan diri Anda pada "
+        "Penyelenggara tidak mengenal Anda (NIK atau alamat surel belum terdaftar di sana). Daftarkan diri Anda pada "
         "verifikator sertifikat di instansi Anda."),
+    "NIK_NEEDED": N_(
+        "BSrE yang disetel di sini (API versi 1) hanya mengenal NIK, sedangkan Anda terdaftar di sini dengan alamat "
+        "surel. Minta administrator mendaftarkan NIK Anda."),
     "NO_CERTIFICATE": N_(
         "Anda terdaftar pada penyelenggara, tetapi belum memiliki sertifikat. Terbitkan dahulu di sana."),
     "NEW": N_(

@@ -213,7 +213,7 @@ def key_elsewhere(deps: Deps, credential: Credential) -> KeyElsewhere:
 
 
 def identity_purpose(credential_public_id: str) -> str:
-    """To what a sealed identity number is bound (``certs.vault``)."""
+    """To what a sealed identity (NIK or e-mail address) is bound (``certs.vault``)."""
     return f"identity:{credential_public_id}"
 
 

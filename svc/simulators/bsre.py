@@ -7,14 +7,15 @@ certificates chain to an authority whose name says simulation: nobody trusts the
 from __future__ import annotations
 
 import hmac
+import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import Flask, Response, jsonify, request
 
 from svc.simulators.authority import add_lists
-from svc.simulators.bsre_desk import BsreDesk, Refusal
+from svc.simulators.bsre_desk import BsreDesk, Refusal, numbered_refusal
 from svc.simulators.bsre_v1 import add_v1
 from svc.simulators.bsre_v2 import add_v2
 from svc.simulators.csc_faults import Fault, FaultKind, FaultPlan
@@ -83,7 +84,10 @@ def _plan(faults: FaultPlan) -> Response:
     try:
         fault = Fault(FaultKind(body["kind"]), str(body["endpoint"]), float(body.get("seconds", 1)),
                       int(body.get("status", 503)))
+        if "number" in body:
+            refusal = numbered_refusal(int(body["number"]))
+            fault = replace(fault, status=refusal.status, text=json.dumps(refusal.body))
         faults.add(fault, int(body.get("times", 1)))
     except (KeyError, ValueError, TypeError):
-        return _refused(Refusal(400, {"error": "kind, endpoint, and perhaps seconds, status, times"}))
+        return _refused(Refusal(400, {"error": "kind, endpoint, and perhaps seconds, status, number, times"}))
     return Response(status=204)

@@ -21,6 +21,10 @@ from svc.simulators.bsre_people import SEAL_ID, SimulatedUser, issue_key
 
 SOFTWARE = "Simulasi eSC"
 _FAILED = "Proses signing gagal : "
+# Numbers that a planned fault may answer, with what is told. 2021 and 2041 are unconfirmed: seen named, 2021 for a
+# certificate that is over, 2041 without a meaning.
+NUMBERED = {2011: "User tidak terdaftar", 2021: "Sertifikat user sudah kedaluwarsa", 2031: "Passphrase anda salah",
+            2041: "Permintaan ditolak"}
 
 
 class Refusal(Exception):
@@ -30,6 +34,11 @@ class Refusal(Exception):
         self.status = status
         self.body = body
         super().__init__(str(body.get("error", "")))
+
+
+def numbered_refusal(number: int) -> Refusal:
+    """A refusal to sign with its number at the end of the text. :raises KeyError: not one of ``NUMBERED``"""
+    return Refusal(400, {"error": f"{_FAILED}{NUMBERED[number]} {number}", "status_code": 400})
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,9 @@ class BsreDesk:
     def authorise(self, user: SimulatedUser | None, passphrase: str, totp: str, count: int) -> SimulatedUser:
         """:raises Refusal: unknown, no certificate in force, wrong passphrase or code"""
         if user is None:
-            raise Refusal(400, {"error": f"{_FAILED}User tidak terdaftar 2011", "status_code": 400})
+            raise numbered_refusal(2011)
+        if user.status == "EXPIRED":
+            raise numbered_refusal(2021)
         if user.status != "ISSUE" or user.key is None:
             raise Refusal(400, {"error": f"{_FAILED}Sertifikat user tidak aktif, status {user.status}",
                                 "status_code": 400})
@@ -206,5 +217,5 @@ class BsreDesk:
             if self.lock_after and user.wrong_tries >= self.lock_after:
                 user.status = "SUSPEND"
         if self.number_in_text:
-            raise Refusal(400, {"error": f"{_FAILED}Passphrase anda salah 2031", "status_code": 400})
+            raise numbered_refusal(2031)
         raise Refusal(400, {"error": "Passphrase anda salah", "status_code": 2031})

@@ -145,6 +145,8 @@ def test_errors_in_the_words_of_the_service(api: Api, world: BsreWorld, pdf: byt
     assert broken.status == 400
     assert str(broken.data["error"]).startswith(
         "Proses signing gagal : com.itextpdf.text.exceptions.InvalidPdfException: ")
+    over = api.sign(pdf, nik=world.nik_of("EXPIRED"))
+    assert over.data == {"error": "Proses signing gagal : Sertifikat user sudah kedaluwarsa 2021", "status_code": 400}
     for user in world.desk.users:
         if user.status != "ISSUE":
             assert api.sign(pdf, nik=user.nik).status == 400

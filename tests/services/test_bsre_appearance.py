@@ -178,6 +178,35 @@ def test_what_width_and_height_mean_in_version_1_is_a_setting(
     assert (log.calls[-1].request["width"], log.calls[-1].request["height"]) == sizes
 
 
+@pytest.mark.parametrize(("page", "told"), [("box", ("page", "1")), ("first", ("halaman", "first")),
+                                            ("last", ("halaman", "last"))])
+def test_how_version_1_is_told_the_page_is_a_setting(
+    world: World, gateway: BsreWorld, picture: str, page: str, told: tuple[str, str]
+) -> None:
+    log = KeepingLog()
+    made = backend(world, gateway, bsre_version=1, bsre_appearance="image", bsre_image=picture, bsre_page=page)
+    with pytest.raises(ActivationRefused):
+        made.signer(KEY, Activation("sandi tebakan"), log).sign(blank_pdf(), REQUEST)
+    sent = log.calls[-1].request
+    assert [(name, sent[name]) for name in ("page", "halaman") if name in sent] == [told]
+
+
+def test_drawn_on_the_last_page_where_version_1_is_told_so(
+    world: World, gateway: BsreWorld, bsre_keys: BsreKeys, picture: str
+) -> None:
+    signed = sign(world, gateway, bsre_keys, 1, bsre_appearance="image", bsre_image=picture, bsre_page="last")
+    assert signed.passed
+    with pikepdf.open(io.BytesIO(signed.pdf)) as document:
+        drawn = [number for number, page in enumerate(document.pages)
+                 if any("/FT" in one or "/Parent" in one for one in page.get("/Annots", []))]
+        assert drawn == [len(document.pages) - 1]
+
+
+def test_version_2_knows_no_such_word_which_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="need bsre_version=1"):
+        Settings.from_env({"PARAF_VAR_DIR": str(tmp_path), "PARAF_BSRE_PAGE": "last"}, env_file=None)
+
+
 def test_how_many_files_a_call_takes_is_a_setting(world: World, gateway: BsreWorld) -> None:
     signer = backend(world, gateway, bsre_max_files=3).signer(KEY, Activation(PASSPHRASE), KeepingLog())
     assert isinstance(signer, ChunkSigner)

@@ -14,6 +14,7 @@ from typing import Any
 import pkcs11
 import pyotp
 import pytest
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -63,7 +64,7 @@ from svc.simulators.bsre_people import issue_key
 from svc.simulators.csc_faults import Fault, FaultKind
 from tests.support import batches
 from tests.support.acts import blank_pdf
-from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world
+from tests.support.bsre import EMAIL, NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world
 from tests.support.bsre import make_keys as make_bsre_keys
 from tests.support.clock import FrozenClock
 from tests.support.csc import PIN as CSC_PIN
@@ -361,6 +362,43 @@ def test_bsre_signs_and_its_certificate_is_learnt(agency: Waiting) -> None:
     assert credential.valid_to is not None
     assert NIK.encode() not in (credential.key_envelope or b"")
     assert not any(NIK in f"{call.endpoint}{call.request}{call.answer}" for call in calls)
+
+
+def test_version_2_signs_for_whom_an_address_was_registered_and_version_1_says_why_not(
+    world: World, gateway: BsreWorld, bsre_keys: BsreKeys
+) -> None:
+    trust_authority(world, bsre_keys.authority)
+    access = gateway.simulator.access
+    given = {"bsre_url": gateway.simulator.base_url, "bsre_username": access.username,
+             "bsre_password": _secret(access.password)}
+    offered = with_settings(world, bsre_version=2, **given)
+    actor = world.actor(SIGNER)
+    key_registration.register_identity(offered.deps, actor, actor.person_public_id, EMAIL)
+    waiting = wait(offered)
+    with pytest.raises(CredentialUnusable, match="hanya mengenal NIK"):
+        replace(waiting, world=with_settings(world, bsre_version=1, **given)).sign(PASSPHRASE)
+    assert (waiting.status, gateway.desk.made) == ("ready_to_sign", [])
+    outcome = waiting.sign(PASSPHRASE)
+    assert (outcome.status in {"signed", "issued"}, outcome.level) == (True, "PKCS7-T")
+    with offered.deps.db.read_session() as session:
+        calls = session.scalars(select(RemoteCall)).all()
+    assert calls
+    assert not any(EMAIL in f"{call.endpoint}{call.request}{call.answer}" for call in calls)
+
+
+@pytest.mark.parametrize(("number", "words"), [(2021, "sudah berakhir"), (2041, "belum ditandatangani")])
+def test_numbers_that_nobody_has_confirmed_leave_the_decree_to_be_signed(
+    agency: Waiting, gateway: BsreWorld, number: int, words: str
+) -> None:
+    body = json.dumps({"kind": "status_before", "endpoint": "api/sign/pdf", "number": number}).encode()
+    planned = urllib3.request("POST", f"{gateway.simulator.base_url}/simulator/faults", body=body,
+                              headers={"Content-Type": "application/json"})
+    assert planned.status == 204
+    with pytest.raises(AppError) as refused:
+        agency.sign(PASSPHRASE)
+    assert words in refused.value.text % dict(refused.value.params)
+    assert (agency.status, gateway.desk.made) == ("ready_to_sign", [])
+    assert agency.sign(PASSPHRASE).level == "PKCS7-T"
 
 
 def test_a_result_of_bsre_that_got_lost_is_fetched_and_recorded(agency: Waiting, gateway: BsreWorld) -> None:

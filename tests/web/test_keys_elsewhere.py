@@ -39,6 +39,7 @@ from tests.support.world import World
 from tests.web.conftest import Visitor
 
 NIK = "3173055501900001"
+ADDRESS = "pejabat.contoh@provinsi.example"
 needs_token = pytest.mark.skipif(shutil.which("softhsm2-util") is None, reason="SoftHSM2 is missing (Debian: softhsm2)")
 
 
@@ -89,7 +90,7 @@ def test_without_any_setting_the_page_says_which_are_missing(world: World) -> No
         page = desk.see(f"/keys{path}")
         assert name in page
         assert f'action="{desk.person}' not in page
-        status, answer = desk.send(path, {"nik": NIK, "credential": "x", "token": "a", "label": "b"})
+        status, answer = desk.send(path, {"identity": NIK, "credential": "x", "token": "a", "label": "b"})
         assert (status, "belum disetel di server ini" in answer) == (409, True)
     assert desk.credentials() == []
 
@@ -121,10 +122,10 @@ def bsre(world: World) -> Desk:
 
 def test_a_nik_is_sealed_and_never_shown_again(bsre: Desk, log_in: Callable[[str], Visitor]) -> None:
     for wrong in ("", "123", "3173-0555-0190", "٣١٧٣٠٥٥٥٠١٩٠٠٠٠١", "9" * 5000):
-        status, text = bsre.send("/identity", {"nik": wrong})
-        assert (status, "NIK terdiri atas 16 angka." in text) == (422, True)
+        status, text = bsre.send("/identity", {"identity": wrong})
+        assert (status, "Isi NIK (16 angka) atau alamat surel yang terdaftar di BSrE." in text) == (422, True)
         assert len(wrong) < 10 or wrong not in text
-    status, _text = bsre.send("/identity", {"nik": f"{NIK[:6]} {NIK[6:12]} {NIK[12:]}"})
+    status, _text = bsre.send("/identity", {"identity": f"{NIK[:6]} {NIK[6:12]} {NIK[12:]}"})
     assert status == 302
     assert bsre.credentials() == [("bsre", "active")]
     assert bsre.events()[-1] == "credential_registered"
@@ -144,6 +145,33 @@ def test_a_nik_is_sealed_and_never_shown_again(bsre: Desk, log_in: Callable[[str
         told = "".join(str(event.payload) for event in session.scalars(select(AuditEvent)))
     assert NIK.encode() not in (row.key_envelope or b"")
     assert all(NIK not in page for page in (*pages, told))
+
+
+def test_an_address_is_taken_in_place_of_a_nik_and_never_shown_again(bsre: Desk) -> None:
+    assert "NIK atau alamat surel" in bsre.see("/keys/identity")
+    for wrong in ("pejabat@", "pejabat contoh@provinsi.example", f"{'a' * 300}@provinsi.example"):
+        status, text = bsre.send("/identity", {"identity": wrong})
+        assert (status, "Alamat surel tidak dapat dibaca." in text, wrong in text) == (422, True, False)
+    assert bsre.credentials() == []
+    status, _text = bsre.send("/identity", {"identity": f" {ADDRESS} "})
+    assert (status, bsre.credentials()) == (302, [("bsre", "active")])
+    with bsre.deps.db.read_session() as session:
+        row = session.scalars(select(Credential)).one()
+        told = "".join(str(event.payload) for event in session.scalars(select(AuditEvent)))
+    assert ADDRESS.encode() not in (row.key_envelope or b"")
+    pages = (bsre.see(), bsre.see("/keys/identity"), bsre.visitor.get("/admin/certificates").get_data(as_text=True))
+    assert all(ADDRESS not in page for page in (*pages, told))
+
+
+def test_version_1_takes_no_address_and_says_so(world: World) -> None:
+    desk = Desk(world, bsre_url="http://127.0.0.1:9", bsre_username="aplikasi", bsre_password=SecretStr("rahasia"),
+                bsre_version=1)
+    assert "alamat surel" not in desk.see("/keys/identity")
+    status, text = desk.send("/identity", {"identity": ADDRESS})
+    assert (status, "API versi 1) hanya mengenal NIK" in text, ADDRESS in text) == (422, True, False)
+    status, text = desk.send("/identity", {"identity": "123"})
+    assert (status, "NIK terdiri atas 16 angka." in text) == (422, True)
+    assert desk.credentials() == []
 
 
 # ---- CSC

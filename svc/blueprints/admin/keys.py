@@ -122,9 +122,9 @@ def identity_key(person_id: str) -> str:
 @requires("admin.certificates")
 @limited("10 per minute")
 def register_identity_key(person_id: str) -> Response | Page:
-    """Keep the NIK, sealed; it is never shown again, not even when it is refused."""
+    """Keep the NIK or e-mail address, sealed; it is never shown again, not even when it is refused."""
     try:
-        key_registration.register_identity(deps(), current_actor(), person_id, text("nik"))
+        key_registration.register_identity(deps(), current_actor(), person_id, text("identity"))
     except _REFUSALS as error:
         return _identity_page(person_id, error)
     return _registered(person_id, has_certificate=False)
@@ -146,7 +146,8 @@ def _remote_page(person_id: str, error: AppError | None = None, found: FoundCert
 
 
 def _identity_page(person_id: str, error: AppError | None = None) -> Page:
-    return _page("admin/key_identity.html", person_id, "bsre", error)
+    return _page("admin/key_identity.html", person_id, "bsre", error,
+                 takes_address=key_registration.takes_address(deps()))
 
 
 def _page(template: str, person_id: str, backend: str, error: AppError | None, **more: object) -> Page:
@@ -163,8 +164,8 @@ def _host(backend: str) -> KeyHost:
 
 def _registered(person_id: str, *, has_certificate: bool = True) -> Response:
     flash(_("Kunci didaftarkan. Periksa sertifikatnya di halaman ini.") if has_certificate else
-          _("NIK didaftarkan. BSrE baru memberitahukan sertifikatnya bersama tanda tangan pertama; sesudah itu periksa "
-            "namanya di halaman ini."), "success")
+          _("Penandatangan didaftarkan. BSrE baru memberitahukan sertifikatnya bersama tanda tangan pertama; sesudah "
+            "itu periksa namanya di halaman ini."), "success")
     return redirect(url_for("admin.person", person_id=person_id))
 
 
