@@ -4,8 +4,9 @@ Who adds or removes one types the account's password first, so that a screen lef
 the password there is no challenge for a registration, and without that challenge no registration.
 
 The challenge is random and travels sealed through the browser, bound to person and purpose (for signing: to the
-hash of the document shown). It lives five minutes and is good for once: an answer counts only if its challenge
-was made after the passkey's last use. User verification (PIN or biometrics) is required.
+hash of the document shown). It lives five minutes. For signing it is good for once, whichever passkey answers: an
+answer counts only if its challenge was made after the last use of any of the person's passkeys. User verification (PIN
+or biometrics) is required.
 """
 
 from __future__ import annotations
@@ -164,10 +165,10 @@ def accept(session: Session, deps: Deps, actor: Actor, challenge: str, answer: s
         parsed = parse_authentication_credential_json(answer)
     except (WebAuthnException, ValueError, TypeError, KeyError):
         return False
-    row = session.scalars(select(Passkey).where(
-        Passkey.person_id == actor.person_id,
-        Passkey.credential_id == bytes_to_base64url(parsed.raw_id)).with_for_update()).one_or_none()
-    if row is None or (row.last_used_at is not None and opened[1] <= row.last_used_at):
+    own = session.scalars(  # all of them locked: two that answer one challenge at once are one after the other
+        select(Passkey).where(Passkey.person_id == actor.person_id).order_by(Passkey.id).with_for_update()).all()
+    row = next((one for one in own if one.credential_id == bytes_to_base64url(parsed.raw_id)), None)
+    if row is None or any(one.last_used_at is not None and opened[1] <= one.last_used_at for one in own):
         return False
     try:
         verified = webauthn.verify_authentication_response(

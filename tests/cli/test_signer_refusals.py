@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 
 def paraf(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,3 +40,29 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_refused_is_told_in_a_line(var: Path, arguments: tuple[str, ...], said: str) -> None:
     done = paraf(var, "signer", *arguments)
     assert (done.returncode, done.stderr) == (1, f"Error: {said}\n")
+
+
+def test_an_own_certificate_for_the_key_of_a_request_is_of_no_other_name(var: Path, tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = tmp_path / "tte.csr"
+    request.write_bytes(_request(key, "Orang Lain"))
+    made = paraf(var, "pki", "certify", "kepala", str(request), "--out", str(tmp_path / "tte.pem"))
+    assert made.returncode == 0, made.stderr
+    own, *above = x509.load_pem_x509_certificates((tmp_path / "tte.pem").read_bytes())
+    own.verify_directly_issued_by(above[0])
+    assert own.public_key() == key.public_key()
+    assert "Orang Lain" not in own.subject.rfc4514_string()
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - it is to be refused
+    for bad, said in ((b"bukan permintaan", "not a whole certification request"),
+                      (_request(weak, "Kepala"), "must be RSA of at least 2048 bits"),
+                      (_request(key, "Kepala")[:-60], "not a whole certification request")):
+        request.write_bytes(bad)
+        refused = paraf(var, "pki", "certify", "kepala", str(request), "--out", str(tmp_path / "lain.pem"))
+        assert (refused.returncode, said in refused.stderr, "[invalid_input]" in refused.stderr) == (1, True, True)
+    assert not (tmp_path / "lain.pem").exists()
+
+
+def _request(key: CertificateIssuerPrivateKeyTypes, name: str) -> bytes:
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    return x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256()).public_bytes(
+        Encoding.PEM)

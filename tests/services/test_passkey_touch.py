@@ -33,6 +33,7 @@ class Device:
     flags: int = _PRESENT | _VERIFIED
     origin: str = ""
     count: int = 0
+    name: str = ""
 
     def __post_init__(self) -> None:
         numbers = self.key.public_key().public_numbers()
@@ -45,7 +46,7 @@ class Device:
 
     @property
     def identifier(self) -> bytes:
-        return self.username.encode()
+        return (self.name or self.username).encode()
 
     def touch(self, options: str) -> str:
         """The answer to what :func:`svc.services.passkeys.begin_signing` asked for."""
@@ -83,6 +84,16 @@ def test_a_touch_counts_once(world: World, clock: FrozenClock) -> None:
     anew = begin(world)
     clock.advance(seconds=5)
     assert is_accepted(world, anew, device.touch(anew.options))
+
+
+def test_a_question_is_answered_once_whichever_passkey_answers(world: World, clock: FrozenClock) -> None:
+    first, second, asked = Device(world, OWNER), Device(world, OWNER, name="kunci cadangan"), begin(world)
+    clock.advance(seconds=5)
+    assert is_accepted(world, asked, first.touch(asked.options))
+    assert not is_accepted(world, asked, second.touch(asked.options))
+    clock.advance(seconds=5)
+    anew = begin(world)
+    assert is_accepted(world, anew, second.touch(anew.options))
 
 
 def test_a_touch_for_one_document_is_none_for_another(world: World) -> None:

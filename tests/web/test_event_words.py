@@ -110,6 +110,10 @@ def test_the_history_says_why_an_act_did_not_end(log_in: Callable[[str], Visitor
     act = begin_act(world, decree_id)
     steps.mark_unknown(world.deps, act)
     signer = log_in("kepala")
+    for page in (f"/decrees/{decree_id}", f"/tasks/{world.view(decree_id).open_task.task_id}"):  # type: ignore[union-attr]
+        text = signer.get(page).get_data(as_text=True)
+        assert "Hasil tanda tangan belum diketahui" in text
+        assert "Sedang ditandatangani" not in text
     assert signer.post(f"/signings/{act}/abandon").status_code == 302
     text = signer.get(f"/decrees/{decree_id}").get_data(as_text=True)
     assert "Terhenti di tengah jalan; tidak ada tanda tangan yang ditemukan." in text

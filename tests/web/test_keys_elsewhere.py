@@ -221,7 +221,7 @@ def test_the_certificate_is_shown_before_it_is_registered(remote: Desk, world: W
     assert readable_name(certificate.subject) in page
     assert "Layanan jarak jauh (CSC)" in page
     status, text = remote.send("/remote", form)
-    assert (status, "sudah ada di sini" in text) == (409, True)
+    assert (status, "sudah ada di sini, terdaftar untuk Fajar Contoh Nugraha" in text) == (409, True)
 
 
 def test_another_certificate_than_the_one_shown_is_not_registered(remote: Desk, world: World, service: CscWorld,
