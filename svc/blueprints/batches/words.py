@@ -50,8 +50,8 @@ def failure_words(code: str) -> str:
     over = _("Otorisasi berakhir sebelum semua naskah ditandatangani. Yang sudah ditandatangani tetap sah; otorisasi "
              "baru mencakup sisanya.")
     special = {
-        "outcome_unknown": _("Hasilnya belum dapat dipastikan: jawaban penyelenggara tidak sampai, atau tanda tangannya "
-                             "belum dapat dibuktikan. Layanan memeriksanya sendiri; jangan menandatanganinya di "
+        "outcome_unknown": _("Hasilnya belum dapat dipastikan: jawaban penyelenggara tidak sampai, atau tanda tangannya"
+                             " belum dapat dibuktikan. Layanan memeriksanya sendiri; jangan menandatanganinya di "
                              "tempat lain."),
         "interrupted": _("Terhenti di tengah jalan; belum ada tanda tangan. Ulangi baris ini."),
         "document_changed": _("Naskahnya berubah sejak daftar ini dibekukan. Ulangi baris ini."),
