@@ -2,16 +2,16 @@
 
 ETSI EN 319 142-1, 5.4 and 6.3. Nothing of what is there is touched; the old file is a prefix of the new one.
 For B-LTA the validation data and the document time stamp are one update, so that the time stamp covers the
-file to its last byte; repeated before the last time stamp's certificate ends, it keeps a signature provable
-for as long as somebody does so.
+file to its last byte; repeated before the last time stamp's certificate or algorithm ends, it keeps a signature
+provable for as long as somebody does so.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from io import BytesIO
 
 from asn1crypto import cms
@@ -31,6 +31,7 @@ from certs import errors
 from certs._aio import run_sync
 from certs._asn1 import freeze_crl, freeze_ocsp, to_asn1
 from certs._writer import PlainWriter, field_names, open_writer
+from certs.algorithms import AlgorithmEnds, End
 from certs.knowledge import read_store
 from certs.pades import Level
 from certs.revocation import Material, gather
@@ -41,20 +42,27 @@ from certs.validation import Indication, TimestampReport
 
 _TOKEN_BYTES = 8192
 _FIELD = "StempelWaktu"
+CERTIFICATE = "certificate"
+"""``End.by`` of a time stamp whose certificate ends before its algorithms."""
 _BROKEN = (PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError,
            pyhanko_general.SigningError)
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """A file at a higher level. ``provable_until`` is when the certificate of its last time stamp ends (UTC);
-    ``signatures`` are those that the file had before, time stamps not counted."""
+    """A file at a higher level. ``end`` is that of its last time stamp's certificate or algorithms, whichever comes
+    first; ``signatures`` are those that the file had before, time stamps not counted."""
 
     pdf: bytes
     sha256: str
     level: Level
-    provable_until: datetime
+    end: End
     signatures: int
+
+    @property
+    def provable_until(self) -> datetime:
+        """When its last time stamp stops to count (UTC)."""
+        return self.end.at
 
 
 def augment(
@@ -64,12 +72,14 @@ def augment(
     trust: TrustStore,
     now: datetime,
     since: datetime | None = None,
+    margin: timedelta = timedelta(0),
 ) -> Augmented:
     """Append what the level needs; a file that is at B-LTA already gets a further archive time stamp.
 
     :param level: B-LT or B-LTA, or the PKCS7 levels of that rank; the result tells which it became
     :param trust: where certificates, lists and responses come from; nothing is fetched here
     :param since: revocation data of the signers must be issued then or later (normally the proven signing time)
+    :param margin: how long from now the digest of a new time stamp must last (``trust.ends``)
     :raises RevocationDataMissing: a list or response is missing; each certificate is named with its addresses
     :raises TimestampUnavailable: no time stamp was to be had; try again later
     :raises DocumentUnsignable: it cannot be read, has no signature, or a signature without a time stamp
@@ -87,9 +97,10 @@ def augment(
             writer.write(output)  # type: ignore[no-untyped-call]
             result = output.getvalue()
         else:
-            result = _append_time_stamp(writer, tsa, now)
+            result = _append_time_stamp(writer, tsa, now, trust.ends.stamp_digest(now + margin))
         # Of an archive time stamp the last one is ours, made this moment; a security store adds none.
-        end = _end_of(PdfFileReader(BytesIO(result), strict=True), lambda _stamp: level.rank > Level.B_LT.rank)
+        end = _end_of(PdfFileReader(BytesIO(result), strict=True), trust.ends,
+                      lambda _stamp: level.rank > Level.B_LT.rank)
         return Augmented(result, hashlib.sha256(result).hexdigest(), _named(level, is_pades), end,
                          len(reader.embedded_regular_signatures))
     except TimestampRequestError as error:
@@ -98,25 +109,31 @@ def augment(
         raise errors.DocumentUnsignable(f"the document cannot be read: {type(error).__name__}") from error
 
 
-def provable_until(pdf: bytes, stamps: Iterable[TimestampReport]) -> datetime:
-    """When the certificate of the last time stamp that is believed ends (UTC): by then it needs a further one.
+def provable_until(pdf: bytes, stamps: Iterable[TimestampReport], ends: AlgorithmEnds) -> datetime:
+    """When certificate or algorithms of the last time stamp that is believed end (UTC): by then it needs a further one.
 
     :param stamps: what validation says of this very file's document time stamps. Without one that passed, the first
         of the signatures' own that ends counts
     :raises DocumentUnsignable: it has no time stamp
     """
     believed = {one.field_name for one in stamps if one.indication is Indication.TOTAL_PASSED}
-    return _end_of(PdfFileReader(BytesIO(pdf), strict=True), lambda stamp: stamp.field_name in believed)
+    return _end_of(PdfFileReader(BytesIO(pdf), strict=True), ends, lambda stamp: stamp.field_name in believed).at
 
 
-def _end_of(reader: PdfFileReader, is_believed: Callable[[EmbeddedPdfSignature], bool]) -> datetime:
+def _end_of(reader: PdfFileReader, ends: AlgorithmEnds, is_believed: Callable[[EmbeddedPdfSignature], bool]) -> End:
     stamps = [one.signed_data for one in reader.embedded_timestamp_signatures if is_believed(one)]
     if stamps:
-        return _leaf(stamps[-1]).not_valid_after_utc
+        return _token_end(stamps[-1], ends)
     own = [token for one in reader.embedded_regular_signatures for token in _tokens(one.signer_info)]
     if not own:
         raise errors.DocumentUnsignable("the document has no time stamp")
-    return min(_leaf(token).not_valid_after_utc for token in own)
+    return min((_token_end(token, ends) for token in own), key=lambda end: end.at)
+
+
+def _token_end(token: cms.SignedData, ends: AlgorithmEnds) -> End:
+    leaf = _leaf(token)
+    return min(End(leaf.not_valid_after_utc, CERTIFICATE), ends.of_token(token, to_asn1(leaf).public_key),
+               key=lambda end: end.at)
 
 
 def _named(level: Level, is_pades: bool) -> Level:
@@ -160,8 +177,7 @@ def _with_store(trust: TrustStore, reader: PdfFileReader) -> TrustStore:
     """The same trust that also knows what the file's security store holds already."""
     store = read_store(reader)
     known = tuple(x509.load_der_x509_certificate(one) for one in store.certificates)
-    return TrustStore(trust.anchors, (*trust.intermediates, *known), trust.tsa_anchors,
-                      (*trust.crls, *store.crls), (*trust.ocsps, *store.ocsps))
+    return replace(trust, intermediates=(*trust.intermediates, *known)).with_revocation(store.crls, store.ocsps)
 
 
 def _tokens(signer_info: cms.SignerInfo) -> Iterable[cms.SignedData]:
@@ -200,7 +216,7 @@ def _append_store(writer: PlainWriter, material: Material) -> None:
     )
 
 
-def _append_time_stamp(writer: PlainWriter, tsa: TimeStampService, now: datetime) -> bytes:
+def _append_time_stamp(writer: PlainWriter, tsa: TimeStampService, now: datetime, digest: str) -> bytes:
     taken = field_names(writer)
     name = next(f"{_FIELD}{number}" for number in range(1, 10_000) if f"{_FIELD}{number}" not in taken)
     spec = fields.SigFieldSpec(name, readable_field_name="Stempel waktu arsip", empty_field_appearance=False)
@@ -210,6 +226,6 @@ def _append_time_stamp(writer: PlainWriter, tsa: TimeStampService, now: datetime
     next(embedding)
     placeholder = DocumentTimestamp(bytes_reserved=2 * _TOKEN_BYTES)  # type: ignore[no-untyped-call]
     embedding.send(SigObjSetup(sig_placeholder=placeholder))
-    prepared, output = embedding.send(SigIOSetup(md_algorithm="sha256", in_place=True))
-    embedding.send(run_sync(stamper.async_timestamp(prepared.document_digest, "sha256")).dump())
+    prepared, output = embedding.send(SigIOSetup(md_algorithm=digest, in_place=True))
+    embedding.send(run_sync(stamper.async_timestamp(prepared.document_digest, digest)).dump())
     return bytes(output.getvalue())

@@ -140,6 +140,13 @@ class TimestampUnavailable(SigningError):
     code = "timestamp_unavailable"
 
 
+class AlgorithmEnded(SigningError):
+    """A further time stamp would count no longer than the last one: an algorithm of it, or the size of the authority's
+    key, ends as soon or has ended."""
+
+    code = "algorithm_ended"
+
+
 class DocumentUnsignable(SigningError):
     """The PDF is broken, encrypted, certified against changes, or lacks the page of the box."""
 

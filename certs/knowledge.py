@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from asn1crypto import algos, keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -24,20 +22,12 @@ from pyhanko.sign.validation.policy_decl import (
 )
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko_certvalidator.context import CertValidationPolicySpec
-from pyhanko_certvalidator.policy_decl import (
-    NO_REVOCATION,
-    REQUIRE_REVINFO,
-    AlgorithmUsageConstraint,
-    CertRevTrustPolicy,
-    DisallowWeakAlgorithmsPolicy,
-)
+from pyhanko_certvalidator.policy_decl import NO_REVOCATION, REQUIRE_REVINFO, CertRevTrustPolicy
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
-from pyhanko_certvalidator.sig_validate import DEFAULT_VALIDATION_CONTEXT, SignatureValidationContext
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
-from certs._remembered import RememberingValidator
-from certs.checks import MIN_CURVE_BITS
+from certs._policies import USUAL, EndsPolicy, RevocationValidator
 from certs.pool import carried, ensure_sound
 from certs.revocation import listed_entry
 from certs.trust import TrustStore
@@ -53,36 +43,6 @@ from certs.verified import (
 )
 
 _MAX_STORE_ITEMS = 500
-
-
-class _Algorithms(DisallowWeakAlgorithmsPolicy):
-    """pyHanko's, which knows the least length of RSA keys but not of curves."""
-
-    def signature_algorithm_allowed(
-        self, algo: algos.SignedDigestAlgorithm, moment: datetime | None, public_key: keys.PublicKeyInfo | None
-    ) -> AlgorithmUsageConstraint:
-        if public_key is not None and public_key.algorithm == "ec" and (public_key.bit_size or 0) < MIN_CURVE_BITS:
-            return AlgorithmUsageConstraint(False, failure_reason=f"curves need {MIN_CURVE_BITS} bits")
-        return super().signature_algorithm_allowed(algo, moment, public_key)
-
-
-class _RevocationValidator(RememberingValidator):
-    """Refuses a broken hash where pyHanko does not ask: under lists and responses. (What they say against a certificate
-    counts all the same: :func:`certs.verified.answers`.)"""
-
-    def validate_signature(
-        self, signature: bytes, signed_data: bytes, public_key_info: keys.PublicKeyInfo,
-        signature_algorithm: algos.SignedDigestAlgorithm,
-        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
-    ) -> None:
-        """:raises InvalidSignature: it does not verify, or nobody should rely on it"""
-        if context is DEFAULT_VALIDATION_CONTEXT and not _ALGORITHMS.signature_algorithm_allowed(
-                signature_algorithm, None, public_key_info).allowed:
-            raise InvalidSignature("a broken hash or a short key")
-        super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)
-
-
-_ALGORITHMS = _Algorithms()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
@@ -121,6 +81,8 @@ class Knowledge:
                 known_certs=list(self.certificates),
             ),
             key_usage_settings=KeyUsageConstraints(key_usage={"non_repudiation", "digital_signature"}),
+            # Of signatures and stamps; who confirms an authority answers for the algorithms of its own certificates.
+            signature_algorithm_policy=EndsPolicy(self.trust.ends),
         )
 
     def _is_believable(self, one: RevocationData, now: datetime, leaf: asn1_x509.Certificate | None) -> bool:
@@ -259,6 +221,6 @@ def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy)
     return CertValidationPolicySpec(
         trust_manager=SimpleTrustManager.build(trust_roots=[_known(one) for one in anchors]),
         revinfo_policy=revocation,
-        algorithm_usage_policy=_ALGORITHMS,
-        signature_validator=_RevocationValidator(),
+        algorithm_usage_policy=USUAL,
+        signature_validator=RevocationValidator(),
     )

@@ -36,6 +36,7 @@ from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 
 from certs import verdicts
 from certs._asn1 import known_certificate
+from certs.algorithms import AlgorithmEnds
 from certs.checks import tell_purpose_fault
 from certs.container import names_its_certificate, tell_form_fault
 from certs.coverage import signed_end
@@ -238,7 +239,7 @@ async def _judge_stamp(
     result = await ades.ades_timestamp_validation(
         token, knowledge.specification(control, now),
         expected_tst_imprint=generic_cms.message_imprint_checker(signer_info), timing_info=_timing(control, now))
-    return _hold_against_token(token, _with_revocations(result, knowledge, control))
+    return _hold_against_token(token, _with_revocations(result, knowledge, control), knowledge.trust.ends, control)
 
 
 async def _judge_document_stamp(
@@ -258,13 +259,14 @@ async def _judge_document_stamp(
     result = await ades.ades_timestamp_validation(
         stamp.signed_data, knowledge.specification(control, now), expected_tst_imprint=imprint,
         timing_info=_timing(control, now))
-    verdict = _hold_against_token(stamp.signed_data, _with_revocations(result, knowledge, control))
-    return _hold_against_form(stamp, verdict)
+    verdict = _with_revocations(result, knowledge, control)
+    return _hold_against_form(
+        stamp, _hold_against_token(stamp.signed_data, verdict, knowledge.trust.ends, control))
 
 
-def _hold_against_token(token: cms.SignedData, verdict: Verdict) -> Verdict:
-    """What pyHanko does not ask of a token: that its authority existed already when it says to have been made, and that
-    its imprint is no hash for which two documents can be found."""
+def _hold_against_token(token: cms.SignedData, verdict: Verdict, ends: AlgorithmEnds, control: datetime) -> Verdict:
+    """What pyHanko does not ask of a token: that its authority existed already when it says to have been made, that its
+    imprint is no hash for which two documents can be found, and that none of its algorithms has ended."""
     if not verdict.passed:
         return verdict
     authority = extract_certificate_info(token).signer_cert
@@ -274,7 +276,9 @@ def _hold_against_token(token: cms.SignedData, verdict: Verdict) -> Verdict:
     said = token["encap_content_info"]["content"].parsed["message_imprint"]["hash_algorithm"]
     if not DEFAULT_ALGORITHM_USAGE_POLICY.digest_algorithm_allowed(said, None).allowed:
         return verdicts.indeterminate("CRYPTO_CONSTRAINTS_FAILURE")
-    return verdict
+    end = ends.of_token(token, authority.public_key)
+    return verdict if control < end.at else verdicts.indeterminate(
+        verdicts.CRYPTO_NO_POE, f"{verdicts.explain(verdicts.CRYPTO_NO_POE)} ({end.by}, a time stamp's)")
 
 
 def _timing(control: datetime, now: datetime) -> ValidationTimingInfo:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from certs.algorithms import NO_ENDS, AlgorithmEnds
 from certs.ca import (
     ISSUING_DAYS,
     OCSP_DAYS,
@@ -32,6 +33,7 @@ from certs.profiles import NOWHERE, Addresses
 
 ROLES = ("tsa", "ocsp")
 SHARE_LEFT = 0.1
+_KEY_SIZES = (3072, 4096)
 # A unit never outlives its CA: near the CA's end a new certificate would gain nothing, and so at every start.
 _LEAST_GAIN = timedelta(days=30)
 
@@ -50,12 +52,26 @@ def is_due(certificate: x509.Certificate, issuer: x509.Certificate, now: datetim
     return end - now < (end - start) * SHARE_LEFT and issuer.not_valid_after_utc - end >= _LEAST_GAIN
 
 
-def due_roles(pki: DevelopmentPki, now: datetime) -> tuple[str, ...]:
-    """Which of ``tsa`` and ``ocsp`` are due."""
+def due_roles(pki: DevelopmentPki, now: datetime, ends: AlgorithmEnds = NO_ENDS) -> tuple[str, ...]:
+    """Which of ``tsa`` and ``ocsp`` are due, also because keys of their size end that soon."""
     issuers = {"tsa": pki.root, "ocsp": pki.issuing}
     present = {"tsa": pki.tsa, "ocsp": pki.ocsp}
     return tuple(role for role in ROLES
-                 if is_due(present[role].certificate, issuers[role].certificate, now))
+                 if is_due(present[role].certificate, issuers[role].certificate, now)
+                 or _is_size_due(present[role], now, ends))
+
+
+def _is_size_due(unit: Issued, now: datetime, ends: AlgorithmEnds) -> bool:
+    life = unit.certificate.not_valid_after_utc - unit.certificate.not_valid_before_utc
+    soon = now + life * SHARE_LEFT
+    return ends.of_key("rsa", unit.key.key_size).at <= soon and _size_for(unit, soon, ends) > unit.key.key_size
+
+
+def _size_for(old: Issued, until: datetime, ends: AlgorithmEnds) -> int:
+    """The old key's size, or the next one that lasts until then; if none does, the first of those that last longest."""
+    sizes = (old.key.key_size, *(one for one in _KEY_SIZES if one > old.key.key_size))
+    return next((one for one in sizes if ends.of_key("rsa", one).at > until),
+                max(sizes, key=lambda one: ends.of_key("rsa", one).at))
 
 
 def is_authority_due(pki: DevelopmentPki, now: datetime) -> bool:
@@ -83,8 +99,10 @@ def renew(
     now: datetime,
     root_addresses: Addresses = NOWHERE,
     issuing_addresses: Addresses = NOWHERE,
+    ends: AlgorithmEnds = NO_ENDS,
 ) -> DevelopmentPki:
-    """The same PKI with new keys and certificates for these roles, and with a root list of today.
+    """The same PKI with new keys and certificates for these roles, and with a root list of today. Keys are longer
+    than before where those of the old size end before the new certificate would.
 
     :raises ValueError: not a role that can be renewed
     """
@@ -95,7 +113,7 @@ def renew(
     if not set(roles) <= set(plans):
         raise ValueError(f"cannot renew {', '.join(sorted(set(roles) - set(plans)))}")
     old = {"tsa": pki.tsa, "ocsp": pki.ocsp}
-    new = {role: _renewed(old[role], plans[role], now) if role in roles else old[role] for role in ROLES}
+    new = {role: _renewed(old[role], plans[role], now, ends) if role in roles else old[role] for role in ROLES}
     retired = tuple(Retired(role, old[role].certificate) for role in ROLES if role in roles)
     return replace(pki, tsa=new["tsa"], ocsp=new["ocsp"], root_crl=_next_list(pki, pki.root, now),
                    retired=(*pki.retired, *retired))
@@ -111,6 +129,6 @@ def _next_list(pki: DevelopmentPki, root: Issued, now: datetime) -> bytes:
     return build_crl(root, entries, now, root.certificate.not_valid_after_utc)
 
 
-def _renewed(old: Issued, plan: _Plan, now: datetime) -> Issued:
-    return create_unit(old.certificate.subject, plan.issuer, now, plan.days, plan.usage, old.key.key_size,
-                       plan.addresses)
+def _renewed(old: Issued, plan: _Plan, now: datetime, ends: AlgorithmEnds) -> Issued:
+    return create_unit(old.certificate.subject, plan.issuer, now, plan.days, plan.usage,
+                       _size_for(old, now + timedelta(days=plan.days), ends), plan.addresses)

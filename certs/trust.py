@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from cryptography import x509
 
+from certs.algorithms import NO_ENDS, AlgorithmEnds
+
 
 @dataclass(frozen=True)
 class TrustStore:
@@ -17,6 +19,7 @@ class TrustStore:
     :param tsa_anchors: roots trusted for time stamps; empty means: the same as ``anchors``
     :param crls: certificate revocation lists, DER
     :param ocsps: OCSP responses (RFC 6960 ``OCSPResponse``), DER
+    :param ends: when algorithms end that signatures and time stamps rest on; none by itself
     """
 
     anchors: tuple[x509.Certificate, ...]
@@ -24,6 +27,7 @@ class TrustStore:
     tsa_anchors: tuple[x509.Certificate, ...] = ()
     crls: tuple[bytes, ...] = ()
     ocsps: tuple[bytes, ...] = ()
+    ends: AlgorithmEnds = NO_ENDS
 
     def with_revocation(self, crls: Iterable[bytes] = (), ocsps: Iterable[bytes] = ()) -> TrustStore:
         """The same store that also knows these lists and responses."""

@@ -28,6 +28,9 @@ _NONCE: Final = re.compile(rb"\x02[\x01-\x20](?:[\x01-\x7f]|\x00[\x80-\xff]|\x00
 _GRANTED: Final = bytes.fromhex("3003020100")  # PKIStatusInfo
 
 _DIGEST_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
+_USUAL = "sha256"
 
 
 class TimeStampService(Protocol):
@@ -58,7 +61,8 @@ class _Refusal(Exception):
 
 @dataclass(frozen=True)
 class TimeStampAuthority:
-    """A time-stamp unit: its certificate, key, and the CA certificates that go along when asked for.
+    """A time-stamp unit: its certificate, key, and the CA certificates that go along when asked for. It signs with the
+    digest that it is asked about, so that a token is no weaker than its request.
 
     :raises ValueError: the certificate's only extended key usage is not critical timeStamping, or the key
         is not its own
@@ -126,11 +130,13 @@ class TimeStampAuthority:
 
     def _token(self, request: tsp.TimeStampReq, now: datetime) -> cms.ContentInfo:
         info = self._info(request, now).dump()
-        encoded = self._signed_attributes(info, now).dump()
+        asked = request["message_imprint"]["hash_algorithm"]["algorithm"].native
+        digest = asked if asked in _HASHES else _USUAL
+        encoded = self._signed_attributes(info, digest, now).dump()
         attributes = cms.CMSAttributes.load(encoded)  # as parsed they are not encoded over and over
-        signature = self.key.sign(encoded, padding.PKCS1v15(), hashes.SHA256())
+        signature = self.key.sign(encoded, padding.PKCS1v15(), _HASHES[digest]())
         own = to_asn1(self.certificate)
-        sha256 = algos.DigestAlgorithm({"algorithm": "sha256"})
+        algorithm = algos.DigestAlgorithm({"algorithm": digest})
         signer = cms.SignerInfo(
             {
                 "version": "v1",
@@ -139,15 +145,15 @@ class TimeStampAuthority:
                         {"issuer": own.issuer, "serial_number": own.serial_number}
                     )
                 },
-                "digest_algorithm": sha256,
-                "signature_algorithm": {"algorithm": "sha256_rsa"},
+                "digest_algorithm": algorithm,
+                "signature_algorithm": {"algorithm": f"{digest}_rsa"},
                 "signed_attrs": attributes,
                 "signature": signature,
             }
         )
         signed = {
             "version": "v3",
-            "digest_algorithms": [sha256],
+            "digest_algorithms": [algorithm],
             "encap_content_info": {"content_type": "tst_info", "content": cms.ParsableOctetString(info)},
             "signer_infos": [freeze_signer(signer)],
         }
@@ -157,7 +163,7 @@ class TimeStampAuthority:
 
     @cached_property
     def _template(self) -> tuple[TokenTemplate, StampParts]:
-        imprint = {"hash_algorithm": {"algorithm": "sha256"}, "hashed_message": bytes(32)}
+        imprint = {"hash_algorithm": {"algorithm": _USUAL}, "hashed_message": bytes(_DIGEST_BYTES[_USUAL])}
         request = tsp.TimeStampReq({"version": "v1", "message_imprint": imprint, "nonce": 1, "cert_req": True})
         return split_token(self._token(request, datetime(2020, 1, 1, tzinfo=UTC)).dump())
 
@@ -167,7 +173,7 @@ class TimeStampAuthority:
         template, model = self._template
         parts = with_moment(replace(
             model, imprint=imprint, nonce=nonce, serial=encode_integer(_new_serial())), now)
-        signature = self.key.sign(template.attributes_of(parts), padding.PKCS1v15(), hashes.SHA256())
+        signature = self.key.sign(template.attributes_of(parts), padding.PKCS1v15(), _HASHES[_USUAL]())
         return template.assemble(replace(parts, signature=signature))
 
     def _info(self, request: tsp.TimeStampReq, now: datetime) -> tsp.TSTInfo:
@@ -184,7 +190,7 @@ class TimeStampAuthority:
             content["nonce"] = request["nonce"].native
         return tsp.TSTInfo(content)
 
-    def _signed_attributes(self, info: bytes, now: datetime) -> cms.CMSAttributes:
+    def _signed_attributes(self, info: bytes, digest: str, now: datetime) -> cms.CMSAttributes:
         certificate = self.certificate.public_bytes(serialization.Encoding.DER)
         reference = tsp.SigningCertificateV2(
             {"certs": [tsp.ESSCertIDv2({"cert_hash": hashlib.sha256(certificate).digest()})]}
@@ -192,7 +198,7 @@ class TimeStampAuthority:
         return cms.CMSAttributes(
             [
                 _attribute("content_type", "tst_info"),
-                _attribute("message_digest", hashlib.sha256(info).digest()),
+                _attribute("message_digest", hashlib.new(digest, info).digest()),
                 _attribute("signing_time", cms.Time({"utc_time": core.UTCTime(_whole_seconds(now))})),
                 _attribute("signing_certificate_v2", reference),
             ]
@@ -204,16 +210,18 @@ def _new_serial() -> int:
 
 
 def _read_plain(request_der: bytes) -> tuple[bytes, bytes] | None:
-    """Imprint and nonce (maybe empty) of a request for a token with certificates that asks for nothing else; None
-    for whatever else it is."""
+    """Imprint and nonce (maybe empty) of a request for a token with certificates and the usual digest that asks for
+    nothing else; None for whatever else it is."""
     if len(request_der) > _MAX_PLAIN_BYTES:
         return None
     try:
         parts = read_element(request_der).expect(SEQUENCE).children()
         if [one.tag for one in parts] not in ([INTEGER, SEQUENCE, BOOLEAN], [INTEGER, SEQUENCE, INTEGER, BOOLEAN]):
             return None
-        imprint_of(parts[1].whole)
+        digest, _ = imprint_of(parts[1].whole)
     except NotDer:
+        return None
+    if digest != _USUAL:
         return None
     nonce = parts[2].whole if len(parts) == 4 else b""
     # Empty and padded integers are left to the strict reader.

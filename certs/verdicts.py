@@ -29,6 +29,7 @@ TIMESTAMP_ORDER_FAILURE = "TIMESTAMP_ORDER_FAILURE"
 CHAIN_CONSTRAINTS_FAILURE = "CHAIN_CONSTRAINTS_FAILURE"
 REVOKED_NO_POE = "REVOKED_NO_POE"
 REVOKED_CA_NO_POE = "REVOKED_CA_NO_POE"
+CRYPTO_NO_POE = "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
 REVOKED = frozenset({"REVOKED", REVOKED_NO_POE, REVOKED_CA_NO_POE})
 """Sub-indications that name a revocation."""
 
@@ -47,7 +48,7 @@ _SENTENCES = {
     CERTIFICATE_CHAIN_GENERAL_FAILURE: "The certificate's chain does not validate.",
     CHAIN_CONSTRAINTS_FAILURE: "The certificate, or one above it, may not be used like this.",
     "CRYPTO_CONSTRAINTS_FAILURE": "An algorithm or key is too weak.",
-    "CRYPTO_CONSTRAINTS_FAILURE_NO_POE": "An algorithm or key is too weak by now.",
+    CRYPTO_NO_POE: "An algorithm or key is too weak by now.",
     TRY_LATER: "Whether the certificate is revoked cannot be told: current revocation data is missing.",
     TIMESTAMP_ORDER_FAILURE: "The time stamps contradict each other.",
     SIG_CONSTRAINTS_FAILURE: "The signature does not meet a condition set for it.",

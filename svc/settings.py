@@ -17,6 +17,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from certs.algorithms import AlgorithmEnds, parse_ends
+
 PREFIX = "PARAF_"
 _MIN_SECRET = 32
 _BROKERS = frozenset({"redis", "rediss", "amqp", "amqps"})
@@ -61,7 +63,11 @@ class Settings(BaseSettings):
     signature_level: Literal["B-B", "B-T", "B-LT", "B-LTA"] = Field(
         "B-LTA", description="PAdES level that signed decrees are brought to and kept at.")
     renewal_margin_days: int = Field(
-        90, ge=1, le=1000, description="Days before its certificate ends that an archive time stamp is renewed.")
+        90, ge=1, le=1000, description="Days before its certificate or algorithm ends that an archive time stamp is "
+        "renewed.")
+    algorithm_ends: str = Field(
+        "", description="First days (UTC) on which algorithms are no longer trusted, comma-separated, such as "
+        "sha256=2035-12-31,rsa2048=2030-12-31 (keys of so many bits and less); name=never takes a built-in one away.")
     max_upload_mb: int = Field(20, ge=1, le=200, description="Largest PDF taken, in MB of 1,048,576 bytes.")
     cage_workers: int = Field(2, ge=1, le=64, description="Files of strangers parsed at once, per web process.")
     cage_queue: int = Field(
@@ -161,6 +167,12 @@ class Settings(BaseSettings):
             raise ValueError("is no time zone of the tz database") from error
         return value
 
+    @field_validator("algorithm_ends")
+    @classmethod
+    def _algorithm_ends_are_dates(cls, value: str) -> str:
+        parse_ends(value)
+        return value
+
     @field_validator("tsa_urls")
     @classmethod
     def _tsa_urls_are_addresses(cls, value: str) -> str:
@@ -255,6 +267,11 @@ class Settings(BaseSettings):
     @property
     def is_production(self) -> bool:
         return self.env == "production"
+
+    @property
+    def ends(self) -> AlgorithmEnds:
+        """When algorithms end: the built-in dates, and what was set in their place."""
+        return parse_ends(self.algorithm_ends)
 
     @property
     def tzinfo(self) -> ZoneInfo:

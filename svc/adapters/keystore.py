@@ -26,6 +26,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certs.algorithms import AlgorithmEnds
 from certs.ca import (
     DevelopmentPki,
     Issued,
@@ -156,7 +157,7 @@ def load_or_create_pki(settings: Settings, server_key: bytes, now: datetime) -> 
             f"the PKI in {folder} is sealed under another server key: set PARAF_SERVER_KEY to the one it was "
             "made with (or finish the rotation)")
     pki = _load_pki(settings, server_key, now)
-    if due := _due(pki, now):
+    if due := _due(pki, now, settings.ends):
         pki = renew_pki(settings, server_key, now, due)
     if _load_or_create(settings, "pki/root.pem", lambda: pki.root_pem) != pki.root_pem:
         _replace(folder / "root.pem", pki.root_pem)
@@ -176,7 +177,7 @@ def renew_pki(settings: Settings, server_key: bytes, now: datetime, roles: Seque
     before = _load_pki(settings, server_key, now)
     with _lock(settings):
         pki = _load_pki(settings, server_key, now)
-        wanted = [role for role in (roles or _due(pki, now)) if _of(pki, role) == _of(before, role)]
+        wanted = [role for role in (roles or _due(pki, now, settings.ends)) if _of(pki, role) == _of(before, role)]
         if not wanted:
             return pki
         name = _fingerprint(server_key)
@@ -184,7 +185,7 @@ def renew_pki(settings: Settings, server_key: bytes, now: datetime, roles: Seque
         if AUTHORITY in wanted:  # first, since units never outlive their CA
             development = extend_authority(development, now, root_addresses(settings.base_url))
         development = renew(development, [role for role in wanted if role in ("tsa", "ocsp")], now,
-                            root_addresses(settings.base_url), issuing_addresses(settings.base_url))
+                            root_addresses(settings.base_url), issuing_addresses(settings.base_url), settings.ends)
         audit = pki.audit
         if "audit" in wanted:
             retired = (*development.retired, Retired("audit", pki.audit.certificate))
@@ -219,9 +220,9 @@ def _load_pki(settings: Settings, server_key: bytes, now: datetime) -> Pki:
     return Pki(development, audit)
 
 
-def _due(pki: Pki, now: datetime) -> tuple[str, ...]:
+def _due(pki: Pki, now: datetime, ends: AlgorithmEnds) -> tuple[str, ...]:
     is_audit_due = is_due(pki.audit.certificate, pki.issuing.certificate, now)
-    return (*((AUTHORITY,) if is_authority_due(pki.development, now) else ()), *due_roles(pki.development, now),
+    return (*((AUTHORITY,) if is_authority_due(pki.development, now) else ()), *due_roles(pki.development, now, ends),
             *(("audit",) if is_audit_due else ()))
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from certs.algorithms import read_ends
 from certs.trust import TrustStore
 
 _ITEM = struct.Struct("!BI")
-_ANCHOR, _INTERMEDIATE, _TSA, _CRL, _OCSP = range(5)
+_KINDS = 6
+_ANCHOR, _INTERMEDIATE, _TSA, _CRL, _OCSP, _ENDS = range(_KINDS)
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,14 @@ class TrustBlob:
 
 
 def write_trust(trust: TrustStore) -> TrustBlob:
-    """All certificates and lists, DER, each with its kind and length."""
+    """All certificates and lists, DER, and the ends of algorithms, each with its kind and length."""
     data = b"".join(_ITEM.pack(kind, len(der)) + der for kind, der in _items(trust))
     return TrustBlob(hashlib.sha256(data).hexdigest(), data)
 
 
 def read_trust(data: bytes) -> TrustStore:
     """The store again. :raises ValueError: not what :func:`write_trust` writes"""
-    found: dict[int, list[bytes]] = {kind: [] for kind in range(5)}
+    found: dict[int, list[bytes]] = {kind: [] for kind in range(_KINDS)}
     at = 0
     while at < len(data):
         try:
@@ -44,7 +46,7 @@ def read_trust(data: bytes) -> TrustStore:
     certificates = {kind: tuple(x509.load_der_x509_certificate(der) for der in found[kind])
                     for kind in (_ANCHOR, _INTERMEDIATE, _TSA)}
     return TrustStore(certificates[_ANCHOR], certificates[_INTERMEDIATE], certificates[_TSA],
-                      tuple(found[_CRL]), tuple(found[_OCSP]))
+                      tuple(found[_CRL]), tuple(found[_OCSP]), read_ends(b"".join(found[_ENDS]).decode()))
 
 
 def _items(trust: TrustStore) -> Iterator[tuple[int, bytes]]:
@@ -55,3 +57,5 @@ def _items(trust: TrustStore) -> Iterator[tuple[int, bytes]]:
     for kind, lists in ((_CRL, trust.crls), (_OCSP, trust.ocsps)):
         for der in lists:
             yield kind, der
+    if trust.ends.days:
+        yield _ENDS, str(trust.ends).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -97,6 +98,27 @@ def retry_command(document_ids: tuple[str, ...]) -> None:
                f"{report.stuck} stuck now; {left.stuck} stuck in all")
     deps.cage.close()
     sys.exit(1 if report.waiting or report.stuck else 0)
+
+
+@archive_group.command("renew")
+@click.argument("document_ids", nargs=-1)
+def renew_command(document_ids: tuple[str, ...]) -> None:
+    """Add an archive time stamp now, to all documents or those named, although their last one lasts for long.
+
+    For when the authority has got a better key, or an algorithm is feared to end early. Those that are stuck are left
+    to "retry". Exit code 1 if one of those named is not known or stuck, or if one could not be given a stamp.
+    """
+    deps = prepare(Settings.from_env()).deps
+    rows = preservation_state.rows_of(deps, document_ids)
+    missing = max(0, len(set(document_ids)) - len(rows))
+    if missing:
+        click.echo(f"{missing} of those named are not known, or stuck", err=True)
+    done = Counter(preservation.renew_now(deps, row) for row in track(
+        rows, description="renewing", console=Console(stderr=True)))
+    click.echo(f"{done['augmented']} have a new archive time stamp, {done['held']} are below that level, "
+               f"{done['waiting']} wait, {done['stuck']} stuck now")
+    deps.cage.close()
+    sys.exit(1 if missing or done["waiting"] or done["stuck"] else 0)
 
 
 @archive_group.command("check")

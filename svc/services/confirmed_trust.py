@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,8 +37,8 @@ class ConfirmedTrust:
         timestamp = own.tsa_anchors
         if self.signer or self.timestamp:
             timestamp = (*own.timestamp_anchors, *self.timestamp)  # empty would mean: as for signers
-        return TrustStore((*own.anchors, *self.signer), (*own.intermediates, *self.intermediates), timestamp,
-                          (*own.crls, *self.crls), (*own.ocsps, *self.ocsps))
+        return replace(own, anchors=(*own.anchors, *self.signer), tsa_anchors=timestamp,
+                       intermediates=(*own.intermediates, *self.intermediates)).with_revocation(self.crls, self.ocsps)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from certs.augment import Augmented, augment, provable_until
-from certs.errors import CertsError, DocumentUnsignable, TimestampUnavailable
+from certs.augment import CERTIFICATE, Augmented, augment, provable_until
+from certs.errors import AlgorithmEnded, CertsError, DocumentUnsignable, TimestampUnavailable
 from certs.pades import Level
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
@@ -40,6 +40,9 @@ _SECONDS = 20.0
 _LEASE = timedelta(minutes=10)
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=6)
+# Every try asks the authority for a stamp, and only somebody who changes the authority or its keys helps.
+_PAUSE_OF_AUTHORITY = timedelta(days=1)
+_LEAST_GAIN = timedelta(days=1)
 logger = logging.getLogger(__name__)
 
 
@@ -110,6 +113,14 @@ def preserve_due(deps: Deps, most: int = _MOST, seconds: float = _SECONDS) -> Pr
     return PreservationReport(**counts)
 
 
+def renew_now(deps: Deps, row_id: int) -> str:
+    """Give one document (a row of :func:`svc.services.preservation_state.rows_of`) what it lacks, and an archive time
+    stamp although the last one lasts; returns augmented, held (the settings or its signatures allow none), waiting or
+    stuck."""
+    work = _take(deps, row_id)
+    return "waiting" if work is None else _preserve(deps, work, is_asked=True)
+
+
 def target_level(deps: Deps, level: str) -> Level:
     """What the settings want for a file of this level's family. Files without a time stamp cannot be raised."""
     wanted = Level(deps.settings.signature_level)
@@ -118,10 +129,11 @@ def target_level(deps: Deps, level: str) -> Level:
     return (Level.PKCS7_B, Level.PKCS7_T, Level.PKCS7_LT, Level.PKCS7_LTA)[wanted.rank]
 
 
-def _take(deps: Deps) -> _Work | None:
-    """The document due longest; its due time moves ahead, so that nobody else takes it meanwhile."""
+def _take(deps: Deps, row_id: int | None = None) -> _Work | None:
+    """The document due longest, or this one; its due time moves ahead, so that nobody else takes it meanwhile."""
     now = deps.clock.now()
-    due = (select(Preservation).where(Preservation.state != "stuck", Preservation.due_at <= now)
+    wanted = Preservation.due_at <= now if row_id is None else Preservation.id == row_id
+    due = (select(Preservation).where(Preservation.state != "stuck", wanted)
            .order_by(Preservation.due_at, Preservation.id).limit(1))
     with deps.db.read_session() as session:
         if session.scalars(due).first() is None:
@@ -142,12 +154,15 @@ def _take(deps: Deps) -> _Work | None:
         return _Work(row.id, None, document.public_id, file, None, f"archive/{document.public_id}/")
 
 
-def _preserve(deps: Deps, work: _Work) -> str:
+def _preserve(deps: Deps, work: _Work, *, is_asked: bool = False) -> str:
+    end = None
     try:
         pdf = read_file(deps, work.file.object_key, work.file.sha256)
-        if not _needs_more(deps, work, pdf):
-            return _hold(deps, work, pdf)
-        raised = _augment(deps, work, pdf)
+        if not (_is_too_low(deps, work) or (is_asked and _is_renewable(deps, work))):
+            end = _provable_until(deps, work, pdf)
+            if not (_is_renewable(deps, work) and end is not None and end - _margin(deps) <= deps.clock.now()):
+                return _hold(deps, work, end)
+        raised = _augment(deps, work, pdf, end)
         key = f"{work.folder}{raised.sha256}.pdf"
         put_pdf(deps, key, raised.pdf, retain_until=retention_of(deps, "signed", deps.clock.now()))
         _record(deps, work, raised, key)
@@ -155,6 +170,8 @@ def _preserve(deps: Deps, work: _Work) -> str:
         return _postpone(deps, work, error.code)
     except _NotProvenYet as error:
         return _postpone(deps, work, str(error))
+    except AlgorithmEnded as error:
+        return _wait_for_authority(deps, work, error.code, end)
     except (DocumentUnsignable, _NotProven) as error:
         return _give_up(deps, work, str(error))
     except CertsError as error:
@@ -166,24 +183,33 @@ def _preserve(deps: Deps, work: _Work) -> str:
     return "augmented"
 
 
-def _needs_more(deps: Deps, work: _Work, pdf: bytes) -> bool:
-    """Whether the level is below the wanted one, or the last archive time stamp ends before long."""
-    level, wanted = Level(work.file.level), target_level(deps, work.file.level)
-    if level.rank == 0 or wanted.rank < Level.B_LT.rank:
-        return False  # without a time stamp nothing can be added; or the settings want no more
-    if level.rank < wanted.rank:
-        return True
-    return level.rank == Level.B_LTA.rank and _provable_until(deps, work, pdf) - _margin(deps) <= deps.clock.now()
+def _is_too_low(deps: Deps, work: _Work) -> bool:
+    """Whether the level can be raised to the wanted one: not without a time stamp, and not by settings below B-LT."""
+    return 0 < Level(work.file.level).rank < _reachable(deps, work)
 
 
-def _provable_until(deps: Deps, work: _Work, pdf: bytes) -> datetime:
-    """Below an archive time stamp only the signatures' own count, and nothing needs to be judged for that."""
-    if Level(work.file.level).rank < Level.B_LTA.rank:
+def _is_renewable(deps: Deps, work: _Work) -> bool:
+    """Whether it has an archive time stamp, and the settings want more of them."""
+    return Level(work.file.level).rank == Level.B_LTA.rank and _reachable(deps, work) > 0
+
+
+def _reachable(deps: Deps, work: _Work) -> int:
+    rank = target_level(deps, work.file.level).rank
+    return rank if rank >= Level.B_LT.rank else 0
+
+
+def _provable_until(deps: Deps, work: _Work, pdf: bytes) -> datetime | None:
+    """Below an archive time stamp only the signatures' own count, and nothing needs to be judged for that; None for
+    signatures without any."""
+    level, ends = Level(work.file.level), deps.settings.ends
+    if level.rank == 0:
+        return None
+    if level.rank < Level.B_LTA.rank:
         if work.decree_id is None:
             _check(deps, work, pdf, trust_store(deps))
-        return provable_until(pdf, ())
+        return provable_until(pdf, (), ends)
     report = _check(deps, work, pdf, trust_store(deps, work.signed_at))
-    return provable_until(pdf, report.timestamps)
+    return provable_until(pdf, report.timestamps, ends)
 
 
 def _check(deps: Deps, work: _Work, pdf: bytes, trust: TrustStore) -> Report:
@@ -203,16 +229,18 @@ def _margin(deps: Deps) -> timedelta:
     return timedelta(days=deps.settings.renewal_margin_days)
 
 
-def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
-    now = deps.clock.now()
+def _augment(deps: Deps, work: _Work, pdf: bytes, end: datetime | None) -> Augmented:
+    """``end``: when what it renews would end anyway."""
+    now, level = deps.clock.now(), target_level(deps, work.file.level)
     trust = trust_store(deps, work.signed_at)
     try:
-        raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
+        raised = augment(pdf, level, deps.tsa, trust, now, work.signed_at, _margin(deps))
     except RevocationDataMissing:
         if not fetch_for(deps, pdf, work.signed_at).new:
             raise
         trust = trust_store(deps, work.signed_at)
-        raised = augment(pdf, target_level(deps, work.file.level), deps.tsa, trust, now, work.signed_at)
+        raised = augment(pdf, level, deps.tsa, trust, now, work.signed_at, _margin(deps))
+    _ensure_gain(raised, end, now)
     after = _check(deps, work, raised.pdf, trust)
     # One that passes with all its signatures is as good as any; only another is held against what it was.
     if not (after.passed and len(after.signatures) == raised.signatures):
@@ -221,6 +249,14 @@ def _augment(deps: Deps, work: _Work, pdf: bytes) -> Augmented:
             said = f"{after.indication} {after.sub_indication or ''}".strip()
             raise _NotProvenYet(said) if after.indication is Indication.INDETERMINATE else _NotProven(said)
     return raised
+
+
+def _ensure_gain(raised: Augmented, end: datetime | None, now: datetime) -> None:
+    """A stamp that counts no longer than the last one would be followed by another at once, and so on without end."""
+    if raised.level.rank < Level.B_LTA.rank or raised.end.by == CERTIFICATE:
+        return
+    if raised.end.at <= max(now, now if end is None else end + _LEAST_GAIN):
+        raise AlgorithmEnded(f"{raised.end.by} ends as soon")
 
 
 def _proofs(deps: Deps, work: _Work) -> tuple[Proof, ...]:
@@ -274,10 +310,8 @@ def _adopt(session: Session, work: _Work, raised: Augmented, key: str, now: date
         signature.level = raised.level.value
 
 
-def _hold(deps: Deps, work: _Work, pdf: bytes) -> str:
-    level = Level(work.file.level)
-    end = _provable_until(deps, work, pdf) if level.rank > 0 else None
-    now = deps.clock.now()
+def _hold(deps: Deps, work: _Work, end: datetime | None) -> str:
+    level, now = Level(work.file.level), deps.clock.now()
     with deps.db.unit_of_work() as session:
         row = _locked(session, work)
         if row is not None:
@@ -287,11 +321,29 @@ def _hold(deps: Deps, work: _Work, pdf: bytes) -> str:
 
 
 def _next_look(deps: Deps, level: Level, end: datetime | None, now: datetime) -> datetime:
-    """Before the archive time stamp ends; lower levels are looked at again in case the settings want more."""
+    """Before the archive time stamp ends, and twice in that time, in case the settings give an algorithm an earlier
+    end; lower levels are looked at again in case the settings want more."""
     soonest, weekly = now + timedelta(hours=1), now + timedelta(days=7)
     if level.rank < Level.B_LTA.rank or end is None:
         return weekly
-    return max(soonest, end - _margin(deps))
+    if end - _margin(deps) <= now:  # its authority has no better certificate yet
+        return max(soonest, min(weekly, now + (end - now) / 2))
+    return max(soonest, min(end - _margin(deps), now + _margin(deps) / 2))
+
+
+def _wait_for_authority(deps: Deps, work: _Work, why: str, end: datetime | None) -> str:
+    """No time mends this: it is told at once."""
+    now = deps.clock.now()
+    with deps.db.unit_of_work() as session:
+        row = _locked(session, work)
+        if row is not None:
+            is_new, row.attempts = row.attempts < PATIENCE, max(row.attempts + 1, PATIENCE)
+            row.provable_until = end or row.provable_until
+            row.state, row.last_error, row.due_at = "waiting", why, now + _PAUSE_OF_AUTHORITY
+            if is_new:
+                tell_administrators(deps, session, row, now)
+    logger.warning("preservation waits: document=%s why=%s", work.document_id, why)
+    return "waiting"
 
 
 def _postpone(deps: Deps, work: _Work, why: str) -> str:

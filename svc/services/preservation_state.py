@@ -24,6 +24,9 @@ _ONCE_IN = timedelta(days=1)
 
 _STUCK = N_("Pelestarian bukti tanda tangan terhenti (%(why)s), antara lain untuk: %(subject)s")
 _WAITS_LONG = N_("Pelestarian bukti tanda tangan sudah lama tertunda (%(why)s), antara lain untuk: %(subject)s")
+_ALGORITHM_ENDED = N_("Stempel waktu arsip tidak dapat diperbarui: algoritma atau ukuran kunci layanan stempel waktu "
+                      "tidak lagi dipercaya atau segera berakhir. Ganti kunci atau layanannya, antara lain untuk: "
+                      "%(subject)s")
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,7 @@ def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:
         wanted = select(Preservation).where(
             or_(Preservation.state == "stuck", Preservation.attempts > 0)).order_by(Preservation.id)
         if document_ids:
-            wanted = wanted.where(or_(
-                Preservation.decree_id.in_(select(Decree.id).where(Decree.public_id.in_(document_ids))),
-                Preservation.archived_document_id.in_(
-                    select(ArchivedDocument.id).where(ArchivedDocument.public_id.in_(document_ids)))))
+            wanted = wanted.where(_named(document_ids))
         rows = session.scalars(wanted.with_for_update()).all()
         for row in rows:
             row.state, row.attempts, row.due_at = "waiting", 0, now
@@ -109,9 +109,24 @@ def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:
     return len(rows)
 
 
+def rows_of(deps: Deps, document_ids: Sequence[str] = ()) -> Sequence[int]:
+    """Rows of all documents that are on the list and not stuck, or of those named, in the order in which they came."""
+    wanted = select(Preservation.id).where(Preservation.state != "stuck").order_by(Preservation.id)
+    with deps.db.read_session() as session:
+        return session.scalars(wanted.where(_named(document_ids)) if document_ids else wanted).all()
+
+
+def _named(document_ids: Sequence[str]) -> ColumnElement[bool]:
+    return or_(
+        Preservation.decree_id.in_(select(Decree.id).where(Decree.public_id.in_(document_ids))),
+        Preservation.archived_document_id.in_(
+            select(ArchivedDocument.id).where(ArchivedDocument.public_id.in_(document_ids))))
+
+
 def tell_administrators(deps: Deps, session: Session, row: Preservation, now: datetime) -> None:
     """That a document is stuck or waits for long; not more than once a day, however many documents it is."""
-    message = _STUCK if row.state == "stuck" else _WAITS_LONG
+    message = _STUCK if row.state == "stuck" else (
+        _ALGORITHM_ENDED if row.last_error == "algorithm_ended" else _WAITS_LONG)
     if session.scalar(select(Notice.id).where(Notice.message == message, Notice.created_at > now - _ONCE_IN).limit(1)):
         return
     subject = (session.get_one(Decree, row.decree_id).subject if row.decree_id is not None

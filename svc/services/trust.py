@@ -79,7 +79,7 @@ def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
     :param since: our own list is at least as young as that
     :raises TrustFolderUnusable: a file there cannot be read
     """
-    own = deps.pki.development.trust_store((current_crl(deps, since),))
+    own = replace(deps.pki.development.trust_store((current_crl(deps, since),)), ends=deps.settings.ends)
     folder = deps.settings.var_dir / "trust"
     confirmed = confirmed_trust(deps)
     if not folder.is_dir():
@@ -101,7 +101,7 @@ def misplaced(deps: Deps) -> tuple[str, ...]:
 
 def with_intermediates(trust: TrustStore, chain: tuple[x509.Certificate, ...]) -> TrustStore:
     """The same trust that also knows the CA certificates kept with a credential."""
-    return TrustStore(trust.anchors, (*trust.intermediates, *chain), trust.tsa_anchors, trust.crls, trust.ocsps)
+    return replace(trust, intermediates=(*trust.intermediates, *chain))
 
 
 def _certificates(path: Path) -> list[x509.Certificate]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 from sqlalchemy import select
 
 from certs.ca import create_development_pki
 from certs.errors import DocumentUnsignable, TimestampUnavailable
+from certs.renewal import renew
 from certs.tsa import TimeStampAuthority
 from certs.validation import validate_pdf
 from svc.deps import Deps
@@ -18,7 +21,7 @@ from svc.health import check
 from svc.models import Decree, Notice, Preservation, Signature, StoredFile
 from svc.services import audit, preservation, trust, verification
 from svc.services.files import read_file
-from svc.services.preservation_state import PATIENCE, Standing, retry
+from svc.services.preservation_state import PATIENCE, Standing, retry, rows_of
 from svc.worker import run_once
 from tests.support.clock import FrozenClock
 from tests.support.stores import FaultyStore
@@ -259,3 +262,85 @@ def test_a_long_list_does_not_keep_a_process_from_its_other_work(world: World, c
     clock.advance(seconds=1)
     assert preservation.preserve_due(world.deps, seconds=0).looked_at == 0
     assert preservation.preserve_due(world.deps).looked_at == 1
+
+
+def with_ends(world: World, ends: str) -> Deps:
+    return replace(world.deps, settings=world.deps.settings.model_copy(update={"algorithm_ends": ends}))
+
+
+def digests(pdf: bytes) -> list[str]:
+    """What the archive time stamps were made with, the oldest first."""
+    return [str(one.external_md_algorithm) for one in PdfFileReader(BytesIO(pdf)).embedded_timestamp_signatures]
+
+
+def test_an_archive_time_stamp_is_renewed_with_a_better_digest_before_its_own_ends(
+    world: World, clock: FrozenClock
+) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+    preservation.preserve_due(world.deps)
+    day = (clock.now() + timedelta(days=365)).date()
+    deps = with_ends(world, f"sha256={day}")  # years before the certificate ends, and set after the stamp was made
+    clock.advance(days=45)
+    assert preservation.preserve_due(deps) == preservation.PreservationReport(held=1)
+    end = row_of(deps, decree_id).provable_until
+    assert end is not None
+    assert end.date() == day
+    clock.at = end - timedelta(days=91)
+    assert preservation.preserve_due(deps).augmented == 0
+    clock.at = end - timedelta(days=89)
+    assert preservation.preserve_due(deps).augmented == 1
+    assert digests(best_file(deps, decree_id)) == ["sha256", "sha384"]
+    renewed = row_of(deps, decree_id).provable_until
+    assert renewed is not None
+    assert renewed > end
+    clock.at = end + timedelta(days=30)
+    assert validate_pdf(best_file(deps, decree_id), trust.trust_store(deps), clock.now()).passed
+    first = signed_files(deps, decree_id)[1]
+    assert validate_pdf(first, trust.trust_store(deps), clock.now()).sub_indication == \
+        "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+
+
+def test_an_authority_whose_key_s_size_ends_is_waited_for_and_given_no_stamp_after_stamp(
+    world: World, clock: FrozenClock
+) -> None:
+    decree_id = world.walk("signed")
+    clock.advance(seconds=1)
+    preservation.preserve_due(world.deps)
+    day = (clock.now() + timedelta(days=365)).date()
+    deps = with_ends(world, f"rsa2048={day}")
+    clock.advance(days=300)
+    assert preservation.preserve_due(deps) == preservation.PreservationReport(waiting=1)
+    row = row_of(deps, decree_id)
+    assert (row.state, row.last_error, len(signed_files(deps, decree_id))) == ("waiting", "algorithm_ended", 2)
+    assert row.provable_until is not None
+    assert row.provable_until.date() == day
+    with deps.db.read_session() as session:
+        told = session.scalars(select(Notice.message).where(Notice.message.contains("ukuran kunci"))).all()
+    assert told
+    clock.advance(hours=23)
+    assert preservation.preserve_due(deps).looked_at == 0
+    longer = renew(deps.pki.development, ("tsa",), clock.now(), ends=deps.settings.ends)
+    unit = TimeStampAuthority(longer.tsa.certificate, longer.tsa.key, (longer.root.certificate,))
+    better = replace(deps, tsa=unit, pki=replace(deps.pki, development=longer))
+    clock.advance(hours=2)
+    assert preservation.preserve_due(better).augmented == 1
+    row = row_of(better, decree_id)
+    assert (row.state, row.last_error, len(signed_files(deps, decree_id))) == ("held", None, 3)
+    clock.at += timedelta(days=365)
+    assert validate_pdf(best_file(better, decree_id), trust.trust_store(better), clock.now()).passed
+
+
+def test_an_operator_has_stamps_added_although_the_last_ones_last(world: World, clock: FrozenClock) -> None:
+    named, other = world.walk("signed"), world.walk("signed")
+    clock.advance(seconds=1)
+    preservation.preserve_due(world.deps)
+    clock.advance(days=1)
+    (row_id,) = rows_of(world.deps, [named, "unknown"])
+    assert preservation.renew_now(world.deps, row_id) == "augmented"
+    assert [len(signed_files(world.deps, one)) for one in (named, other)] == [3, 2]
+    assert [preservation.renew_now(world.deps, one) for one in rows_of(world.deps)] == \
+        ["augmented"] * 2
+    assert audit.verify(world.deps).findings == ()
+    down = replace(world.deps, tsa=DownTsa())
+    assert preservation.renew_now(down, row_id) == "waiting"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from certs.algorithms import AlgorithmEnds
 from certs.augment import augment, provable_until
 from certs.ca import DevelopmentPki, Revocation, build_crl, create_development_pki
 from certs.errors import DocumentUnsignable, TimestampUnavailable
@@ -96,7 +97,7 @@ def test_a_stamp_that_claims_to_be_later_than_the_archive_s_proves_nothing(world
 
 
 def ends(world: World, pdf: bytes) -> datetime:
-    return provable_until(pdf, validate_pdf(pdf, fresh(world), soon(world)).timestamps)
+    return provable_until(pdf, validate_pdf(pdf, fresh(world), soon(world)).timestamps, AlgorithmEnds())
 
 
 def test_a_stranger_s_stamp_keeps_nothing_provable(world: World, archived: bytes) -> None:
@@ -120,7 +121,7 @@ def test_renewed_in_time_it_is_provable_ten_years_on_and_longer(
     both = TrustStore((world.pki.root.certificate, later_pki.root.certificate),
                       crls=(world.pki.root_crl, later_pki.root_crl))
     told = validate_pdf(first, world.pki.trust_store(), renewal + timedelta(hours=1)).timestamps
-    assert second < provable_until(first, told)
+    assert second < provable_until(first, told, AlgorithmEnds())
     bridged = bridge(world, first, second)
     last = augment(bridged, Level.B_LTA, tsa, both, world.now + 9 * YEAR).pdf
     report = validate_pdf(last, both, world.now + 10 * YEAR)

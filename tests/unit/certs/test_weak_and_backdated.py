@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certs.algorithms import NO_ENDS
 from certs.ca import Revocation
 from certs.longterm import _hold_against_token
 from certs.pades import LocalSigner
@@ -68,7 +69,7 @@ def test_a_token_over_a_broken_hash_proves_nothing(
     asked = tsp.TimeStampReq({"version": "v1", "cert_req": True, "message_imprint": {
         "hash_algorithm": {"algorithm": algorithm}, "hashed_message": bytes(length)}})
     token = world.tsa._token(asked, world.now)
-    assert _hold_against_token(token["content"], PASSED).passed is believed
+    assert _hold_against_token(token["content"], PASSED, NO_ENDS, world.now).passed is believed
 
 
 @pytest.mark.parametrize(("is_revoked", "sub_indication"), [(False, "TRY_LATER"), (True, "REVOKED_NO_POE")])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from certs.algorithms import DEFAULT_ENDS
 from certs.intake import PdfFacts
 from certs.structure import Finding
 from certs.trust import TrustStore
@@ -116,5 +117,7 @@ def test_trust_travels_whole_and_is_named_by_its_content(world: World) -> None: 
     assert read_trust(blob.data) == trust
     assert write_trust(read_trust(blob.data)).name == blob.name
     assert write_trust(replace(trust, crls=())).name != blob.name
+    ending = replace(trust, ends=DEFAULT_ENDS)
+    assert read_trust(write_trust(ending).data) == ending
     with pytest.raises(ValueError, match="trust"):
         read_trust(b"\x09\0\0\0\1x")
