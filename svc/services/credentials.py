@@ -28,7 +28,7 @@ from certs.errors import (
 )
 from certs.names import readable_name
 from certs.trust import TrustStore
-from svc.actors import SHELL, Actor
+from svc.actors import Actor
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
@@ -39,12 +39,14 @@ from svc.services.audit_log import AuditActor, record_stream
 from svc.services.batches.grants import CERTIFICATE_REVOKED, close_grants, end_grants
 from svc.services.certificate_names import ensure_names
 from svc.services.certificate_words import unusable
+from svc.services.kept_certificates import ensure_can_be_kept, issuer_and_serial
 from svc.services.key_rotation import rotate_server_key
 from svc.services.key_use import (
     STREAM,
     certificate_of,
     chain_of,
     change_passphrase,
+    current_credential,
     ensure_new_passphrase,
 )
 from svc.services.outbox import notify
@@ -130,7 +132,9 @@ def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_pa
     :param accepts_name: somebody has seen that the certificate has another name, and says that it is this person
     :raises InvalidInput: the file or a passphrase does not do
     :raises NamesAnother: another's name, and nobody has confirmed it (``svc.services.certificate_names``)
-    :raises CredentialUnusable: expired, revoked, too weak, or not for signing
+    :raises CredentialUnusable: expired, revoked, too weak, or not for signing; or not trusted or valid yet while it
+        would replace another
+    :raises Conflict: this certificate is here already
     """
     ensure_new_passphrase(passphrase, passphrase if repeated is None else repeated)
     if len(data) > _MAX_PKCS12:
@@ -141,16 +145,19 @@ def import_pkcs12(deps: Deps, actor: Actor, person_id: str, data: bytes, file_pa
         raise InvalidInput(fields={"file_passphrase": "Kata sandi berkas PKCS#12 salah."}) from error
     except Pkcs12Unusable as error:
         raise InvalidInput(fields={"file": "Berkas ini bukan PKCS#12 yang berisi kunci dan sertifikatnya."}) from error
-    trust = with_intermediates(trust_store(deps), content.chain)
+    trust, unusable_yet = with_intermediates(trust_store(deps), content.chain), None
     try:
         checks.ensure_can_sign(content.certificate, content.key, trust, deps.clock.now())
-    except (CertificateUntrusted, CertificateNotYetValid):
-        pass  # kept, and shown as not usable until the anchor is configured or the day has come
+    except (CertificateUntrusted, CertificateNotYetValid) as error:
+        # Kept, and shown as not usable until the anchor is configured or the day has come; but it replaces none.
+        unusable_yet = unusable(error, deps.settings.tzinfo)
     except CannotSign as error:
         raise unusable(error, deps.settings.tzinfo) from error
     named = ensure_names(deps, person_id, content.certificate, is_confirmed=accepts_name)
     with deps.db.unit_of_work() as session:
         owner = claim_owner(session, actor, person_id)
+        if unusable_yet is not None and current_credential(session, owner.id) is not None:
+            raise unusable_yet
         return _keep(session, deps, actor, owner, content, passphrase, "credential_imported", named)
 
 
@@ -240,8 +247,8 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
 def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: vault.Pkcs12Content,
           passphrase: str, event: str, named: Mapping[str, str] | None = None) -> str:
     certificate, now = content.certificate, deps.clock.now()
-    issuer, serial = certificate.issuer.rfc4514_string()[:300], f"{certificate.serial_number:x}"
-    ensure_new_certificate(session, actor, issuer, serial)
+    issuer, serial = issuer_and_serial(certificate)
+    ensure_can_be_kept(session, actor, owner.id, certificate)
     credential_id = new_public_id()
     replace_earlier(session, owner)
     session.add(Credential(
@@ -280,18 +287,6 @@ def replace_earlier(session: Session, owner: Person) -> None:
         .with_for_update())
     for row in earlier:
         row.status = "replaced"
-
-
-def ensure_new_certificate(session: Session, actor: Actor, issuer: str, serial: str) -> None:
-    """:raises Conflict: it is here already; whose it is, is told to administrators, to the operator and to its owner"""
-    owner = session.scalars(select(Person).join(Credential, Credential.owner_id == Person.id).where(
-        Credential.serial == serial, Credential.issuer == issuer).limit(1)).one_or_none()
-    if owner is None:
-        return
-    may_know = actor.channel == SHELL or owner.id == actor.person_id or is_allowed("admin.certificates", actor.roles)
-    if may_know:
-        raise Conflict("Sertifikat ini sudah ada di sini, terdaftar untuk %(name)s.", params={"name": owner.name})
-    raise Conflict("Sertifikat ini sudah ada di sini.")
 
 
 def is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:

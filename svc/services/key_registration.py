@@ -15,7 +15,6 @@ from typing import ClassVar, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy.orm import Session
 
 from certs import checks
 from certs.errors import CannotSign, CertsError
@@ -34,7 +33,8 @@ from svc.services import token_keys
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.certificate_names import ensure_names, other_name
 from svc.services.certificate_words import unfit
-from svc.services.credentials import claim_owner, common_name, ensure_new_certificate, is_own_issue, replace_earlier
+from svc.services.credentials import claim_owner, common_name, is_own_issue, replace_earlier
+from svc.services.kept_certificates import ensure_can_be_kept, issuer_and_serial
 from svc.services.key_use import STREAM
 from svc.services.mail_address import address_fault
 from svc.services.outbox import notify
@@ -262,6 +262,8 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
     now, public_id = deps.clock.now(), new_public_id()
     with deps.db.unit_of_work() as session:
         owner = claim_owner(session, actor, person_id)
+        if certificate is not None:
+            ensure_can_be_kept(session, actor, owner.id, certificate)
         replace_earlier(session, owner)
         row = Credential(
             public_id=public_id, owner_id=owner.id, backend=backend, backend_config=config,
@@ -269,7 +271,7 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
             label=common_name(certificate.issuer) if certificate else _NAMES[backend], certificate_pem="", serial="",
             issuer="", second_factor=second_factor, created_at=now)
         if certificate is not None:
-            _describe(session, actor, row, certificate, chain)
+            _describe(row, certificate, chain)
         if identity:
             row.key_envelope = seal_secret(identity.encode(), deps.server_key, identity_purpose(public_id))
         session.add(row)
@@ -282,10 +284,8 @@ def _keep(deps: Deps, actor: Actor, person_id: str, backend: str, config: dict[s
     return public_id
 
 
-def _describe(session: Session, actor: Actor, row: Credential, certificate: x509.Certificate,
-              chain: tuple[x509.Certificate, ...]) -> None:
-    row.serial, row.issuer = f"{certificate.serial_number:x}", certificate.issuer.rfc4514_string()[:300]
-    ensure_new_certificate(session, actor, row.issuer, row.serial)
+def _describe(row: Credential, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...]) -> None:
+    row.issuer, row.serial = issuer_and_serial(certificate)
     row.certificate_pem = certificate.public_bytes(Encoding.PEM).decode()
     row.chain_pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in chain)
     row.valid_from, row.valid_to = certificate.not_valid_before_utc, certificate.not_valid_after_utc

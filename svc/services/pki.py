@@ -127,14 +127,12 @@ def _credential_status(deps: Deps, serial: int) -> ocsp.Status:
     with deps.db.read_session() as session:
         rows = session.scalars(
             select(Credential).where(Credential.serial == f"{serial:x}", Credential.is_own_issue)).all()
-        for row in rows:
-            if not _is_issued_by(row.certificate_pem, deps.pki.issuing.certificate):
-                continue
-            if row.status == "revoked":
-                reason = x509.ReasonFlags[row.revocation_reason or "unspecified"]
-                return Revocation(serial, row.revoked_at or deps.clock.now(), reason)
-            return ocsp.Known.GOOD
-    return ocsp.Known.UNKNOWN
+        ours = [row for row in rows if _is_issued_by(row.certificate_pem, deps.pki.issuing.certificate)]
+    for row in ours:  # a certificate that was replaced and came back stands here twice
+        if row.status == "revoked":
+            reason = x509.ReasonFlags[row.revocation_reason or "unspecified"]
+            return Revocation(serial, row.revoked_at or deps.clock.now(), reason)
+    return ocsp.Known.GOOD if ours else ocsp.Known.UNKNOWN
 
 
 def _is_issued_by(certificate_pem: str, issuing: x509.Certificate) -> bool:

@@ -204,6 +204,31 @@ def test_an_imported_certificate_is_kept_with_its_chain(world: World) -> None:
         imported(world, data)
 
 
+def test_a_certificate_that_was_replaced_comes_back_and_one_that_was_revoked_does_not(world: World) -> None:
+    data, authority = foreign_pkcs12(world, "berkas-p12")
+    trust_authority(world, authority)
+    imported(world, data)
+    actor = world.actor(SIGNER)
+    credentials.issue(world.deps, actor, actor.person_public_id, DEMO_PASSPHRASE)
+    imported(world, data)
+    assert [(view.is_own_issue, view.status) for view in own(world)] == [
+        (False, "active"), (True, "replaced"), (False, "replaced")]
+    assert opens(world).certificate.issuer == authority.issuing.certificate.subject
+    credentials.revoke(world.deps, actor, own(world)[0].public_id, "superseded")
+    with pytest.raises(Conflict):
+        imported(world, data)
+
+
+def test_a_certificate_that_cannot_sign_yet_replaces_none_that_can(world: World) -> None:
+    actor = world.actor(SIGNER)
+    credentials.issue(world.deps, actor, actor.person_public_id, DEMO_PASSPHRASE)
+    data, _ = foreign_pkcs12(world, "berkas-p12")
+    with pytest.raises(CredentialUnusable, match="dipercaya"):
+        imported(world, data)
+    (view,) = own(world)
+    assert (view.is_own_issue, view.status, view.can_sign) == (True, "active", True)
+
+
 def test_a_file_in_another_name_is_taken_only_when_that_is_confirmed_and_recorded(world: World) -> None:
     data, _ = foreign_pkcs12(world, "berkas-p12", "Orang Lain")
     actor = world.actor(SIGNER)
