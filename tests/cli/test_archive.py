@@ -15,11 +15,11 @@ from tests.services.test_archive import SPECIMEN
 pytestmark = pytest.mark.timeout(300)
 
 
-def paraf(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def paraf(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     return subprocess.run(
         [sys.executable, "-m", "svc.cli", *arguments], capture_output=True, text=True, timeout=120, check=False,
-        env=env | {"PARAF_VAR_DIR": str(folder / "var"), "PARAF_ZONE": "Asia/Jayapura", "COLUMNS": "80"})
+        env=env | {"PARAF_VAR_DIR": str(folder / "var"), "PARAF_ZONE": "Asia/Jayapura", "COLUMNS": "80"} | settings)
 
 
 def test_what_is_no_pdf_and_what_nobody_knows_is_told_in_words(tmp_path: Path) -> None:
@@ -53,3 +53,19 @@ def test_an_import_says_what_comes_next_and_the_list_is_cut_nowhere(tmp_path: Pa
     offered = paraf(tmp_path, "trust", "candidates", str(tmp_path / name))
     assert offered.stdout.count("candidate  ") == 3
     assert offered.stdout.splitlines()[-1].startswith("next: compare each")
+
+
+def test_all_are_given_a_stamp_and_what_is_not_there_or_no_end_is_named(tmp_path: Path) -> None:
+    renewed = paraf(tmp_path, "archive", "renew")  # of the demonstration's documents
+    assert renewed.returncode == 0, renewed.stderr
+    count, rest = renewed.stdout.split(" ", 1)
+    assert int(count) > 0
+    assert rest == "have a new archive time stamp, 0 are below that level, 0 wait, 0 stuck now\n"
+    unknown = paraf(tmp_path, "archive", "renew", "QTLyfOjsF43LHXumVcBXWg")
+    assert unknown.returncode == 1
+    assert "1 of those named are not known, or stuck" in unknown.stderr
+    refused = paraf(tmp_path, "archive", "list", PARAF_ALGORITHM_ENDS="sha257=2030-01-01")
+    assert refused.returncode != 0
+    assert "algorithm_ends" in refused.stderr.lower()
+    assert "'sha257' is no digest" in refused.stderr
+    assert "Traceback" not in refused.stderr
