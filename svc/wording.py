@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from babel.dates import format_date
@@ -12,19 +13,23 @@ _ONES: Final = ("nol", "satu", "dua", "tiga", "empat", "lima", "enam", "tujuh", 
 _SCALES: Final = ((10**12, "triliun"), (10**9, "miliar"), (10**6, "juta"))
 _ROMAN: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 _LIMIT: Final = 10**15
+_KEPT: Final = 4096  # decrees of one day share dates, and salaries come from a table
 
 
+@lru_cache(maxsize=_KEPT)
 def write_date(day: date) -> str:
     """``3 Maret 2025``."""
     return format_date(day, "d MMMM y", locale="id")
 
 
+@lru_cache(maxsize=_KEPT)
 def spell_date(day: date) -> str:
     """The date in words as an agreement begins: ``Senin, tanggal tiga bulan Maret tahun dua ribu dua puluh lima``."""
     name, month = (format_date(day, pattern, locale="id") for pattern in ("EEEE", "MMMM"))
     return f"{name}, tanggal {spell_number(day.day)} bulan {month} tahun {spell_number(day.year)}"
 
 
+@lru_cache(maxsize=_KEPT)
 def write_rupiah(amount: int) -> str:
     """``Rp3.057.300,00``."""
     return f"Rp{format_decimal(amount, format='#,##0.00', locale='id')}"
@@ -35,6 +40,7 @@ def write_roman_month(day: date) -> str:
     return _ROMAN[day.month - 1]
 
 
+@lru_cache(maxsize=_KEPT)
 def spell_number(number: int) -> str:
     """The number in words (*terbilang*). :raises ValueError: negative, or a quadrillion and more."""
     if not 0 <= number < _LIMIT:
