@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 
 from asn1crypto import algos, keys
 from cryptography.exceptions import InvalidSignature
@@ -40,10 +41,17 @@ class RevocationValidator(RememberingValidator):
         context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
     ) -> None:
         """:raises InvalidSignature: it does not verify, or nobody should rely on it"""
-        if context is DEFAULT_VALIDATION_CONTEXT and not USUAL.signature_algorithm_allowed(
-                signature_algorithm, None, public_key_info).allowed:
+        if context is DEFAULT_VALIDATION_CONTEXT and not _is_strong(
+                signature_algorithm.dump(), public_key_info.dump()):
             raise InvalidSignature("a broken hash or a short key")
         super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)
+
+
+@lru_cache(maxsize=512)
+def _is_strong(algorithm: bytes, public_key: bytes) -> bool:
+    """Asked again and again for the same authorities."""
+    return bool(USUAL.signature_algorithm_allowed(
+        algos.SignedDigestAlgorithm.load(algorithm), None, keys.PublicKeyInfo.load(public_key)).allowed)
 
 
 class EndsPolicy(UsualPolicy, CMSAlgorithmUsagePolicy):

@@ -96,7 +96,8 @@ def equal(self: x509.Name, other: object) -> bool:
     """RFC 5280 7.1. Names of the same bytes are equal, if they can be prepared at all."""
     if not isinstance(other, x509.Name):
         return False
-    one, two = self.chosen.dump(), other.chosen.dump()
+    one = self.chosen.dump()
+    two = one if other is self else other.chosen.dump()
     if max(len(one), len(two)) > _LONGEST_KEPT or one[:1] != b"\x30" or two[:1] != b"\x30":
         return bool(slow_equal(self, other))
     if one == two:

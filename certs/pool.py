@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -53,11 +54,18 @@ def _ensure_no_copies(certificates: Iterable[x509.Certificate]) -> None:
             raise CopiedSignature("two certificates with the same signature")
 
 
+@lru_cache(maxsize=512)
+def _names(der: bytes) -> tuple[str, str]:
+    """Of subject and issuer, as certificates are chained by them."""
+    found = x509.Certificate.load(der)
+    return found.subject.hashable, found.issuer.hashable
+
+
 def _ensure_few_chains(pool: dict[bytes, x509.Certificate], trusted: frozenset[bytes]) -> None:
     named: defaultdict[str, list[bytes]] = defaultdict(list)
-    for der, one in pool.items():
-        named[one.subject.hashable].append(der)
-    above = {der: () if der in trusted else tuple(named.get(one.issuer.hashable, ())) for der, one in pool.items()}
+    for der in pool:
+        named[_names(der)[0]].append(der)
+    above = {der: () if der in trusted else tuple(named.get(_names(der)[1], ())) for der in pool}
     if all(len(issuers) <= 1 for issuers in above.values()):
         return
     for start in pool:
