@@ -46,6 +46,7 @@ from certs.trust import TrustStore
 from certs.validation import validate_pdf
 from svc.bootstrap import prepare
 from svc.deps import Deps
+from svc.memory import tame_garbage_collector
 from svc.models import Decree, StoredFile
 from svc.seed.walk import KGB_CAST, walk_decree
 from svc.services import preservation
@@ -222,6 +223,7 @@ def main() -> None:
         samples = signed_files(deps, options.docs, Path(folder))
         trust = trust_store(deps, since=deps.clock.now())
         ensure_all_agree(samples, deps, trust)
+        tame_garbage_collector()  # as every process of the service does
         figures = measure(samples, ways(deps, trust), options.rounds)
         if options.profile:
             profile(samples, trust, deps.clock.now())

@@ -7,7 +7,6 @@ short. What goes wrong in one chunk is logged and tried again by the next look; 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import threading
 import time
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from svc.alive import mark_alive
 from svc.deps import Deps
 from svc.errors import AppError
+from svc.memory import tame_garbage_collector
 from svc.outage import log_database_fault
 from svc.services import preservation
 from svc.services.batches import work as batch_work
@@ -80,5 +80,4 @@ def step_aside(deps: Deps) -> None:
     deps.db.give_way()
     with contextlib.suppress(OSError, AttributeError):  # Windows knows no niceness
         os.nice(_NICENESS)
-    gc.collect()
-    gc.freeze()
+    tame_garbage_collector()

@@ -7,7 +7,6 @@ a web server that dies ends the service, so that whatever supervises it notices.
 
 from __future__ import annotations
 
-import gc
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import structlog
 from gunicorn.app.base import BaseApplication
 
+from svc.memory import tame_garbage_collector
 from svc.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "bind": self._settings.bind, "workers": self._settings.web_workers,
             "worker_class": "gthread", "threads": self._settings.web_threads, "keepalive": 75,
             "timeout": 60, "graceful_timeout": 20, "max_requests": 0, "proc_name": "paraf-web",
-            "limit_request_line": 4096, "post_worker_init": _tame_garbage_collector,
+            "limit_request_line": 4096, "post_worker_init": lambda _worker: tame_garbage_collector(),
             "accesslog": None, "errorlog": "-", "loglevel": "warning", "control_socket_disable": True,
         }
         for name, value in options.items():
@@ -55,13 +55,6 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         app = create_app(self._settings)
         app.extensions["paraf"].cage.warm()
         return app
-
-
-def _tame_garbage_collector(_worker: Any) -> None:
-    """Long request tails came from full collections over the start-up objects (measured)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 @dataclass

@@ -33,6 +33,7 @@ from svc.cage.protocol import Fault, read_task, write_answer
 from svc.cage.rehearsal import rehearse
 from svc.cage.tasks import perform
 from svc.cage.trust_blob import read_trust
+from svc.memory import tame_garbage_collector
 
 _MAX_MESSAGE = 4096
 _MAX_DESCRIPTORS = 4
@@ -51,8 +52,7 @@ def main(number: int) -> int:
     control = socket.socket(fileno=number)
     limits = from_json(CageLimits, json.loads(control.recv(_MAX_MESSAGE)))
     rehearse()
-    gc.collect()
-    gc.freeze()  # else the collector writes into every page that children share
+    tame_garbage_collector()  # else it writes into every page that children share
     facts = _try_bars(enclose_process(), limits)
     control.send(json.dumps(to_json(facts)).encode())
     _Zygote(control, limits).serve()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import gc
 import os
 import resource
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from svc.memory import tame_garbage_collector
 from svc.signing_host.holder import KeyHolder
 from svc.signing_host.server import SigningServer
 
@@ -55,8 +55,7 @@ def run(holder: KeyHolder, path: Path, listen: str, context: ssl.SSLContext | No
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     is_locked = harden()
-    gc.collect()
-    gc.freeze()
+    tame_garbage_collector()
     with _alone(path):
         server = SigningServer(holder)
         server.listen_unix(path)
