@@ -160,7 +160,7 @@ def _page(fields: dict[str, str], passkey_error: str = "", removing: str = "") -
     """``removing`` is the passkey whose removal failed: its dialog opens again."""
     return render_template("auth/account.html", me=current_sign_in(), fields=fields, form=request.form,
                            passkeys=passkeys.list_own(deps(), current_actor()), passkey_error=passkey_error,
-                           removing=removing)
+                           passkeys_can_be_made=passkeys.can_be_made(deps()), removing=removing)
 
 
 def _password(field: str) -> str:

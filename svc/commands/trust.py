@@ -76,8 +76,12 @@ def import_list(xml: Path, operator: Path, is_confirmed: bool) -> None:
 
 @trust.command("list")
 def list_command() -> None:
-    """All certificates with status, purpose and SHA-256 fingerprint."""
-    _show(anchors.list_all(_deps(), None))
+    """All certificates with status, purpose and SHA-256 fingerprint; those in var/trust last."""
+    deps = _deps()
+    _show(anchors.list_all(deps, None))
+    for one in anchors.list_in_folders(deps, None):
+        click.echo(f"{'trusted':9}  {one.purpose:12}  until {one.valid_to:%Y-%m-%d}  {one.subject}")
+        click.echo(f"           {one.fingerprint}  (var/trust/{one.place})")
 
 
 @trust.command()

@@ -27,6 +27,7 @@ from svc.roles import is_allowed
 from svc.services.administration import STREAM
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.examination import judge
+from svc.services.trust import in_folders
 
 PURPOSES = ("signer", "timestamp", "both", "intermediate")
 MAX_BYTES = 256 * 1024
@@ -62,7 +63,18 @@ class AnchorView:
     @property
     def fingerprint(self) -> str:
         """SHA-256 in groups of four digits, as people compare it."""
-        return " ".join(re.findall("....", self.sha256.upper()))
+        return _grouped(self.sha256)
+
+
+@dataclass(frozen=True)
+class FolderAnchor:
+    """A certificate that is trusted since it lies in ``var/trust``; ``place`` is its folder and file there."""
+
+    place: str
+    subject: str
+    fingerprint: str
+    purpose: str
+    valid_to: datetime
 
 
 def add(deps: Deps, actor: Actor | None, data: bytes, purpose: str, source: str) -> tuple[AnchorView, ...]:
@@ -108,6 +120,16 @@ def list_all(deps: Deps, actor: Actor | None) -> tuple[AnchorView, ...]:
         rows = session.scalars(select(TrustAnchor).order_by(
             TrustAnchor.status, TrustAnchor.subject, TrustAnchor.purpose, TrustAnchor.id)).all()
     return tuple(map(view_of, rows))
+
+
+def list_in_folders(deps: Deps, actor: Actor | None) -> tuple[FolderAnchor, ...]:
+    """What the operator's folders make trusted without a confirmation here.
+
+    :raises Forbidden: not an administrator. :raises svc.services.trust.TrustFolderUnusable: a file cannot be read
+    """
+    _ensure_allowed(actor)
+    return tuple(FolderAnchor(f"{purpose}/{name}", readable_name(one.subject), _grouped(fingerprint(one).hex()),
+                              purpose, one.not_valid_after_utc) for purpose, name, one in in_folders(deps))
 
 
 def find(deps: Deps, actor: Actor | None, typed: str, purpose: str = "") -> AnchorView:
@@ -221,6 +243,10 @@ def _locked(session: Session, public_id: str) -> TrustAnchor:
     if row is None:
         raise NotFound
     return row
+
+
+def _grouped(sha256: str) -> str:
+    return " ".join(re.findall("....", sha256.upper()))
 
 
 def _digits(typed: str) -> str:

@@ -17,6 +17,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import webauthn
@@ -62,6 +63,15 @@ class PasskeyView:
     name: str
     created_at: datetime
     last_used_at: datetime | None
+
+
+def can_be_made(deps: Deps) -> bool:
+    """Whether browsers make any for this service: not for a bare IP address (Web Authentication asks for a domain)."""
+    try:
+        ip_address(_host(deps))
+    except ValueError:
+        return True
+    return False
 
 
 def list_own(deps: Deps, actor: Actor) -> tuple[PasskeyView, ...]:

@@ -85,13 +85,22 @@ def trust_store(deps: Deps, since: datetime | None = None) -> TrustStore:
     if not folder.is_dir():
         return confirmed.added_to(own)
     # Anchors of others are trusted; the CAs below them come along in the files or are anchors too.
-    signer, timestamp = (tuple(
-        one for path in sorted((folder / purpose).glob("*.pem")) for one in _certificates(path))
-        for purpose in FOLDERS)
+    found = in_folders(deps)
+    signer, timestamp = (tuple(one for wanted, _, one in found if wanted == purpose) for purpose in FOLDERS)
     lists = tuple(_list(path) for place in (folder, *(folder / purpose for purpose in FOLDERS))
                   for path in sorted(place.glob("*.crl")))
     return replace(confirmed, signer=(*confirmed.signer, *signer), timestamp=(*confirmed.timestamp, *timestamp)
                    ).added_to(own.with_revocation(lists))
+
+
+def in_folders(deps: Deps) -> tuple[tuple[str, str, x509.Certificate], ...]:
+    """What ``var/trust`` makes trusted without a confirmation: purpose, the file's name and certificate.
+
+    :raises TrustFolderUnusable: a file there cannot be read
+    """
+    folder = deps.settings.var_dir / "trust"
+    return tuple((purpose, path.name, one) for purpose in FOLDERS
+                 for path in sorted((folder / purpose).glob("*.pem")) for one in _certificates(path))
 
 
 def misplaced(deps: Deps) -> tuple[str, ...]:

@@ -85,6 +85,13 @@ def test_the_options_are_for_this_person_and_host(log_in: LogIn, world: World) -
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_at_a_bare_address_the_page_says_that_browsers_make_none(log_in: LogIn, world: World) -> None:
+    assert urlsplit(world.deps.settings.base_url).hostname == "127.0.0.1"
+    assert "hanya membuat kunci sandi untuk nama domain" in log_in("kepala").get("/account").get_data(as_text=True)
+    named = world.deps.settings.model_copy(update={"base_url": "https://paraf.nusamandala.example"})
+    assert passkeys.can_be_made(dataclasses.replace(world.deps, settings=named))
+
+
 def test_a_forged_passkey_is_refused_and_nothing_kept(log_in: LogIn, world: World) -> None:
     person = log_in("kepala")
     challenge = ask_options(person).get_json()["challenge"]

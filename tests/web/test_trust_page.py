@@ -48,6 +48,17 @@ def test_an_administrator_adds_confirms_and_withdraws(log_in: LogIn, deps: Deps,
     assert anchors.list_all(deps, None)[0].status == "withdrawn"
 
 
+def test_what_lies_in_the_folders_is_shown_as_trusted(log_in: LogIn, deps: Deps, root: bytes) -> None:
+    folder = deps.settings.var_dir / "trust" / "timestamp"
+    folder.mkdir(parents=True)
+    (folder / "lain.pem").write_bytes(root)
+    page = log_in("admin").get("/admin/trust").get_data(as_text=True)
+    (one,) = anchors.list_in_folders(deps, None)
+    assert one.fingerprint in page
+    assert "timestamp/lain.pem" in page
+    assert "Belum ada penerbit lain" not in page
+
+
 def test_others_see_nothing_of_it(log_in: LogIn, root: bytes) -> None:
     for username in ("analis", "kepala", "biro"):
         person = log_in(username)

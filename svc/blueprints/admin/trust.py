@@ -61,4 +61,5 @@ def _page(errors: dict[str, str]) -> str:
              "both": _("Tanda tangan dan stempel waktu"),
              "intermediate": _("Penerbit antara (tidak dipercaya sendiri)")}
     return render_template("admin/trust.html", anchors=anchors.list_all(deps(), current_actor()), purposes=words,
-                           errors=errors, source=text("source"))
+                           in_folders=anchors.list_in_folders(deps(), current_actor()), errors=errors,
+                           source=text("source"))
