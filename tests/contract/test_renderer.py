@@ -12,6 +12,7 @@ import stat
 import subprocess
 import tempfile
 import threading
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -318,7 +319,16 @@ def test_a_stamped_file_refers_to_nothing_that_it_lacks() -> None:
     made = RENDERER.stamp(vain, stamp_request())
     with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
         assert "/PieceInfo" not in pdf.Root
-        assert said_numbers(made.pdf) <= {number for number, _ in pdf.get_xref_table()}
+        assert said_numbers(what_may_refer(made.pdf)) <= {number for number, _ in pdf.get_xref_table()}
+
+
+def what_may_refer(pdf: bytes) -> bytes:
+    """A file without the data of its streams, where bytes look like anything by chance, and without the address
+    of its table, but with its packed objects."""
+    packed = re.findall(rb"/ObjStm[^>]*>>\s*stream\r?\n(.*?)endstream", pdf, re.DOTALL)
+    assert packed
+    bare = re.sub(rb"stream\r?\n.*?endstream|startxref\s+\d+", b"", pdf, flags=re.DOTALL)
+    return b"\n".join([bare, *(zlib.decompressobj().decompress(one) for one in packed)])
 
 
 @pytest.mark.parametrize("further", [1, 2, 3])
