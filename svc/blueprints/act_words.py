@@ -61,6 +61,7 @@ def release_titles() -> dict[str, str]:
         "outcome_unknown": _("Jawaban penyelenggara tidak sampai, jadi hasilnya tidak diketahui."),
         "document_unsignable": unsignable, "level_unsupported": unsignable, "field_name_taken": unsignable,
         "already_signed": unsignable,
+        "algorithm_ended": _("Stempel waktunya memakai algoritma atau kunci yang tidak dipercaya lagi."),
         "signing_failed": failed, "backend_error": failed, "check_failed": failed, "not_our_shape": failed,
         "model_unfit": failed, "model_outdated": failed,
     }

@@ -59,7 +59,7 @@ def confirmed_trust(deps: Deps) -> ConfirmedTrust:
             known = _known.get(deps.db)
         if known is not None and known.state == state:
             return known.trust
-        trust = _read(session)
+        trust = _read(session) if any(state) else ConfirmedTrust()  # nothing confirmed, nothing fetched
     with _known_lock:
         _known[deps.db] = _Known(state, trust)
     return trust

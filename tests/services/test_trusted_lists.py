@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -147,6 +148,8 @@ def test_the_operator_is_one_certificate(world: World, scheme: Scheme, full: lis
 def test_the_command_says_what_came_of_it(
     world: World, scheme: Scheme, full: list[Service], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in [one for one in os.environ if one.startswith("PARAF_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setattr(trust_command, "prepare", lambda _settings: Ready(world.deps, (), is_new=False))
     (tmp_path / "daftar.xml").write_bytes(scheme.issue(full))
     (tmp_path / "pengawas.pem").write_bytes(scheme.certificate)
