@@ -78,14 +78,18 @@ def read_trusted_list(xml: bytes, operator: x509.Certificate, now: datetime) -> 
 def _verified(xml: bytes, operator: x509.Certificate) -> tuple[Any, str]:
     """The root element that is signed and its text; nothing that the signature does not cover is looked at."""
     try:
-        from signxml.exceptions import SignXMLException
+        from signxml.exceptions import InvalidInput, SignXMLException
         from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier
     except ImportError as error:
-        raise TrustedListsUnsupported("install the extra: pip install 'paraf[eutl]'") from error
+        raise TrustedListsUnsupported("the extra eutl is not installed") from error
     config = XAdESSignatureConfiguration(require_x509=True, expect_references=True)
     try:
         results = XAdESVerifier().verify(xml, x509_cert=operator, expect_config=config)
-    except (SignXMLException, ValueError, SyntaxError) as error:  # lxml's syntax errors are SyntaxError
+    except SyntaxError as error:  # lxml's are of this class
+        raise TrustedListRefused("it is no XML") from error
+    except InvalidInput as error:
+        raise TrustedListRefused("it bears no XML signature that can be read") from error
+    except (SignXMLException, ValueError) as error:
         raise TrustedListRefused(f"its signature is not that of this operator ({type(error).__name__})") from error
     for one in results:
         if one.signed_xml is not None and one.signed_xml.tag == _ROOT:

@@ -21,7 +21,8 @@ class ListRefused(InvalidInput):
 
 class ListsUnsupported(ServiceUnavailable):
     code = "trusted_lists_unsupported"
-    message = "Pustaka untuk daftar tepercaya belum terpasang: pip install 'paraf[eutl]'."
+    message = ("Pustaka untuk daftar tepercaya belum terpasang: pip install 'paraf[eutl]', atau dari klon: "
+               ".venv/bin/pip install -e '.[eutl]'.")
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,10 @@ def test_a_list_that_its_operator_did_not_sign_so_changes_nothing(
         "entity": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
         "wrapped": b"<a>" + re.sub(rb"^<\?xml[^>]*\?>", b"", signed) + unsigned.split(b"?>", 1)[1] + b"</a>",
     }[spoil]
-    with pytest.raises(trusted_lists.ListRefused):
+    with pytest.raises(trusted_lists.ListRefused) as refused:
         take(world, scheme, xml)
+    said = {"not_xml": "it is no XML", "unsigned": "it bears no XML signature", "changed": "not that of this operator"}
+    assert said.get(spoil, "") in str(refused.value)
     assert anchors.list_all(world.deps, None) == ()
 
 
