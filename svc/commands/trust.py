@@ -80,8 +80,7 @@ def list_command() -> None:
     deps = _deps()
     _show(anchors.list_all(deps, None))
     for one in anchors.list_in_folders(deps, None):
-        click.echo(f"{'trusted':9}  {one.purpose:12}  until {one.valid_to:%Y-%m-%d}  {one.subject}")
-        click.echo(f"           {one.fingerprint}  (var/trust/{one.place})")
+        _line("trusted", one, f"var/trust/{one.place}")
 
 
 @trust.command()
@@ -139,5 +138,9 @@ def _deps() -> Deps:
 
 def _show(found: Iterable[anchors.AnchorView]) -> None:
     for one in found:
-        click.echo(f"{one.status:9}  {one.purpose:12}  until {one.valid_to:%Y-%m-%d}  {one.subject}")
-        click.echo(f"           {one.fingerprint}  ({one.source})")
+        _line(one.status, one, one.source)
+
+
+def _line(status: str, one: anchors.AnchorView | anchors.FolderAnchor, source: str) -> None:
+    click.echo(f"{status:9}  {one.purpose:12}  until {one.valid_to:%Y-%m-%d}  {one.subject}")
+    click.echo(f"           {one.fingerprint}  ({source})")
