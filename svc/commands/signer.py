@@ -44,18 +44,24 @@ def _failing_in_a_line(where: str) -> Iterator[None]:
         raise click.ClickException(f"{shell.told(error)}{way}") from error
 
 
+_PIN_FILE = click.option(
+    "--pin-file", type=click.Path(path_type=Path), default=None,
+    help="The token's PIN, in a file that only you can read (- is standard input); asked for without it.")
+
+
 @signer.command("make-key")
 @click.argument("token")
 @click.argument("label")
 @click.option("--kind", default="rsa2048", show_default=True, type=click.Choice(token_keys.KINDS))
-@click.option("--pin", prompt=True, hide_input=True)
+@_PIN_FILE
 @click.option("--name", required=True, help="Common name for the request.")
 @click.option("--organisation", required=True)
 @click.option("--csr", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
               help="Where the certification request (PEM) goes.")
-def make_key(token: str, label: str, kind: str, pin: str, name: str, organisation: str,
+def make_key(token: str, label: str, kind: str, pin_file: Path | None, name: str, organisation: str,
              target: Path) -> None:
     """Make a key pair in TOKEN that never leaves it, and a request to have it certified."""
+    pin = shell.ask_secret(f"PIN of token {token}", pin_file, "--pin-file")
     deps = prepare(Settings.from_env()).deps
     with _failing_in_a_line(f"token {token}"):
         request = token_keys.request_certificate(deps, None, token, label, pin, name, organisation, kind)
@@ -68,10 +74,20 @@ def make_key(token: str, label: str, kind: str, pin: str, name: str, organisatio
 @click.argument("token")
 @click.argument("label")
 @click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--pin", prompt="PIN (empty: do not write the certificate into the token)", hide_input=True, default="")
+@_PIN_FILE
 @_OTHER_NAME
-def add_token(username: str, token: str, label: str, certificate: Path, pin: str, *, other_name: bool) -> None:
-    """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it."""
+def add_token(username: str, token: str, label: str, certificate: Path, pin_file: Path | None, *,
+              other_name: bool) -> None:
+    """USERNAME signs with the key LABEL in TOKEN; CERTIFICATE (PEM) is his, followed by those above it.
+
+    It is written into the token, too, if the PIN is given.
+    """
+    pin = ""
+    if pin_file is not None:
+        pin = shell.ask_secret(f"PIN of token {token}", pin_file, "--pin-file")
+    elif shell.can_ask():
+        pin = str(click.prompt("PIN (empty: do not write the certificate into the token)", hide_input=True, default="",
+                               show_default=False, err=True))
     deps = build_deps(Settings.from_env())
     actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line(f"token {token}"):

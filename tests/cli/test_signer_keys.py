@@ -28,9 +28,9 @@ def make_key(hsm: SoftHsm, folder: Path, token: str, pin: str) -> subprocess.Com
     env = {key: value for key, value in os.environ.items() if not key.startswith("PARAF_")}
     settings = {"PARAF_VAR_DIR": str(folder / "var"), "PARAF_PKCS11_MODULE": hsm.module}
     return subprocess.run(
-        [sys.executable, "-m", "svc.cli", "signer", "make-key", token, "tte", "--kind", "p384", "--pin", pin,
+        [sys.executable, "-m", "svc.cli", "signer", "make-key", token, "tte", "--kind", "p384", "--pin-file", "-",
          "--name", "Contoh Kepala", "--organisation", "Provinsi Nusa Mandala", "--csr", str(folder / "tte.csr")],
-        capture_output=True, text=True, timeout=110, env=env | settings, check=False)
+        input=f"{pin}\n", capture_output=True, text=True, timeout=110, env=env | settings, check=False)
 
 
 def test_a_key_and_its_request_are_made(hsm: SoftHsm, tmp_path: Path) -> None:
