@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from svc.deps import build_celery
 from svc.settings import Settings
@@ -46,6 +48,16 @@ def start(broker: str, tmp_path: Path, how: str) -> subprocess.Popen[str]:
         env=clean | {"PARAF_VAR_DIR": str(tmp_path / "var"), "PARAF_ENGINE": "celery", "PARAF_BROKER_URL": broker})
 
 
+def wait_until_acknowledged(broker: str) -> None:
+    """A message is acknowledged after its work; a worker that is told to end in between rightly leaves it to others."""
+    with redis.Redis.from_url(broker) as client:
+        for _ in range(600):
+            if not client.llen("paraf.batches") and not client.hlen("unacked"):
+                return
+            time.sleep(0.1)
+    raise AssertionError("a message whose work was done is still there")
+
+
 def test_a_worker_that_cannot_begin_ends_with_the_reason_and_loses_no_message(broker: str, tmp_path: Path) -> None:
     engine = build_celery(Settings.from_env(
         {"PARAF_VAR_DIR": str(tmp_path / "var"), "PARAF_ENGINE": "celery", "PARAF_BROKER_URL": broker,
@@ -60,6 +72,7 @@ def test_a_worker_that_cannot_begin_ends_with_the_reason_and_loses_no_message(br
     sound = start(broker, tmp_path, "sound")
     assert sound.stdout is not None
     assert any("worked on kelompok sign" in line for line in sound.stdout)
+    wait_until_acknowledged(broker)
     sound.terminate()
     sound.communicate(timeout=60)
     assert engine.waiting() == 0
