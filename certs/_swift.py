@@ -21,7 +21,7 @@ from inspect import getattr_static
 from typing import IO, Any
 
 from asn1crypto import cms, core, x509
-from pyhanko.pdf_utils import generic, misc
+from pyhanko.pdf_utils import generic, misc, xref
 from pyhanko.pdf_utils.misc import PDF_DELIMITERS, PDF_WHITESPACE
 from pyhanko.sign import general
 from pyhanko.sign.validation import generic_cms
@@ -34,6 +34,11 @@ _NO_REGULAR = re.compile(b"[" + re.escape(PDF_WHITESPACE + PDF_DELIMITERS) + b"]
 _PLAIN_NAME = re.compile(rb"[!\"$&'*-.0-;=?-Z\\^-z|~]*")
 _PLAIN = re.compile(r"[ -~]*")
 _SPACES = re.compile(" +")
+_TABLE_BLOCK = 65_536  # bytes of a table of objects; about three thousand
+_TABLE = re.compile(rb"[\r\n ]*((?:\d{1,9} \d{1,9} ?[\r\n]+(?:\d{10} \d{5} [nf](?: \r| \n|\r\n))*+)++)"
+                    rb"trailer[\r\n ]*+(?=<)")
+_SUBSECTION = re.compile(rb"(\d{1,9}) (\d{1,9}) ?[\r\n]+((?:\d{10} \d{5} [nf]..)*+)", re.DOTALL)
+_ENTRY = 20  # bytes
 _SORTED = "_sorted_for_validation"
 _LONGEST_IDENTIFIER = 32  # bytes
 _LONGEST_KEPT = 4096  # bytes of a name; no honest one comes near
@@ -47,6 +52,7 @@ slow_match = general.match_issuer_serial
 slow_word = misc.read_until_delimiter
 slow_name = generic._decode_name
 slow_dotted = core.ObjectIdentifier.dotted.fget
+slow_table = xref.parse_xref_table
 slow_certificates = generic_cms.extract_certs_for_validation
 
 
@@ -150,6 +156,28 @@ def _dotted(raw: bytes) -> str:
     return str(slow_dotted(core.ObjectIdentifier(contents=raw)))
 
 
+def read_table(stream: IO[bytes], strict: bool) -> Iterator[xref.XRefEntry]:
+    """A table of objects of which every line is as the standard has it, in one piece; any other is pyHanko's."""
+    start = stream.tell()
+    found = _TABLE.match(stream.read(_TABLE_BLOCK))
+    subsections = [] if found is None else [
+        (int(first), int(size), lines) for first, size, lines in _SUBSECTION.findall(found[1])]
+    if found is None or any(len(lines) != size * _ENTRY for _, size, lines in subsections):
+        stream.seek(start)
+        yield from slow_table(stream, strict)
+        return
+    for first, _, lines in subsections:
+        for at in range(0, len(lines), _ENTRY):
+            is_used = lines[at + 17:at + 18] == b"n"
+            entry = object.__new__(xref.XRefEntry)
+            entry.__dict__.update(
+                xref_type=xref.XRefType.STANDARD if is_used else xref.XRefType.FREE,
+                location=int(lines[at:at + 10]) if is_used else None,
+                idnum=first + at // _ENTRY, generation=int(lines[at + 11:at + 16]))
+            yield entry
+    stream.seek(start + found.end())
+
+
 def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDataCerts:
     """Sorted out once a container; those of authorities that the trust store has, and of signers who were met before
     and believed, are not parsed once more."""
@@ -167,6 +195,7 @@ _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (generic, "read_hex_string_from_stream", read_hex_string),
     (generic, "read_until_delimiter", read_word),
     (generic, "_decode_name", decode_name),
+    (xref, "parse_xref_table", read_table),
     (general, "match_issuer_serial", match_issuer_serial),
     (generic_cms, "extract_certs_for_validation", certificates_for_validation),
     (core.ObjectIdentifier, "dotted", property(dotted)),

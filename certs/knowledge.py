@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError, ValidationInfoReadingError
@@ -68,8 +67,8 @@ class Knowledge:
         lists = [one for one in self.lists if not is_past or self._is_believable(one, now, leaf)]
         policy = CertRevTrustPolicy(NO_REVOCATION if is_lenient else REQUIRE_REVINFO, retroactive_revinfo=is_past)
         return SignatureValidationSpec(
-            cert_validation_policy=_policy(self.trust.anchors, policy),
-            ts_cert_validation_policy=_policy(self.trust.timestamp_anchors, policy),
+            cert_validation_policy=_policy(self.trust.anchors_der, policy),
+            ts_cert_validation_policy=_policy(self.trust.timestamp_anchors_der, policy),
             revinfo_gathering_policy=RevocationInfoGatheringSpec(
                 online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY,
                 certificate_fetching_rule=CertificateFetchingRule.NEVER_FETCH,
@@ -98,7 +97,7 @@ class Knowledge:
 
     def _authorities(self) -> Iterable[asn1_x509.Certificate]:
         yield from self.certificates
-        yield from map(_known, (*self.trust.anchors, *self.trust.timestamp_anchors))
+        yield from map(known_certificate, (*self.trust.anchors_der, *self.trust.timestamp_anchors_der))
 
     def _end_of(self, authority: asn1_x509.Certificate) -> datetime | None:
         """Until when its signatures count: the end of its validity, or its revocation."""
@@ -138,7 +137,7 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) ->
     """
     lists = {der: read_crl(der, known_crl(der)) for der in trust.crls}
     lists |= {der: read_ocsp(der, known_ocsp(der)) for der in trust.ocsps}
-    certificates = {one.dump(): one for one in map(_known, trust.intermediates)}
+    certificates = {one.dump(): one for one in map(known_certificate, trust.intermediates_der)}
     store = read_store(reader)
     for der in store.crls:
         lists.setdefault(der, read_crl(der, freeze_crl(der)))
@@ -146,7 +145,7 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) ->
         lists.setdefault(der, read_ocsp(der, freeze_ocsp(der)))
     for der in store.certificates:
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
-    anchors = map(_known, (*trust.anchors, *trust.timestamp_anchors))
+    anchors = map(known_certificate, (*trust.anchors_der, *trust.timestamp_anchors_der))
     responders = (responder for one in lists.values() for responder in one.responders)
     ensure_sound(anchors, (*certificates.values(), *carried(reader), *responders))
     embedded = frozenset((*store.crls, *store.ocsps))
@@ -212,14 +211,10 @@ def with_seen(knowledge: Knowledge, ders: Iterable[bytes], at: datetime) -> Know
     return replace(knowledge, seen=seen)
 
 
-def _known(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return known_certificate(certificate.public_bytes(Encoding.DER))
-
-
-def _policy(anchors: Iterable[x509.Certificate], revocation: CertRevTrustPolicy) -> CertValidationPolicySpec:
+def _policy(anchors: Iterable[bytes], revocation: CertRevTrustPolicy) -> CertValidationPolicySpec:
     """Revocation data is required for every certificate under the anchor: silence is no proof."""
     return CertValidationPolicySpec(
-        trust_manager=SimpleTrustManager.build(trust_roots=[_known(one) for one in anchors]),
+        trust_manager=SimpleTrustManager.build(trust_roots=[known_certificate(one) for one in anchors]),
         revinfo_policy=revocation,
         algorithm_usage_policy=USUAL,
         signature_validator=RevocationValidator(),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.algorithms import NO_ENDS, AlgorithmEnds
 
@@ -37,3 +39,22 @@ class TrustStore:
     def timestamp_anchors(self) -> tuple[x509.Certificate, ...]:
         """Anchors for time stamps: ``tsa_anchors``, or ``anchors`` where none are given."""
         return self.tsa_anchors or self.anchors
+
+    @cached_property
+    def anchors_der(self) -> tuple[bytes, ...]:
+        """``anchors``, DER, encoded once a store."""
+        return _encode(self.anchors)
+
+    @cached_property
+    def timestamp_anchors_der(self) -> tuple[bytes, ...]:
+        """``timestamp_anchors``, DER, encoded once a store."""
+        return _encode(self.timestamp_anchors)
+
+    @cached_property
+    def intermediates_der(self) -> tuple[bytes, ...]:
+        """``intermediates``, DER, encoded once a store."""
+        return _encode(self.intermediates)
+
+
+def _encode(certificates: Iterable[x509.Certificate]) -> tuple[bytes, ...]:
+    return tuple(one.public_bytes(Encoding.DER) for one in certificates)

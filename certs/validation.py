@@ -17,7 +17,7 @@ from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from certs import _swift, verdicts
-from certs._aio import run_sync
+from certs._aio import compute
 from certs._asn1 import to_asn1
 from certs._reader import ForgivingReader
 from certs.container import names_its_certificate
@@ -208,7 +208,7 @@ def _validate(pdf: bytes, trust: TrustStore, now: datetime, proofs: tuple[Proof,
         return _unreadable_as(Finding(ENCRYPTED, 0))
     if len(reader.embedded_signatures) > MAX_SIGNATURES:
         return _unreadable(f"The file has more than {MAX_SIGNATURES} signatures.")
-    return run_sync(_judge_all(pdf, reader, structure, trust, proofs, now))
+    return compute(_judge_all(pdf, reader, structure, trust, proofs, now))
 
 
 def _open(pdf: bytes) -> PdfFileReader:

@@ -30,6 +30,7 @@ _UPSTREAM = {
     "slow_word": "1c951935fdb8d4b7",
     "slow_name": "963405df0a1e5d06",
     "slow_dotted": "fa158b8ff92e03a3",
+    "slow_table": "f8538c1b53dac4d9",
     "slow_certificates": "5d3207f7a0b9b3d2",
 }
 
@@ -94,6 +95,46 @@ def test_words_and_names_are_read_alike() -> None:
         assert outcome(_swift.decode_name, word) == outcome(_swift.slow_name, word), word
         for end in (b"", b" ", b"/Next", b">>" + b"x" * 200, b"\r\n" + b"y" * 200):
             assert read(_swift.read_word, word + end) == read(_swift.slow_word, word + end), word
+
+
+def tables() -> list[bytes]:
+    chance = random.Random(13)
+    lines = [b"0000000000 65535 f \n", b"0000000015 00000 n\r\n", b"0000000199 00003 n \r", b"0000000001 99999 n \n"]
+    odd = [b"0000000015 00000 n\n", b"       15 00000 n \n", b"0000000015 00000 x \n", b"\r0000000015 00000 n \n", b"",
+           b"0000000015 00000 nn\n", b"00000000150 00000 n\n", b"000000001a 00000 n \n", b"trailer", b"%"]
+    made = [b"0 0\n", b"0 1\n" + lines[0],
+            b"0 4\r\n" + b"".join(lines), b"5 2 \n" + lines[1] * 3, b"5 3\n" + lines[1] * 2,
+            b"\n 7 1\n" + lines[1] + b"9 2\n" + lines[1] * 2, b"0 1\n\n" + lines[0], b"+1 1\n" + lines[1],
+            b"0 3300\n" + lines[1] * 3300, b"1 1 % a\n" + lines[1], b"1\n1\n" + lines[1], b"1 1" + lines[1]]
+    for _ in range(3000):
+        some = chance.choices(lines, k=chance.randrange(6))
+        if chance.random() < 0.5:
+            some.insert(chance.randrange(len(some) + 1), chance.choice(odd))
+        size = len(some) + chance.choice((0, 0, 0, 0, 1, -1))
+        made.append(b"%d %d\n" % (chance.randrange(9), max(size, 0)) + b"".join(some))
+    ends = (b"trailer\n<</Size 4>>",
+            b"trailer<<>>", b"trailer %x\n<<>>", b"trailer", b"trailer\n", b"1 1\n" + lines[0], b"")
+    return [one + end for one in made for end in ends]
+
+
+def test_tables_of_objects_are_read_alike() -> None:
+    def told(function: Callable[[BytesIO, bool], Any], data: bytes, strict: bool) -> tuple[Any, ...]:
+        stream, found = BytesIO(b"xref" + data), []
+        stream.seek(4)
+        try:
+            for one in function(stream, strict):
+                found.append(one)
+        except (PdfError, ValueError, IndexError) as error:
+            return found, type(error), str(error)
+        return found, None, stream.tell()
+
+    quick = 0
+    for data in tables():
+        for strict in (True, False):
+            one, two = told(_swift.read_table, data, strict), told(_swift.slow_table, data, strict)
+            assert one == two, (data[:200], strict)
+            quick += one[1] is None
+    assert quick > 5000
 
 
 def test_object_identifiers_are_numbered_alike() -> None:
