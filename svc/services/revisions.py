@@ -17,13 +17,13 @@ def revision_digests(pdf: bytes) -> Iterator[str]:
     Of a file with more than 64 of them only the first 64 are told apart: this runs outside the cage, so that a stranger
     with millions of them must not hold up everybody else.
     """
-    running, position = hashlib.sha256(), 0
+    running, position, whole = hashlib.sha256(), 0, memoryview(pdf)
     ends: set[int] = set()
     for match in islice(_END_OF_REVISION.finditer(pdf), _MAX_REVISIONS):
         ends |= {match.start() + len(b"%%EOF"), match.end()}
     for end in sorted(ends):
-        running.update(pdf[position:end])
+        running.update(whole[position:end])
         position = end
         yield running.copy().hexdigest()
-    running.update(pdf[position:])
+    running.update(whole[position:])
     yield running.hexdigest()
