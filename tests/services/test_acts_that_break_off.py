@@ -15,11 +15,9 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.signing_errors import Unknown
 from svc.services.signing_keys import OpenedSigner, StepUp, open_signer
-from tests.services import test_keys_elsewhere as keys_elsewhere
-from tests.services.test_keys_elsewhere import CSC_PIN, Waiting
 from tests.support.clock import FrozenClock
-
-csc_keys, service, remote = keys_elsewhere.csc_keys, keys_elsewhere.service, keys_elsewhere.remote
+from tests.support.csc import PIN as CSC_PIN
+from tests.support.keys_elsewhere import Waiting
 
 
 def claim(remote: Waiting) -> tuple[OpenedSigner, steps.Claim]:

@@ -19,8 +19,8 @@ from svc.simulators.bsre import BsreAccess, BsreSimulator
 from svc.simulators.bsre_desk import BsreDesk
 from svc.simulators.csc_vault import CscVault
 from svc.simulators.serving import Door
-from tests.services.test_keys_elsewhere import SIGNER, Waiting, wait, with_settings
 from tests.support.clock import FrozenClock
+from tests.support.keys_elsewhere import SIGNER, Waiting, wait, with_settings
 from tests.support.world import World
 
 SECRET = "rahasia-simulasi"
