@@ -1,4 +1,4 @@
-"""Services that have the signer's key, and a decree that waits for it."""
+"""A signer with a certificate; services that have the signer's key, and a decree that waits for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.bsre import make_keys as make_bsre_keys
 from tests.support.clock import FrozenClock
 from tests.support.csc import CscKeys, CscWorld, csc_world, make_keys
 from tests.support.keys_elsewhere import SIGNER, Waiting, wait, with_settings
-from tests.support.signers import trust_authority
+from tests.support.signers import give_certificates, trust_authority
 from tests.support.world import World
 
 
@@ -61,3 +61,9 @@ def agency(world: World, gateway: BsreWorld, bsre_keys: BsreKeys) -> Waiting:
     actor = world.actor(SIGNER)
     key_registration.register_identity(offered.deps, actor, actor.person_public_id, NIK)
     return wait(offered)
+
+
+@pytest.fixture
+def ready(world: World) -> World:
+    give_certificates(world, SIGNER)
+    return world

@@ -11,13 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from svc import mail_templates
-from svc.errors import (
-    Conflict,
-)
-from svc.models import (
-    Notice,
-    Signature,
-)
+from svc.errors import Conflict
+from svc.models import Notice, Signature
 from svc.services import signing, signing_evidence
 from svc.services.signing_errors import ResultNotOurs, SignedAsAnother, Unknown
 from svc.simulators.bsre_people import issue_key
@@ -25,12 +20,7 @@ from svc.simulators.csc_faults import Fault, FaultKind
 from tests.support.acts import blank_pdf
 from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld
 from tests.support.clock import FrozenClock
-from tests.support.keys_elsewhere import (
-    SIGNER,
-    Waiting,
-    refusals,
-    told_of_refusal,
-)
+from tests.support.keys_elsewhere import SIGNER, Waiting, refusals, told_of_refusal
 from tests.support.stores import FaultyStore
 from tests.support.world import World
 

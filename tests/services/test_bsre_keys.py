@@ -13,17 +13,8 @@ import urllib3
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from svc.errors import (
-    AppError,
-    CredentialUnusable,
-    StepUpFailed,
-)
-from svc.models import (
-    Credential,
-    RemoteCall,
-    Signature,
-    SigningAttempt,
-)
+from svc.errors import AppError, CredentialUnusable, StepUpFailed
+from svc.models import Credential, RemoteCall, Signature, SigningAttempt
 from svc.services import key_registration, signing
 from svc.services.batches import signing as batch_signing
 from svc.services.batches import work

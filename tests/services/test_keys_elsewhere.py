@@ -17,14 +17,7 @@ from sqlalchemy.orm import undefer
 
 from certs.ca import SignerSubject, issue_signer_certificate
 from certs.signers.pkcs11 import Pkcs11Config, build_csr, generate_key
-from svc.errors import (
-    AppError,
-    Conflict,
-    CredentialLocked,
-    Forbidden,
-    StepUpFailed,
-    TooManyAttempts,
-)
+from svc.errors import AppError, Conflict, CredentialLocked, Forbidden, StepUpFailed, TooManyAttempts
 from svc.models import (
     AuditEvent,
     AuthorisedDocument,
@@ -47,13 +40,7 @@ from tests.support import batches
 from tests.support.clock import FrozenClock
 from tests.support.csc import PIN as CSC_PIN
 from tests.support.csc import CscWorld
-from tests.support.keys_elsewhere import (
-    SIGN,
-    SIGNER,
-    Waiting,
-    wait,
-    with_settings,
-)
+from tests.support.keys_elsewhere import SIGN, SIGNER, Waiting, wait, with_settings
 from tests.support.softhsm import PIN, soft_hsm
 from tests.support.world import World
 

@@ -15,7 +15,7 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.signing_errors import NotProven
 from svc.services.signing_keys import OpenedSigner, open_signer
-from tests.services.test_signing import SIGNER, sheet_of, signatures, status_of, waiting
+from tests.support.signing_by_hand import SIGNER, sheet_of, signatures, status_of, waiting
 from tests.support.world import World
 
 

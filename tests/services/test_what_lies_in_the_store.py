@@ -15,10 +15,10 @@ from svc.services import signing_production as production
 from svc.services import signing_steps as steps
 from svc.services.files import read_file
 from svc.services.signing_keys import OpenedSigner, open_signer
-from tests.services.test_signing import SIGNER, sheet_of, signatures, status_of, waiting
 from tests.support.acts import blank_pdf
 from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
+from tests.support.signing_by_hand import SIGNER, sheet_of, signatures, status_of, waiting
 from tests.support.world import World
 
 OTHER = "kadis"

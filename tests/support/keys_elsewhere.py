@@ -12,10 +12,7 @@ from certs.authorisation import Authorisation
 from certs.pades import SignedDocument
 from svc.call_log import CallRows
 from svc.deps import build_backends
-from svc.models import (
-    AuditEvent,
-    Notice,
-)
+from svc.models import AuditEvent, Notice
 from svc.ports import SIGNING_HOST_DOWN, ElsewhereKey, NotSigned, SigningHost, SigningHostDown, StoredKey, ToSign
 from svc.services import signing
 from svc.services.reconciliation import OpenAct
