@@ -74,7 +74,7 @@ def certify(deps: Deps, username: str) -> tuple[str, str]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         assert process.poll() is None, "the server ended"
         try:
             urllib.request.urlopen(f"{url}/pki/root.cer", timeout=5).close()
