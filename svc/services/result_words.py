@@ -41,6 +41,9 @@ _PENDING: Mapping[str, str] = {
         "Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat dibuktikan: penerbit sertifikatnya belum "
         "dipercaya di sini. Jangan ulangi; minta administrator memeriksa jangkar kepercayaan, lalu layanan "
         "menyelesaikannya sendiri."),
+    "NOT_READ": N_("Tanda tangan sudah dibuat dan disimpan, tetapi belum dapat diperiksa: pemeriksaan berkas sedang "
+                   "penuh, atau berkasnya terlalu berat. Jangan ulangi: layanan memeriksanya kembali sendiri. Bila "
+                   "tetap demikian, hubungi administrator."),
     "NOT_YET_VALID": _CLOCKS,
     "TIMESTAMP_ORDER_FAILURE": _CLOCKS,
 }

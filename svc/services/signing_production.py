@@ -13,7 +13,9 @@ from certs.errors import CertsError, TimestampUnavailable
 from certs.pades import Level
 from certs.person_names import is_same_person
 from certs.signers.port import ActivationRefused, BackendUnavailable, OutcomeUnknown, ResultRefused, SignerNotReady
+from certs.trust import TrustStore
 from certs.validation import Report, is_extension, validate_pdf
+from svc.cage.port import CageBusy, CageCrashed, CageTimeout, CageUnavailable
 from svc.deps import Deps
 from svc.errors import SigningFailed
 from svc.models import Credential
@@ -139,19 +141,34 @@ def expected_of_credential(deps: Deps, credential: Credential) -> Expected:
 def prove(deps: Deps, claimed: Claim, frozen: bytes, signed: bytes, expected: Expected) -> Produced:
     """Validate signed bytes as the public will, and compare them with the frozen ones.
 
-    :raises ProofPending: whole and unchanged, but an anchor or revocation data is missing that may still come
+    :raises ProofPending: whole and unchanged, but an anchor or revocation data is missing that may still come; or it
+        could not be read yet
     :raises SignedAsAnother: the certificate names somebody else
     :raises NotProven: not the frozen bytes with exactly one more valid signature by that certificate
     """
     if not is_extension(frozen, signed):
         raise _not_proven("NOT_AN_EXTENSION")
     trust = with_intermediates(trust_store(deps), expected.chain)
-    report = validate_pdf(signed, trust, deps.clock.now())
+    report = _validate(deps, signed, trust, expected)
     ensure_as_asked(report, claimed, expected)
     if not report.passed:
         why = report.sub_indication or report.indication.value
         raise ProofPending(pending(why), params={"why": why}) if why in _LATER else _not_proven(why)
     return Produced(signed, hashlib.sha256(signed).hexdigest(), report.signatures[-1])
+
+
+def _validate(deps: Deps, signed: bytes, trust: TrustStore, expected: Expected) -> Report:
+    """What a service made as a whole is looked into in the cage, like anybody's upload; ours, which pyHanko made
+    here around a signature, is not hostile.
+
+    :raises ProofPending: the cage has no room, or the file is too much for it, now at least
+    """
+    if not expected.names_signer:
+        return validate_pdf(signed, trust, deps.clock.now())
+    try:
+        return deps.cage.validate(signed, trust, deps.clock.now())
+    except (CageBusy, CageCrashed, CageTimeout, CageUnavailable) as error:
+        raise ProofPending(pending("NOT_READ"), params={"why": "NOT_READ"}) from error
 
 
 def ensure_as_asked(report: Report, claimed: Claim, expected: Expected) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,8 @@ import urllib3
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from svc.cage.pool import WorkerCage
+from svc.cage.port import CageLimits
 from svc.errors import AppError, CredentialUnusable, StepUpFailed
 from svc.models import Credential, RemoteCall, Signature, SigningAttempt
 from svc.services import key_registration, signing
@@ -47,6 +50,29 @@ def test_bsre_signs_and_its_certificate_is_learnt(agency: Waiting) -> None:
     assert credential.valid_to is not None
     assert NIK.encode() not in (credential.key_envelope or b"")
     assert not any(NIK in f"{call.endpoint}{call.request}{call.answer}" for call in calls)
+
+
+@pytest.fixture
+def cages() -> Iterator[tuple[WorkerCage, WorkerCage]]:
+    """One that gives nobody time enough, and one as it should be."""
+    hasty, sound = WorkerCage(CageLimits(seconds=0.001)), WorkerCage(CageLimits())
+    yield hasty, sound
+    hasty.close()
+    sound.close()
+
+
+def test_what_cannot_be_read_in_the_cage_yet_is_kept_and_not_signed_again(
+    agency: Waiting, gateway: BsreWorld, cages: tuple[WorkerCage, WorkerCage]
+) -> None:
+    hasty, sound = [replace(agency, world=World(replace(agency.world.deps, cage=cage), agency.world.organisation))
+                    for cage in cages]
+    with pytest.raises(signing.ProofPending, match="Jangan ulangi"):
+        hasty.sign(PASSPHRASE)
+    signing.recover(hasty.world.deps, timedelta(0))
+    assert (agency.status, agency.count(Signature)) == ("signing", 0)
+    signing.recover(sound.world.deps, timedelta(0))
+    assert (agency.status in {"signed", "issued"}, agency.count(Signature)) == (True, 1)
+    assert len(gateway.desk.made) == 1
 
 
 def test_version_2_signs_for_whom_an_address_was_registered_and_version_1_says_why_not(
