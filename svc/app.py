@@ -30,6 +30,7 @@ from svc.blueprints import (
     verify,
 )
 from svc.deps import Deps, build_deps
+from svc.intake import ensure_taken_in
 from svc.settings import Settings
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -66,6 +67,7 @@ def create_app(settings: Settings, deps: Deps | None = None) -> Flask:
     _configure(app, settings)
     logs.configure(settings)
     logs.install(app)
+    app.before_request(lambda: ensure_taken_in(request.environ))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     limits.install(app, settings, security.caller)

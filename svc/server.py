@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from gunicorn.app.base import BaseApplication
 
+from svc.intake import THREADS_FOR_EACH, Intake, IntakeWorker
 from svc.memory import tame_garbage_collector
 from svc.settings import Settings
 
@@ -29,7 +30,8 @@ _POLL_SECONDS = 0.2
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn with threads, configured by our settings alone."""
+    """gunicorn with threads, configured by our settings alone. ``web_threads`` of them are at work at once; the others
+    wait for what is being sent."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -39,7 +41,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         """Set what gunicorn shall do (called by gunicorn)."""
         options = {
             "bind": self._settings.bind, "workers": self._settings.web_workers,
-            "worker_class": "gthread", "threads": self._settings.web_threads, "keepalive": 75,
+            "worker_class": IntakeWorker, "threads": self._settings.web_threads * THREADS_FOR_EACH, "keepalive": 75,
             "timeout": 60, "graceful_timeout": 20, "max_requests": 0, "proc_name": "paraf-web",
             "limit_request_line": 4096, "post_worker_init": lambda _worker: tame_garbage_collector(),
             "accesslog": None, "errorlog": "-", "loglevel": "warning", "control_socket_disable": True,
@@ -54,7 +56,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
 
         app = create_app(self._settings)
         app.extensions["paraf"].cage.warm()
-        return app
+        return Intake(app, self._settings.web_threads, app.config["MAX_CONTENT_LENGTH"], self._settings.trusted_proxies)
 
 
 @dataclass

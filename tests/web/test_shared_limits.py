@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,14 +32,14 @@ _START_SECONDS = 60
 
 
 @contextlib.contextmanager
-def web_process(settings: Settings, limits_in: str, log: Path) -> Iterator[str]:
+def web_process(settings: Settings, limits_in: str, log: Path, more: Mapping[str, str] | None = None) -> Iterator[str]:
     """A web server of its own on a free port; yields its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PARAF_")} | {
         "PARAF_VAR_DIR": str(settings.var_dir), "PARAF_DATABASE_URL": settings.effective_database_url,
         "PARAF_BIND": f"127.0.0.1:{port}", "PARAF_WEB_WORKERS": "1", "PARAF_RATE_LIMIT_STORAGE": limits_in,
-        "PARAF_LOGIN_ATTEMPTS": str(ATTEMPTS)}
+        "PARAF_LOGIN_ATTEMPTS": str(ATTEMPTS), **(more or {})}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-c", SERVE], env=environment, stdout=out, stderr=out)
         try:
