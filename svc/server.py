@@ -19,7 +19,7 @@ import structlog
 from gunicorn.app.base import BaseApplication
 
 from svc.intake import THREADS_FOR_EACH, Intake, IntakeWorker
-from svc.memory import tame_garbage_collector
+from svc.memory import give_back_large_blocks, tame_garbage_collector
 from svc.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ class WebServer(BaseApplication):  # type: ignore[misc]
             "bind": self._settings.bind, "workers": self._settings.web_workers,
             "worker_class": IntakeWorker, "threads": self._settings.web_threads * THREADS_FOR_EACH, "keepalive": 75,
             "timeout": 60, "graceful_timeout": 20, "max_requests": 0, "proc_name": "paraf-web",
-            "limit_request_line": 4096, "post_worker_init": lambda _worker: tame_garbage_collector(),
+            "limit_request_line": 4096, "post_worker_init": _settle_memory,
             "accesslog": None, "errorlog": "-", "loglevel": "warning", "control_socket_disable": True,
         }
         for name, value in options.items():
@@ -57,6 +57,11 @@ class WebServer(BaseApplication):  # type: ignore[misc]
         app = create_app(self._settings)
         app.extensions["paraf"].cage.warm()
         return Intake(app, self._settings.web_threads, app.config["MAX_CONTENT_LENGTH"], self._settings.trusted_proxies)
+
+
+def _settle_memory(_worker: object) -> None:
+    give_back_large_blocks()
+    tame_garbage_collector()
 
 
 @dataclass
