@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wsgi import ClosingIterator
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS_FOR_EACH = 8  # place at work
-_HEAD_SECONDS = 10.0
+HEAD_SECONDS = 10.0
 _BODY_SECONDS = 20.0  # besides what the rate allows
 _ANSWER_SECONDS = 60.0  # likewise
 _STREAM_SECONDS = 900.0  # an answer of unknown length
@@ -64,25 +63,7 @@ class Lines:
                     line.shutdown(how)
 
 
-_lines = Lines()
-
-
-class IntakeWorker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's threads, which are watched while they wait for a connection."""
-
-    def handle(self, conn: Any) -> Any:
-        """One request, in a thread (called by gunicorn)."""
-        line = conn.sock
-        _lines.allow(line, _HEAD_SECONDS)
-        try:
-            return super().handle(conn)
-        finally:
-            _lines.forget(line)
-
-    def murder_pending(self) -> None:
-        """End the waiting for connections that are late (called by gunicorn at least once a second)."""
-        super().murder_pending()
-        _lines.cut()
+LINES = Lines()
 
 
 class Intake:
@@ -106,7 +87,7 @@ class Intake:
             if environ.get("CONTENT_LENGTH", "0") != "0" or environ.get("HTTP_TRANSFER_ENCODING"):
                 body = to_close.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
                 self._take_in(environ, line, body)
-            _lines.forget(line)
+            LINES.forget(line)
             return ClosingIterator(self._work(environ, start_response, line), to_close.pop_all().close)
 
     def _work(self, environ: WSGIEnvironment, start_response: StartResponse, line: Any) -> Iterable[bytes]:
@@ -116,7 +97,7 @@ class Intake:
         def begin(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
             length = next((value for name, value in headers if name.lower() == "content-length"), "")
             seconds = _ANSWER_SECONDS + int(length) / _SLOWEST if length.isdecimal() else _STREAM_SECONDS
-            _lines.allow(line, seconds, socket.SHUT_RDWR)
+            LINES.allow(line, seconds, socket.SHUT_RDWR)
             if length:  # it is made, and only has to be sent
                 leave()
             return start_response(status, headers, *more)
@@ -156,7 +137,7 @@ class Intake:
     def _receive(self, sent: IO[bytes], line: Any, body: IO[bytes]) -> int:
         size, began = 0, time.monotonic()
         while size <= self._most:
-            _lines.allow(line, _BODY_SECONDS + size / _SLOWEST - (time.monotonic() - began))
+            LINES.allow(line, _BODY_SECONDS + size / _SLOWEST - (time.monotonic() - began))
             chunk = sent.read(_CHUNK)
             if not chunk:
                 break

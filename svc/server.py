@@ -17,8 +17,9 @@ from typing import Any
 
 import structlog
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
-from svc.intake import THREADS_FOR_EACH, Intake, IntakeWorker
+from svc.intake import HEAD_SECONDS, LINES, THREADS_FOR_EACH, Intake
 from svc.memory import give_back_large_blocks, tame_garbage_collector
 from svc.settings import Settings
 
@@ -27,6 +28,24 @@ log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 25
 _LONGEST_PAUSE = 60.0
 _POLL_SECONDS = 0.2
+
+
+class IntakeWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threads, which are watched while they wait for a connection."""
+
+    def handle(self, conn: Any) -> Any:
+        """One request, in a thread (called by gunicorn)."""
+        line = conn.sock
+        LINES.allow(line, HEAD_SECONDS)
+        try:
+            return super().handle(conn)
+        finally:
+            LINES.forget(line)
+
+    def murder_pending(self) -> None:
+        """End the waiting for connections that are late (called by gunicorn at least once a second)."""
+        super().murder_pending()
+        LINES.cut()
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]
