@@ -15,9 +15,12 @@ from certs._remembered import RememberingValidator
 from certs.algorithms import AlgorithmEnds, End
 from certs.checks import MIN_CURVE_BITS
 
+_PSS = "rsassa_pss"
+
 
 class UsualPolicy(DisallowWeakAlgorithmsPolicy):
-    """pyHanko's, which knows the least length of RSA keys but not of curves."""
+    """pyHanko's, which knows the least length of RSA keys but not of curves, and asks nothing of the parameters of PSS.
+    """
 
     def signature_algorithm_allowed(
         self, algo: algos.SignedDigestAlgorithm, moment: datetime | None, public_key: keys.PublicKeyInfo | None
@@ -25,7 +28,17 @@ class UsualPolicy(DisallowWeakAlgorithmsPolicy):
         """Curves besides what pyHanko asks."""
         if public_key is not None and public_key.algorithm == "ec" and (public_key.bit_size or 0) < MIN_CURVE_BITS:
             return AlgorithmUsageConstraint(False, failure_reason=f"curves need {MIN_CURVE_BITS} bits")
+        if algo["algorithm"].native == _PSS and not _is_usual_pss(algo["parameters"]):
+            return AlgorithmUsageConstraint(False, failure_reason="PSS with other parameters than RFC 4055's")
         return super().signature_algorithm_allowed(algo, moment, public_key)
+
+
+def _is_usual_pss(parameters: algos.RSASSAPSSParams) -> bool:
+    """The mask is made with the digest's hash (ETSI TS 119 312), and the trailer is the one that there is (RFC 4055
+    3.1): with others, readers disagree on whether it verifies."""
+    mask = parameters["mask_gen_algorithm"]
+    hashes = {parameters["hash_algorithm"]["algorithm"].native, mask["parameters"]["algorithm"].native}
+    return bool(mask["algorithm"].native == "mgf1" and len(hashes) == 1 and int(parameters["trailer_field"]) == 1)
 
 
 USUAL = UsualPolicy()  # type: ignore[no-untyped-call]

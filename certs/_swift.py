@@ -6,8 +6,8 @@ validating a small document costs. Each function here promises the results and t
 for. None keeps anything but bytes and text, since asn1crypto's values are parsed while they are read and must not be
 shared by threads.
 
-The only place where others' code is replaced. ``tests/unit/certs/test_swift.py`` compares old and new on many inputs,
-and fails when a library changes a function that is replaced here.
+With :mod:`certs._strict` the only place where others' code is replaced. ``tests/unit/certs/test_swift.py`` compares old
+and new on many inputs, and fails when a library changes a function that is replaced here.
 """
 
 from __future__ import annotations

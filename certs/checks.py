@@ -95,6 +95,21 @@ def tell_purpose_fault(certificate: x509.Certificate) -> str:
     return ""
 
 
+def tell_stamping_fault(certificate: x509.Certificate) -> str:
+    """Why this is no certificate of a time-stamping unit (RFC 3161 2.3): that is its one purpose, and said to be
+    critical, and its key signs. Empty: it is one. :raises ValueError: its extensions are malformed"""
+    purposes: list[x509.ObjectIdentifier] = []
+    for extension in certificate.extensions:
+        value = extension.value
+        if isinstance(value, x509.BasicConstraints) and value.ca:
+            return "the certificate is a CA's"
+        if isinstance(value, x509.KeyUsage) and not (value.digital_signature or value.content_commitment):
+            return "the key usage is neither digitalSignature nor nonRepudiation"
+        if isinstance(value, x509.ExtendedKeyUsage) and extension.critical:
+            purposes = list(value)
+    return "" if purposes == [ExtendedKeyUsageOID.TIME_STAMPING] else "time stamps are not its one, critical purpose"
+
+
 def _ensure_numbered(certificate: x509.Certificate) -> None:
     """RFC 5280 4.1.2.2; lists and responses name certificates by this number, and libraries stumble over others."""
     if to_asn1(certificate).serial_number < 1:

@@ -8,16 +8,25 @@ certificates that nobody knows, and BER where DER was asked for (ISO 32000-2, 12
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from asn1crypto import cms, core
+from asn1crypto import cms, core, tsp, x509
 from asn1crypto import parser as asn1_parser
+from pyhanko.sign.general import check_ess_certid
 
 _INTEGER, _OCTETS, _OID, _SEQUENCE, _SET = (0, 2), (0, 4), (0, 6), (0, 16), (0, 17)
 _FIRST, _SECOND = (2, 0), (2, 1)  # [0], [1]
 _MOST = 200  # elements of one list; no honest one comes near
-_REFERENCES = frozenset({"signing_certificate", "signing_certificate_v2"})
+_REFERENCES: dict[str, type[core.Sequence]] = {
+    "signing_certificate": tsp.SigningCertificate, "signing_certificate_v2": tsp.SigningCertificateV2}
+_BROKEN_HASHES = frozenset({"md2", "md5"})
+# content type, message digest, signing time, algorithm protection, signing certificate and its second version
+_SINGLE = frozenset(core.ObjectIdentifier(one).contents for one in (
+    "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.5", "1.2.840.113549.1.9.52",
+    "1.2.840.113549.1.9.16.2.12", "1.2.840.113549.1.9.16.2.47"))
+_SIGNED_DATA_VERSIONS, _SIGNER_VERSIONS = (b"\1", b"\3", b"\4", b"\5"), (b"\1", b"\3")
 
 
 class _Misbuilt(ValueError):
@@ -31,8 +40,24 @@ class _Element(NamedTuple):
 
 def tell_form_fault(container: bytes) -> str:
     """What is wrong with the form of a signature's container (bytes behind it are not looked at); empty: nothing."""
+    return _tell(_check_container, container)
+
+
+def tell_token_fault(token: cms.SignedData) -> str:
+    """What is wrong with the form of a time-stamp token (RFC 3161 2.4.2); empty: nothing."""
+    info = token["encap_content_info"]["content"].parsed
+    if info["version"].native != "v1":
+        return "the version of TSTInfo"
+    if any(one["critical"].native for one in info["extensions"] or ()):
+        return "a critical extension that nobody knows"
+    if not names_its_certificate(token["signer_infos"][0]):
+        return "what was signed does not name the authority's certificate"
+    return _tell(_check_token, token.dump())
+
+
+def _tell(check: Callable[[bytes], None], data: bytes) -> str:
     try:
-        _check_container(container)
+        check(data)
     except _Misbuilt as fault:
         return str(fault)
     except ValueError as error:  # asn1crypto's
@@ -47,14 +72,60 @@ def names_its_certificate(signer_info: cms.SignerInfo) -> bool:
     return attributes is not core.VOID and any(one["type"].native in _REFERENCES for one in attributes)
 
 
+def tell_reference_fault(signer_info: cms.SignerInfo, path: Sequence[x509.Certificate]) -> str:
+    """What is wrong with the references to certificates that were signed (RFC 5035): one that names another signer than
+    the last of the ``path``, which pyHanko asks of one of them only, one further that names nobody in it (ETSI EN 319
+    102-1, 5.2.8), or a hash for which another certificate can be made. Empty: nothing, or there are none."""
+    attributes = signer_info["signed_attrs"]
+    given = [] if attributes is core.VOID else [one for one in attributes if one["type"].native in _REFERENCES]
+    for one in given:
+        kind, encoded = one["type"].native, one["values"][0].dump()
+        if len(given) == 1 and _is_plain(kind, encoded):
+            continue
+        first, *further = _read_references(kind, encoded)
+        if any(map(_is_weak, (first, *further))):
+            return "the signing certificate is named by a broken hash"
+        if not check_ess_certid(path[-1], first):
+            return "what was signed names another signing certificate"
+        if not all(any(check_ess_certid(known, named) for known in path) for named in further):
+            return "what was signed names certificates that are not in the chain"
+    return ""
+
+
+@lru_cache(maxsize=512)
+def _is_plain(kind: str, encoded: bytes) -> bool:
+    """One certificate by a sound hash, as a signer's are all alike: that it is the right one, pyHanko has asked."""
+    references = _read_references(kind, encoded)
+    return len(references) == 1 and not _is_weak(references[0])
+
+
+def _read_references(kind: str, encoded: bytes) -> list[tsp.ESSCertID | tsp.ESSCertIDv2]:
+    return list(_REFERENCES[kind].load(encoded)["certs"])
+
+
+def _is_weak(named: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
+    return isinstance(named, tsp.ESSCertIDv2) and named["hash_algorithm"]["algorithm"].native in _BROKEN_HASHES
+
+
 def _check_container(container: bytes) -> None:
     outer = _fixed(_read(container).content, "ContentInfo", [_OID, _FIRST])
     (data,) = _fixed(outer[1].content, "ContentInfo", [_SEQUENCE])
+    _check_data(data)
+
+
+def _check_token(token: bytes) -> None:
+    data = _read(token)  # within the tag of its place in ContentInfo
+    _check_data(_fixed(data.content, "ContentInfo", [_SEQUENCE])[0] if data.kind == _FIRST else data)
+
+
+def _check_data(data: _Element) -> None:
     parts = _elements(data.content)
     kinds = [one.kind for one in parts]
     optional = [one for one in (_FIRST, _SECOND) if one in kinds]
     if kinds != [_INTEGER, _SET, _SEQUENCE, *optional, _SET]:
         raise _Misbuilt("SignedData")
+    if parts[0].content not in _SIGNED_DATA_VERSIONS:
+        raise _Misbuilt("the version of SignedData")
     (signer,) = _fixed(parts[-1].content, "signerInfos", [_SEQUENCE])
     digest = _check_signer(signer)
     if digest not in [_identifier(one) for one in _elements(parts[1].content)]:
@@ -69,22 +140,26 @@ def _check_signer(signer: _Element) -> bytes:
     unsigned = [_SECOND] if kinds[-1] == _SECOND else []
     if kinds != [_INTEGER, *kinds[1:2], _SEQUENCE, *signed, _SEQUENCE, _OCTETS, *unsigned]:
         raise _Misbuilt("SignerInfo")
+    if parts[0].content not in _SIGNER_VERSIONS:
+        raise _Misbuilt("the version of SignerInfo")
     if signed:
-        types = Counter(_attributes(parts[3]))
+        types = Counter(_attributes(parts[3], is_signed=True))
         if max(types.values(), default=1) > 1:
             raise _Misbuilt("a signed attribute twice")
     if unsigned:
-        _attributes(parts[-1])
+        _attributes(parts[-1], is_signed=False)
     return _identifier(parts[2])
 
 
-def _attributes(element: _Element) -> list[bytes]:
+def _attributes(element: _Element, *, is_signed: bool) -> list[bytes]:
     """Their types."""
     types = []
     for one in _elements(element.content):
         kind, values = _fixed(one.content, "an attribute", [_OID, _SET])
         if not values.content:
             raise _Misbuilt("an attribute without value")
+        if is_signed and kind.content in _SINGLE and len(_elements(values.content)) > 1:
+            raise _Misbuilt("a signed attribute with several values")
         types.append(kind.content)
     return types
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 
 from asn1crypto import x509 as asn1_x509
@@ -42,18 +43,20 @@ from certs.verified import (
 )
 
 _MAX_STORE_ITEMS = 500
+_LONGEST_CHAIN = 10
 
 
 @dataclass(frozen=True)
 class Knowledge:
     """Trust, plus what the file brings (``embedded``); ``seen`` tells of a list (DER) since when it is proven to
-    exist."""
+    exist. ``carried`` are the certificates in signatures and time stamps."""
 
     trust: TrustStore
     lists: tuple[RevocationData, ...]
     certificates: tuple[asn1_x509.Certificate, ...]
     embedded: frozenset[bytes]
     seen: Mapping[bytes, datetime]
+    carried: tuple[asn1_x509.Certificate, ...] = ()
 
     def specification(self, control: datetime, now: datetime, leaf: asn1_x509.Certificate | None = None,
                       *, is_lenient: bool = False) -> SignatureValidationSpec:
@@ -64,7 +67,8 @@ class Knowledge:
         the certificate ended, since authorities strike expired certificates off.
         """
         is_past = control < now
-        lists = [one for one in self.lists if not is_past or self._is_believable(one, now, leaf)]
+        lists = [one for one in self.lists
+                 if one.is_understood and (not is_past or self._is_believable(one, now, leaf))]
         policy = CertRevTrustPolicy(NO_REVOCATION if is_lenient else REQUIRE_REVINFO, retroactive_revinfo=is_past)
         return SignatureValidationSpec(
             cert_validation_policy=_policy(self.trust.anchors_der, policy),
@@ -91,15 +95,51 @@ class Knowledge:
             return False
         if one.signed_until is not None and seen > one.signed_until:
             return False
-        ends = [end for certificate in self._authorities() if certificate.subject.sha256 == one.issuer
-                and (end := self._end_of(certificate)) is not None]
-        return not ends or max(ends) >= seen
+        return any(self._lasts(authority, seen) for authority in self._signers_of(one))
+
+    def _signers_of(self, one: RevocationData) -> tuple[asn1_x509.Certificate, ...]:
+        """The certificates of that name, whoever made them, whose key has signed a list or response."""
+        found = self._signers.get(one.der)
+        if found is None:
+            known = {authority.dump(): authority
+                     for authority in (*self._authorities(), *self.carried, *one.responders)}
+            found = self._signers[one.der] = tuple(
+                authority for authority in known.values() if one.may_be_of(authority) and one.is_signed_by(authority))
+        return found
+
+    @cached_property
+    def _brought(self) -> tuple[asn1_x509.Certificate, ...]:
+        return (*self.certificates, *self.carried)
+
+    @cached_property
+    def _signers(self) -> dict[bytes, tuple[asn1_x509.Certificate, ...]]:
+        return {}
+
+    def _lasts(
+        self, authority: asn1_x509.Certificate, until: datetime, below: frozenset[bytes] = frozenset()
+    ) -> bool:
+        """Whether its signatures count until then, and it is no certificate that anybody made, or that an authority
+        whose time was over made for itself: an anchor, or issued by one that lasts as long.
+
+        An anchor is trusted, and so is what it issues, whenever; only its own lists count no longer than it lasts.
+        """
+        der = authority.dump()
+        if der in self._anchors:
+            return bool(below) or until <= self._end_of(authority)
+        if der in below or len(below) > _LONGEST_CHAIN or until > self._end_of(authority):
+            return False
+        return any(self._lasts(one, until, below | {der}) for one in (*self._authorities(), *self.carried)
+                   if (one.ca or one.dump() in self._anchors) and is_issued_by(authority, one))
+
+    @cached_property
+    def _anchors(self) -> frozenset[bytes]:
+        return frozenset((*self.trust.anchors_der, *self.trust.timestamp_anchors_der))
 
     def _authorities(self) -> Iterable[asn1_x509.Certificate]:
         yield from self.certificates
         yield from map(known_certificate, (*self.trust.anchors_der, *self.trust.timestamp_anchors_der))
 
-    def _end_of(self, authority: asn1_x509.Certificate) -> datetime | None:
+    def _end_of(self, authority: asn1_x509.Certificate) -> datetime:
         """Until when its signatures count: the end of its validity, or its revocation."""
         end: datetime = authority.not_valid_after
         for one in self.lists:
@@ -116,7 +156,30 @@ class Knowledge:
         :param carried: further certificates among which its issuer may be
         """
         issuer = next((one for one in (*self._authorities(), *carried) if is_issued_by(certificate, one)), None)
-        return () if issuer is None else answers(self.lists, certificate, issuer)
+        return () if issuer is None else answers(self.lists, certificate, issuer, (*self.certificates, *carried))
+
+    def tells_in_time(self, path: Sequence[asn1_x509.Certificate], control: datetime, now: datetime) -> bool:
+        """Whether what speaks for each certificate of the path at ``control`` (its anchor comes first) was made before
+        that certificate ended: authorities strike those off that have. What is left to indirect lists is not looked
+        into."""
+        ended = [(issuer, one) for issuer, one in pairwise(path) if control < now and one.not_valid_after < now]
+        if not ended:
+            return True
+        lists = [one for one in self.lists if one.is_understood and self._is_believable(one, now, None)]
+        return all(
+            _names_other_lists(one) or any(
+                said.issued_at <= one.not_valid_after and _reaches(said.issued_at, said.next_at, control)
+                for data in lists for authority in self._voices_of(issuer, data, control)
+                for said in answers((data,), one, authority, self._brought))
+            for issuer, one in ended)
+
+    def _voices_of(
+        self, issuer: asn1_x509.Certificate, one: RevocationData, at: datetime
+    ) -> Iterable[asn1_x509.Certificate]:
+        """The issuer, and its namesakes at that time: an authority may sign its lists with another key."""
+        yield issuer
+        yield from (other for other in self._signers_of(one)
+                    if one.crl is not None and other.subject == issuer.subject and self._lasts(other, at))
 
     def find_revoked(self, path: Sequence[asn1_x509.Certificate], at: datetime) -> asn1_x509.Certificate | None:
         """The first certificate below the path's anchor (which comes first) that genuine data revokes at ``at`` or
@@ -124,7 +187,7 @@ class Knowledge:
         for issuer, certificate in pairwise(path):
             if not claims_revocation(self.lists, certificate.serial_number):
                 continue
-            since = revoked_since(answers(self.lists, certificate, issuer))
+            since = revoked_since(answers(self.lists, certificate, issuer, self._brought))
             if since is not None and since <= at:
                 return certificate
         return None
@@ -147,10 +210,11 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) ->
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
     anchors = map(known_certificate, (*trust.anchors_der, *trust.timestamp_anchors_der))
     responders = (responder for one in lists.values() for responder in one.responders)
-    ensure_sound(anchors, (*certificates.values(), *carried(reader), *responders))
+    brought = tuple(carried(reader))
+    ensure_sound(anchors, (*certificates.values(), *brought, *responders))
     embedded = frozenset((*store.crls, *store.ocsps))
     current = tuple(one for one in lists.values() if not one.is_from_future(now))
-    return Knowledge(trust, current, tuple(certificates.values()), embedded, {})
+    return Knowledge(trust, current, tuple(certificates.values()), embedded, {}, brought)
 
 
 def ensure_readable(trust: TrustStore) -> None:
@@ -176,8 +240,17 @@ def state_of(
         return "revoked", revoked_at
     if at > certificate.not_valid_after:
         return "expired", revoked_at
-    is_known = any(one.issued_at >= at or (one.next_at is not None and at <= one.next_at) for one in told)
+    is_known = any(_reaches(one.issued_at, one.next_at, at) for one in told)
     return ("valid" if is_known else "unknown"), revoked_at
+
+
+def _names_other_lists(certificate: asn1_x509.Certificate) -> bool:
+    """Whether another authority lists its revocation (RFC 5280 4.2.1.13)."""
+    return any(one["crl_issuer"] for one in certificate.crl_distribution_points_value or ())
+
+
+def _reaches(issued_at: datetime, next_at: datetime | None, at: datetime) -> bool:
+    return issued_at >= at or (next_at is not None and at <= next_at)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from certs import verdicts
 from certs._asn1 import known_certificate
 from certs.algorithms import AlgorithmEnds
-from certs.checks import tell_purpose_fault
-from certs.container import names_its_certificate, tell_form_fault
+from certs.checks import tell_purpose_fault, tell_stamping_fault
+from certs.container import names_its_certificate, tell_form_fault, tell_reference_fault, tell_token_fault
 from certs.coverage import signed_end
 from certs.knowledge import Knowledge, read_store, with_seen
 from certs.verdicts import Indication, Verdict
@@ -164,6 +164,11 @@ def _purpose_fault(encoded: bytes) -> str:
     return tell_purpose_fault(x509.load_der_x509_certificate(encoded))
 
 
+@lru_cache(maxsize=512)
+def _stamping_fault(encoded: bytes) -> str:
+    return tell_stamping_fault(x509.load_der_x509_certificate(encoded))
+
+
 def _may_improve(verdict: Verdict) -> bool:
     return verdict.indication is Indication.INDETERMINATE
 
@@ -182,27 +187,34 @@ async def _basic(
         result = await ades.ades_basic_validation(
             signature.signed_data, knowledge.specification(control, now, leaf, is_lenient=is_lenient),
             timing_info=timing, raw_digest=digest)
-        return _with_revocations(result, knowledge, control)
+        return _hold_against_path(result, signature.signed_data, knowledge, control, now)
 
     verdict = await run(is_lenient=False)
     if verdict.sub_indication == verdicts.CERTIFICATE_CHAIN_GENERAL_FAILURE:
         lenient = await run(is_lenient=True)
-        if lenient.passed:
+        if lenient.passed or lenient.sub_indication == verdicts.TRY_LATER:
             return verdicts.indeterminate(verdicts.TRY_LATER)
         return lenient if lenient.sub_indication in verdicts.REVOKED else verdict
     return verdict
 
 
-def _with_revocations(result: Any, knowledge: Knowledge, control: datetime) -> Verdict:
-    """pyHanko's verdict; passed only if no genuine list or response, whichever it did not ask, revokes a certificate
-    of the chain that it found."""
+def _hold_against_path(
+    result: Any, signed_data: cms.SignedData, knowledge: Knowledge, control: datetime, now: datetime
+) -> Verdict:
+    """pyHanko's verdict; passed only if what was signed names no other certificates than those of the chain that it
+    found, no genuine list or response, whichever it did not ask, revokes one of them, and none is known to be unrevoked
+    only by what was made when it had ended."""
     verdict = verdicts.from_ades(result.ades_subindic, result.failure_msg)
     if not verdict.passed or result.api_status is None or result.api_status.validation_path is None:
         return verdict
     path = list(result.api_status.validation_path.iter_certs(include_root=True))
+    fault = tell_reference_fault(signed_data["signer_infos"][0], path)
+    if fault:
+        return verdicts.indeterminate(
+            verdicts.SIG_CONSTRAINTS_FAILURE, f"The signature is not bound to its chain: {fault}.")
     revoked = knowledge.find_revoked(path, control)
     if revoked is None:
-        return verdict
+        return verdict if knowledge.tells_in_time(path, control, now) else verdicts.indeterminate(verdicts.TRY_LATER)
     return verdicts.indeterminate(verdicts.REVOKED_NO_POE if revoked is path[-1] else verdicts.REVOKED_CA_NO_POE)
 
 
@@ -239,7 +251,8 @@ async def _judge_stamp(
     result = await ades.ades_timestamp_validation(
         token, knowledge.specification(control, now),
         expected_tst_imprint=generic_cms.message_imprint_checker(signer_info), timing_info=_timing(control, now))
-    return _hold_against_token(token, _with_revocations(result, knowledge, control), knowledge.trust.ends, control)
+    verdict = _hold_against_path(result, token, knowledge, control, now)
+    return _hold_against_token(token, verdict, knowledge.trust.ends, control)
 
 
 async def _judge_document_stamp(
@@ -259,17 +272,25 @@ async def _judge_document_stamp(
     result = await ades.ades_timestamp_validation(
         stamp.signed_data, knowledge.specification(control, now), expected_tst_imprint=imprint,
         timing_info=_timing(control, now))
-    verdict = _with_revocations(result, knowledge, control)
+    verdict = _hold_against_path(result, stamp.signed_data, knowledge, control, now)
     return _hold_against_form(
         stamp, _hold_against_token(stamp.signed_data, verdict, knowledge.trust.ends, control))
 
 
 def _hold_against_token(token: cms.SignedData, verdict: Verdict, ends: AlgorithmEnds, control: datetime) -> Verdict:
-    """What pyHanko does not ask of a token: that its authority existed already when it says to have been made, that its
-    imprint is no hash for which two documents can be found, and that none of its algorithms has ended."""
+    """What pyHanko does not ask of a token: that it is built as one by a unit that does nothing else, that its
+    authority existed already when it says to have been made, that its imprint is no hash for which two documents can be
+    found, and that none of its algorithms has ended."""
     if not verdict.passed:
         return verdict
     authority = extract_certificate_info(token).signer_cert
+    fault = _stamping_fault(authority.dump())
+    if fault:
+        return verdicts.indeterminate(
+            verdicts.CHAIN_CONSTRAINTS_FAILURE, f"The certificate is not one for time stamps: {fault}.")
+    fault = tell_token_fault(token)
+    if fault:
+        return verdicts.indeterminate(verdicts.FORMAT_FAILURE, f"The time stamp is not built as one: {fault}.")
     if not authority.not_valid_before <= _time_of(token) <= authority.not_valid_after:
         return verdicts.indeterminate(
             verdicts.TIMESTAMP_ORDER_FAILURE, "The time stamp's time lies outside its authority's validity.")

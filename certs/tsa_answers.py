@@ -6,10 +6,13 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from asn1crypto import cms, tsp
+from cryptography import x509
 from pyhanko.sign.general import CMSExtractionError, extract_certificate_info, extract_signer_info
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
+from certs.checks import tell_stamping_fault
+from certs.container import tell_token_fault
 from certs.errors import TimestampUnavailable
 from certs.tsa import TimeStampResponse
 
@@ -58,11 +61,12 @@ def _fault_of(token: cms.SignedData, moment: datetime) -> str:
     intact, valid = validate_sig_integrity(
         signer, certificate, expected_content_type="tst_info",
         actual_digest=hashlib.new(algorithm, content).digest())
-    usage = certificate.extended_key_usage_value
     if not (intact and valid):
         return "its token is not signed by the certificate that it brings"
-    if usage is None or "time_stamping" not in usage.native:
+    if tell_stamping_fault(x509.load_der_x509_certificate(certificate.dump())):
         return "its certificate is not for time stamps"
+    if tell_token_fault(token):
+        return "its token is not built as one"
     if not certificate.not_valid_before <= moment <= certificate.not_valid_after:
         return f"its certificate is not valid at {moment:%Y-%m-%dT%H:%M:%SZ}"
     return ""

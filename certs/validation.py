@@ -16,7 +16,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.validation import generic_cms
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
-from certs import _swift, verdicts
+from certs import _strict, _swift, verdicts
 from certs._aio import compute
 from certs._asn1 import to_asn1
 from certs._reader import ForgivingReader
@@ -50,6 +50,7 @@ UNSIGNED_UPDATE = "unsigned_update"
 _UNCOVERED = "The signed part is intact, but the file has bytes or changes that the signature does not cover"
 
 _swift.install()
+_strict.install()
 logger = logging.getLogger(__name__)
 
 

@@ -8,7 +8,8 @@ Lists that another authority signs for the issuer (indirect ones) are left to py
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,9 @@ from certs.revocation import listed_entry
 
 _TOLERANCE = timedelta(minutes=5)
 _HOLD, _RELEASED = "certificate_hold", "remove_from_crl"
+_KNOWN_EXTENSIONS = frozenset({"nonce", "crl", "archive_cutoff", "extended_revoke"})
+_KEY_HASHES = frozenset({"sha1", "sha224", "sha256", "sha384", "sha512"})
+_NAME_HASHES = frozenset({"sha1", "sha256"})  # those that pyHanko knows; another is an error there
 _UNVERIFIED = (InvalidSignature, UnsupportedAlgorithm, AssertionError, ValueError, TypeError, NotImplementedError)
 
 
@@ -37,6 +41,33 @@ class RevocationData:
     issuer: bytes  # hash of the CRL issuer's name; empty for responses
     issued_at: datetime
     signed_until: datetime | None  # end of an embedded responder's certificate
+    is_understood: bool = True  # False: what is critical in a response, or how it names certificates, is unknown here
+
+    def may_be_of(self, authority: asn1_x509.Certificate) -> bool:
+        """Whether its issuer or responder is named as this one."""
+        if self.crl is not None:
+            return self.issuer == authority.subject.sha256 or bool(self.crl.issuer == authority.subject)
+        if self.ocsp is None:
+            return False
+        named = self.ocsp.basic_ocsp_response["tbs_response_data"]["responder_id"]
+        if named.name == "by_key":
+            return named.native in (authority.public_key.sha1, authority.key_identifier)
+        return bool(named.chosen == authority.subject)
+
+    def is_signed_by(self, authority: asn1_x509.Certificate) -> bool:
+        """Whether the key of this certificate has signed it."""
+        if self.crl is not None:
+            return _is_signed(authority, self.crl["signature"].native, self.crl["tbs_cert_list"].dump(),
+                              self.crl["signature_algorithm"])
+        basic = None if self.ocsp is None else self.ocsp.basic_ocsp_response
+        return basic is not None and _is_signed(authority, basic["signature"].native, basic["tbs_response_data"].dump(),
+                                                basic["signature_algorithm"])
+
+    @property
+    def is_indirect(self) -> bool:
+        """Whether it is a list that speaks of other authorities' certificates too."""
+        point = None if self.crl is None else self.crl.issuing_distribution_point_value
+        return point is not None and bool(point["indirect_crl"].native)
 
     @property
     def responders(self) -> list[asn1_x509.Certificate]:
@@ -70,14 +101,27 @@ def read_ocsp(der: bytes, response: asn1_ocsp.OCSPResponse) -> RevocationData:
     data = basic["tbs_response_data"]
     moments = [data["produced_at"].native, *(one["this_update"].native for one in data["responses"])]
     end = min((one.not_valid_after for one in _embedded(basic)), default=None)
-    return RevocationData(der, None, response, b"", max(moments), end)
+    return RevocationData(der, None, response, b"", max(moments), end, _is_understood(data))
+
+
+def _is_understood(data: asn1_ocsp.ResponseData) -> bool:
+    """RFC 6960 4.4: a critical extension that is not known makes a response worth nothing."""
+    extensions = [*(data["response_extensions"] or ()),
+                  *(one for answer in data["responses"] for one in answer["single_extensions"] or ())]
+    algorithms = {one["cert_id"]["hash_algorithm"]["algorithm"].native for one in data["responses"]}
+    return algorithms <= _NAME_HASHES and not any(
+        one["critical"].native and one["extn_id"].native not in _KNOWN_EXTENSIONS for one in extensions)
 
 
 def answers(
-    data: Iterable[RevocationData], certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate
+    data: Iterable[RevocationData], certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate,
+    known: Sequence[asn1_x509.Certificate] = (),
 ) -> tuple[Answer, ...]:
-    """What the genuine lists and responses say of the certificate."""
-    return tuple(answer for one in data for answer in _answers(one, certificate, issuer))
+    """What the genuine lists and responses say of the certificate.
+
+    :param known: certificates among which may be that of a responder who does not send it along
+    """
+    return tuple(answer for one in data for answer in _answers(one, certificate, issuer, known))
 
 
 def revoked_since(given: Iterable[Answer]) -> datetime | None:
@@ -109,26 +153,26 @@ def _claims(one: RevocationData, serial: int) -> bool:
 
 
 def _answers(
-    one: RevocationData, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate
+    one: RevocationData, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate,
+    known: Sequence[asn1_x509.Certificate],
 ) -> Iterator[Answer]:
     if one.crl is not None:
-        if one.issuer == issuer.subject.sha256 and _is_signed(
-                issuer, one.crl["signature"].native, one.crl["tbs_cert_list"].dump(), one.crl["signature_algorithm"]):
+        if one.issuer == issuer.subject.sha256 and one.is_signed_by(issuer):
             yield from _of_list(one, one.crl, certificate)
         return
     if one.ocsp is None:
         return
     basic = one.ocsp.basic_ocsp_response
     told = [answer for answer in basic["tbs_response_data"]["responses"] if _is_about(answer, certificate, issuer)]
-    if told and _is_response_of(basic, issuer):
-        yield from (_of_response(one.der, answer) for answer in told if answer["cert_status"].name != "unknown")
+    if told and _is_response_of(basic, issuer, known):
+        heard = {"good", "revoked"} if one.is_understood else {"revoked"}
+        yield from (_of_response(one.der, answer) for answer in told if answer["cert_status"].name in heard)
 
 
 def _of_list(
     one: RevocationData, crl: asn1_crl.CertificateList, certificate: asn1_x509.Certificate
 ) -> Iterator[Answer]:
-    point = crl.issuing_distribution_point_value
-    if point is not None and point["indirect_crl"].native:  # the same number may be another authority's
+    if one.is_indirect:  # the same number may be another authority's
         return
     entry = listed_entry(one.der, certificate.serial_number)
     next_at = crl["tbs_cert_list"]["next_update"].native
@@ -150,15 +194,18 @@ def _is_about(
 ) -> bool:
     named = answer["cert_id"]
     algorithm = named["hash_algorithm"]["algorithm"].native
-    if named["serial_number"].native != certificate.serial_number or algorithm not in {"sha1", "sha256"}:
+    if named["serial_number"].native != certificate.serial_number or algorithm not in _KEY_HASHES:
         return False
-    name, key = getattr(issuer.subject, algorithm), getattr(issuer.public_key, algorithm)
+    name = hashlib.new(algorithm, issuer.subject.dump()).digest()
+    key = hashlib.new(algorithm, issuer.public_key["public_key"].contents[1:]).digest()  # without its unused bits
     return bool(named["issuer_name_hash"].native == name and named["issuer_key_hash"].native == key)
 
 
-def _is_response_of(basic: asn1_ocsp.BasicOCSPResponse, issuer: asn1_x509.Certificate) -> bool:
+def _is_response_of(
+    basic: asn1_ocsp.BasicOCSPResponse, issuer: asn1_x509.Certificate, known: Sequence[asn1_x509.Certificate]
+) -> bool:
     at = basic["tbs_response_data"]["produced_at"].native
-    signers = [issuer, *(one for one in _embedded(basic) if _is_delegate(one, issuer, at))]
+    signers = [issuer, *(one for one in (*_embedded(basic), *known) if _is_delegate(one, issuer, at))]
     return any(_is_signed(one, basic["signature"].native, basic["tbs_response_data"].dump(),
                           basic["signature_algorithm"]) for one in signers)
 

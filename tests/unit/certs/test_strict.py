@@ -1,0 +1,121 @@
+"""Whose lists and responses count for a certificate."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from certs import _strict
+from certs.pades import SignedDocument
+from certs.profiles import key_usage
+from certs.trust import TrustStore
+from certs.validation import validate_pdf
+from tests.unit.certs.conftest import World
+from tests.unit.certs.crafted import (
+    ASKED,
+    DAY,
+    DOCUMENTS,
+    RESPONSES,
+    Holder,
+    answered,
+    issue,
+    listed,
+    named,
+    new_key,
+    replaced,
+)
+
+
+def test_what_is_replaced_is_what_was_read() -> None:
+    """Where it changes: read what changed, see whether it is still needed, then write the new digest here."""
+    source = inspect.getsource(_strict.lenient_scope)
+    assert hashlib.sha256(source.encode()).hexdigest()[:16] == "ecdfea9eca956e29"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A root, two sister authorities, and a signer under the first."""
+
+    world: World
+    root: Holder
+    issuing: Holder
+    sister: Holder
+    signer: Holder
+    pdf: bytes
+
+    def judge(self, lists: tuple[bytes, ...] = (), responses: tuple[bytes, ...] = (), signer: Holder | None = None,
+              known: tuple[Holder, ...] = ()) -> tuple[bool, str | None]:
+        intermediates = tuple(one.certificate for one in (self.issuing, self.sister, *known))
+        trust = TrustStore((self.root.certificate,), intermediates, crls=lists, ocsps=responses)
+        report = validate_pdf(replaced(self.pdf, signer or self.signer), trust, self.world.later)
+        return report.passed, report.sub_indication
+
+
+@pytest.fixture(scope="module")
+def chain(world: World, signed: SignedDocument) -> Chain:
+    since, until = world.now - 99 * DAY, world.now + 999 * DAY
+    root = issue("Akar", new_key(), None, since, until, is_authority=True)
+    issuing = issue("Penerbit", new_key(), root, since, until, is_authority=True)
+    sister = issue("Saudara", new_key(), root, since, until, is_authority=True)
+    signer = issue("Budi Contoh", world.key, issuing, world.now - DAY, until, ASKED, purposes=DOCUMENTS)
+    return Chain(world, root, issuing, sister, signer, signed.pdf)
+
+
+def test_a_sister_authority_s_list_says_nothing(chain: Chain) -> None:
+    at, own = chain.world.later, listed(chain.issuing, chain.world.later)
+    assert chain.judge((own, listed(chain.root, at))) == (True, None)
+    assert chain.judge((own,)) == (False, "TRY_LATER")
+    assert chain.judge((own, listed(chain.sister, at))) == (False, "TRY_LATER")
+
+
+def test_an_indirect_list_counts_only_where_the_certificate_names_its_issuer(chain: Chain) -> None:
+    world, place = chain.world, [x509.UniformResourceIdentifier("http://ca.example/all.crl")]
+    since, until = world.now - DAY, world.now + 99 * DAY
+    lister = issue("Pendaftar", new_key(), chain.issuing, since, until, usage=key_usage(crl_sign=True))
+    point = x509.IssuingDistributionPoint(place, None, False, False, None, True, False)
+    lists = (listed(chain.root, world.later), listed(lister, world.later, point))
+    naming = issue("Budi Contoh", world.key, chain.issuing, since, until, x509.CRLDistributionPoints([
+        x509.DistributionPoint(place, None, None, [x509.DirectoryName(named("Pendaftar"))])]), purposes=DOCUMENTS)
+    # The one who lists is confirmed by his issuer's own list, which says nothing of the signer.
+    assert not chain.judge(lists, known=(lister,))[0]
+    assert chain.judge(lists, signer=naming, known=(lister,)) == (True, None)
+
+
+@pytest.mark.parametrize(("extensions", "is_heard"), [
+    ({}, True), ({"whole": [("1.2.3.4", False)], "single": [("1.2.3.4", False)]}, True),
+    ({"whole": [("1.2.3.4", True)]}, False), ({"single": [("1.2.3.4", True)]}, False),
+])  # fmt: skip
+def test_a_response_with_something_critical_that_nobody_knows_speaks_for_nobody(
+    chain: Chain, extensions: dict[str, Any], is_heard: bool
+) -> None:
+    """RFC 6960 4.4. What it says against somebody is heard all the same."""
+    at = chain.world.later
+    above, issuing, said = (listed(chain.root, at),), chain.issuing, chain.signer.certificate
+    good = answered(said, issuing, issuing, at, **extensions)
+    assert chain.judge(above, (good,)) == (is_heard, None if is_heard else "TRY_LATER")
+    revoking = answered(said, issuing, issuing, at, status="revoked", **extensions)
+    assert chain.judge((*above, listed(chain.issuing, at)), (revoking,)) == (False, "REVOKED_NO_POE")
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
+def test_a_revocation_counts_by_whatever_hash_it_names_the_issuer(chain: Chain, algorithm: str) -> None:
+    at = chain.world.later
+    about = (chain.signer.certificate, chain.issuing, chain.issuing, at)
+    revoking = answered(*about, status="revoked", algorithm=algorithm)
+    for lists, responses in (((listed(chain.issuing, at),), (revoking,)), ((), (answered(*about), revoking))):
+        assert chain.judge((listed(chain.root, at), *lists), responses) == (False, "REVOKED_NO_POE")
+
+
+def test_a_responder_is_the_authority_s_own(chain: Chain) -> None:
+    at = chain.world.later
+    since, until = chain.world.now - DAY, chain.world.now + 99 * DAY
+    own, other = (issue("Penjawab", new_key(), one, since, until, x509.OCSPNoCheck(), purposes=RESPONSES)
+                  for one in (chain.issuing, chain.sister))
+    for responder, is_heard in ((own, True), (other, False)):
+        said = answered(chain.signer.certificate, chain.issuing, responder, at, is_embedded=True)
+        assert chain.judge((listed(chain.root, at),), (said,))[0] is is_heard
