@@ -25,6 +25,7 @@ from certs.anatomy.packed import PackedReader
 from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf
 from certs.anatomy.places import SignatureReader, first_signed_end, split
 from certs.anatomy.revisions import Revision, read_revisions, visible
+from certs.anatomy.searched import check_hidden, check_twins
 from certs.anatomy.sections import Entry
 from certs.anatomy.tiling import TOLERABLE, Tile, Tiler
 from certs.anatomy.tokens import BYTE_RANGE
@@ -90,12 +91,13 @@ def examine(
     signature has findings where oddities would be remarks behind one. The codes are: file_too_large,
     header_not_at_start, polyglot, too_many_revisions, too_many_signatures, too_many_objects, too_many_findings,
     too_many_fields, fields_too_deep, field_odd, nested_too_deep, token_too_long, encrypted, xref_malformed,
-    xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees,
-    hybrid_xref, revision_without_xref, missing_eof, bytes_after_end, garbage_between_revisions,
-    garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap, malformed_object,
-    object_stream_odd, duplicate_keys, external_stream, stream_length_wrong, parser_refuses, parser_complains,
-    byterange_missing, byterange_odd, contents_missing, contents_odd, contents_too_large, contents_not_cms,
-    contents_padding_nonzero, signature_keys_twice, signature_odd, signature_shared, signature_loose,
+    xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees, xref_untidy,
+    hybrid_xref, object_twice, object_hidden, revision_without_xref, missing_eof, bytes_after_end,
+    garbage_between_revisions, garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap,
+    malformed_object, object_stream_odd, duplicate_keys, external_stream, stream_length_wrong, parser_refuses,
+    parser_complains, byterange_missing, byterange_odd, contents_missing, contents_odd, contents_too_large,
+    contents_not_cms, contents_padding_nonzero, signature_keys_twice, signature_odd, signature_shared,
+    signature_loose,
     unsigned_update; and reader_failed where our own reader broke.
 
     :param is_prechecked: :func:`precheck` has found nothing in it under these limits
@@ -134,10 +136,13 @@ def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | Non
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
     PackedReader(pdf, tiles, limits).check(views, notes)
+    check_twins(pdf, tiles, views[-1], notes)
     fields = compare_with_qpdf(pdf, revisions, views, tiles, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes, read)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)
+    if places and places[0].covered_end < len(pdf):
+        check_hidden(pdf, places[0].covered_end, revisions, tiles, notes)
     if any(one.code == "unsigned_update" for one in notes.entries):
         notes.take(compare_revisions(pdf, places[-1].covered_end, limits=limits))
     findings, remarks = split(notes.entries, first_signed_end(places), TOLERABLE)
@@ -151,6 +156,8 @@ def _check_sizes(revisions: tuple[Revision, ...], notes: Notebook) -> None:
             notes.note("xref_size_wrong", revision.sections[0].start)
         if any(section.hybrid for section in revision.sections):
             notes.note("hybrid_xref", revision.sections[0].start)
+        if not all(section.is_tidy for section in revision.sections):
+            notes.note("xref_untidy", revision.sections[0].start)
 
 
 def _tile(pdf: bytes, revisions: tuple[Revision, ...], limits: Limits, notes: Notebook) -> list[Tile]:

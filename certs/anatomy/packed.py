@@ -32,7 +32,8 @@ class PackedReader:
     def check(self, views: list[dict[int, Entry]], notes: Notebook) -> None:
         """Hold every object stream in use, in whichever revision, against the entries that point into it.
 
-        Noted is object_stream_odd, and unreferenced_object where an entry lists all but some of its objects.
+        Noted is object_stream_odd, unreferenced_object where an entry lists all but some of its objects, and
+        object_twice where one of these has the number of an object in use.
         """
         for offset, listed in sorted(_listed(views, notes).items()):
             space = WHITESPACE.match(self._data, offset)
@@ -43,6 +44,8 @@ class PackedReader:
             try:
                 numbers = self._numbers(tile)
                 _compare(numbers, listed, tile, notes)
+                if not _unlisted(numbers, listed).isdisjoint(views[-1]):
+                    notes.note("object_twice", tile.start, "in an object stream")
             except Refused as refused:
                 notes.take([refused.finding])
 
@@ -124,3 +127,7 @@ def _compare(numbers: list[int], listed: dict[int, set[int]], tile: Tile, notes:
         raise Refused(_ODD, tile.start, "holds other objects than announced")
     if len(listed) != len(numbers):
         notes.note("unreferenced_object", tile.start, "in an object stream")
+
+
+def _unlisted(numbers: list[int], listed: dict[int, set[int]]) -> set[int]:
+    return {number for index, number in enumerate(numbers) if index not in listed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from certs.anatomy.tokens import (
 
 _SUBSECTION = re.compile(rb"[\x00\t\n\x0c\r ]*+(\d{1,10}) {1,2}(\d{1,10}) {0,2}(?:\r\n|\r|\n)")
 _ROWS = re.compile(rb"(\d{10}) (\d{5}) ([nf]) ?(?:\r\n|\r|\n)")
+_TIDY_HEAD = re.compile(rb"(?:xref ?(?:\r\n|\r|\n)|\r|\n)\d{1,10} \d{1,10} ?(?:\r\n|\r|\n)")
 _ROW = 20
 _REGULAR_ROWS = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)")
 _TRAILER = re.compile(rb"[\x00\t\n\x0c\r ]*+trailer(?![0-9A-Za-z])")
@@ -52,7 +53,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """One section with its trailer. ``own`` is the object number where it is a stream (None for a table)."""
+    """One section with its trailer. ``own`` is the object number where it is a stream (None for a table).
+
+    ``is_tidy``: it is written as ISO 32000-2 7.5.4 says, so that no reader finds it damaged.
+    """
 
     start: int
     end: int
@@ -60,6 +64,7 @@ class Section:
     trailer: Entries
     own: int | None
     hybrid: Section | None = None
+    is_tidy: bool = True
 
     @property
     def size(self) -> int:
@@ -97,11 +102,12 @@ def read_section(data: bytes, start: int, budget: int, limits: Limits) -> Sectio
     if not isinstance(beside, int) or not 0 < beside < len(data):
         raise Refused("xref_malformed", section.start, "hybrid part outside the file")
     hybrid = _read_stream(data, beside, budget - len(section.entries), limits)
-    return Section(section.start, section.end, section.entries, section.trailer, None, hybrid)
+    return replace(section, hybrid=hybrid)
 
 
 def _read_table(data: bytes, start: int, position: int, budget: int, limits: Limits) -> Section:
     entries: dict[int, Entry] = {}
+    is_tidy = True
     while (trailer := _TRAILER.match(data, position)) is None:
         head = _SUBSECTION.match(data, position)
         if head is None:
@@ -109,10 +115,14 @@ def _read_table(data: bytes, start: int, position: int, budget: int, limits: Lim
         first, count = int(head.group(1)), int(head.group(2))
         if first + count > limits.objects or len(entries) + count > budget:
             raise Refused("too_many_objects", position)
+        # A line of its own, right behind the word or the last row.
+        before = position - 1 if entries else position - len(b"xref")
+        is_tidy &= count > 0 and _TIDY_HEAD.fullmatch(data, before, head.end()) is not None
         position = head.end()
         if _take_regular_rows(data, position, first, count, entries):
             position += _ROW * count
             continue
+        is_tidy = False
         for number in range(first, first + count):
             row = _ROWS.match(data, position)
             if row is None:
@@ -124,7 +134,11 @@ def _read_table(data: bytes, start: int, position: int, budget: int, limits: Lim
             position = row.end()
     dictionary, end = Reader(data, len(data), limits).dictionary(trailer.end())
     _check_trailer(dictionary, start, limits)
-    return Section(start, end, entries, dictionary, None)
+    return Section(start, end, entries, dictionary, None, is_tidy=is_tidy and _is_free(entries, 0))
+
+
+def _is_free(entries: dict[int, Entry], number: int) -> bool:
+    return number not in entries or entries[number].kind is Kind.FREE
 
 
 def _take_regular_rows(data: bytes, position: int, first: int, count: int, entries: dict[int, Entry]) -> bool:
@@ -158,6 +172,8 @@ def _read_stream(data: bytes, start: int, budget: int, limits: Limits) -> Sectio
     dictionary, end = Reader(data, len(data), limits).dictionary(head.end())
     if dictionary.get(b"Type") != Name(b"XRef"):
         raise Refused("xref_malformed", start, "an object that is no cross-reference stream")
+    if dictionary.get(b"XRefStm") is not None:  # belongs to tables, but MuPDF follows it from here, too
+        raise Refused("xref_malformed", start, "a stream with a hybrid part")
     _check_trailer(dictionary, start, limits)
     gap = BLANK_OR_COMMENT.match(data, end)
     keyword = STREAM_START.match(data, gap.end() if gap else end)
@@ -172,7 +188,7 @@ def _read_stream(data: bytes, start: int, budget: int, limits: Limits) -> Sectio
         raise Refused("too_many_objects", start)
     rows = _rows(data[keyword.end() : keyword.end() + length], dictionary, widths, runs, start)
     entries = _entries(rows, widths, runs, start)
-    return Section(start, finish.end(), entries, dictionary, int(head.group(1)))
+    return Section(start, finish.end(), entries, dictionary, int(head.group(1)), is_tidy=_is_free(entries, 0))
 
 
 def _shape(dictionary: Entries, start: int, limits: Limits) -> tuple[list[int], list[tuple[int, int]]]:

@@ -27,7 +27,7 @@ _NUMBER = re.compile(rb"[\x00\t\n\x0c\r ]*+(\d{1,10})(?![0-9.])")
 TOLERABLE = frozenset(
     {
         "garbage_between_objects", "comment_between_objects", "unreferenced_object", "hybrid_xref",
-        "xref_points_elsewhere",
+        "xref_points_elsewhere", "xref_untidy",
     }
 )  # fmt: skip
 

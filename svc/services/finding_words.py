@@ -59,10 +59,10 @@ WORDS: Final[Mapping[str, str]] = {
         "xref_size_absurd", "xref_width_absurd"), _TOO_MUCH),
     # where the parts of the file stand
     **dict.fromkeys(("xref_malformed", "xref_loop", "xref_size_wrong", "xref_points_elsewhere",
-                     "revision_without_xref", "missing_eof", "object_stream_odd"), _TABLE_OF_PARTS),
+                     "revision_without_xref", "missing_eof", "object_stream_odd", "xref_untidy"), _TABLE_OF_PARTS),
     **dict.fromkeys(("xref_disagrees", "hybrid_xref", "parser_refuses", "parser_complains"), _TWO_READINGS),
     **dict.fromkeys(("garbage_between_revisions", "garbage_between_objects", "comment_between_objects",
-                     "unreferenced_object"), _HIDDEN),
+                     "unreferenced_object", "object_hidden", "object_twice"), _HIDDEN),
     **dict.fromkeys(("objects_overlap", "malformed_object", "duplicate_keys", "stream_length_wrong"), _BROKEN_PART),
     "external_stream": N_("sebagian isi naskah diambil dari berkas lain yang tidak ditandatangani"),
     "bytes_after_end": N_("ada data di belakang akhir berkas"),

@@ -16,6 +16,7 @@ from tests.attacks import (
     incremental,
     other_formats,
     pictures,
+    searched,
     second,
     shadow,
     stamps,
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "other formats": other_formats.attacks,
     "escaped": escaped.attacks,
     "streamed": streamed.attacks,
+    "searched": searched.attacks,
     "bombs": bombs.attacks,
 }
 # Attacks that the verdict lets pass as long as it does not ask for the structure: "family: attack".
