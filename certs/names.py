@@ -18,6 +18,18 @@ _WORDS: Final = {
 }
 
 
+_LONGEST: Final = 1000
+_REPLACEMENT: Final = "\ufffd"
+
+
+def shown(text: str, longest: int = _LONGEST) -> str:
+    """What a file or a certificate calls something, as it may be put on any page, paper or terminal: in one line, and
+    without characters that are not seen but turn or hide what stands around them. To be shown, not compared."""
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else " " if one.isspace() else _REPLACEMENT for one in text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def readable_name(name: x509.Name) -> str:
     """The whole name after RFC 4514, with words for attributes where that has numbers. To be shown, not compared."""
-    return name.rfc4514_string(_WORDS)
+    return shown(name.rfc4514_string(_WORDS))

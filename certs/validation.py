@@ -24,6 +24,7 @@ from certs.container import names_its_certificate
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
+from certs.names import shown
 from certs.pictured import judge_pictures, tell_pictures
 from certs.remarks import find_claim_fault, tell_remarks
 from certs.structure import TOO_MUCH, Finding, StructureFindings, compare_revisions, examine, precheck
@@ -45,6 +46,7 @@ __all__ = [
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_SIGNATURES = 50
+_LONGEST_NAME = 200
 
 UNSIGNED_UPDATE = "unsigned_update"
 _UNCOVERED = "The signed part is intact, but the file has bytes or changes that the signature does not cover"
@@ -56,7 +58,7 @@ logger = logging.getLogger(__name__)
 
 def identity_of(certificate: x509.Certificate) -> tuple[str, str]:
     """A certificate's issuer and serial number, as :class:`SignatureReport` tells them: a number alone names nobody."""
-    return str(to_asn1(certificate).issuer.human_friendly), f"{certificate.serial_number:x}"
+    return shown(str(to_asn1(certificate).issuer.human_friendly)), f"{certificate.serial_number:x}"
 
 
 @dataclass(frozen=True)
@@ -283,13 +285,13 @@ def _report(
     then, _ = state_of(certificate, told, outcome.proven_at or now)
     current, revoked_at = state_of(certificate, told, now)
     report = SignatureReport(
-        field_name=str(signature.field_name),
+        field_name=shown(str(signature.field_name)),
         indication=verdict.indication,
         sub_indication=verdict.sub_indication,
         signer_name=_common_name(certificate.subject),
-        signer_dn=str(certificate.subject.human_friendly),
+        signer_dn=shown(str(certificate.subject.human_friendly)),
         serial=f"{certificate.serial_number:x}",
-        issuer=str(certificate.issuer.human_friendly),
+        issuer=shown(str(certificate.issuer.human_friendly)),
         claimed_at=_aware(signature.self_reported_timestamp),
         timestamp_at=outcome.stamped_at,
         level=_level(signature, archive, frozenset(one.der for one in told)),
@@ -344,7 +346,7 @@ def _hold_against_structure(
 def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
     certificate = stamp.signature.signer_cert
     return TimestampReport(
-        field_name=str(stamp.signature.field_name), at=stamp.at, authority=_common_name(certificate.subject),
+        field_name=shown(str(stamp.signature.field_name)), at=stamp.at, authority=_common_name(certificate.subject),
         indication=stamp.verdict.indication, sub_indication=stamp.verdict.sub_indication,
         covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=certificate.not_valid_after)
 
@@ -394,4 +396,4 @@ def _aware(moment: datetime | None) -> datetime | None:
 def _common_name(name: object) -> str:
     native = getattr(name, "native", {})
     value = native.get("common_name") or native.get("organization_name") or ""
-    return value if isinstance(value, str) else " / ".join(str(part) for part in value)
+    return shown(value if isinstance(value, str) else " / ".join(str(part) for part in value), _LONGEST_NAME)

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pyhanko.sign.ades.report import AdESFailure, AdESPassed, AdESSubIndic
 
+from certs.names import shown
+
 
 class Indication(StrEnum):
     """Main status indications of ETSI EN 319 102-1, 5.1.3."""
@@ -88,7 +90,7 @@ def from_ades(sub_indication: AdESSubIndic, detail: str | None) -> Verdict:
     if isinstance(sub_indication, AdESPassed):
         return PASSED
     name = str(sub_indication.standard_name)
-    message = explain(name) if not detail else f"{explain(name)} ({detail})"
+    message = explain(name) if not detail else f"{explain(name)} ({shown(detail)})"
     failed = isinstance(sub_indication, AdESFailure)
     return Verdict(Indication.TOTAL_FAILED if failed else Indication.INDETERMINATE, name, message)
 

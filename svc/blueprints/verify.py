@@ -13,10 +13,12 @@ from svc.i18n import select_language
 from svc.limits import limited
 from svc.security import deps, public
 from svc.services import verdict_report, verification
+from svc.services.plain_text import clean_line
 from svc.services.verdict_report import SignedReport
 
 bp = Blueprint("verify", __name__)
 _UNPROCESSABLE = 422
+_LONGEST_NAME = 120
 
 
 @bp.get("/v/<code>")
@@ -90,7 +92,8 @@ def check() -> str | tuple[str, int]:
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
     name = (file.filename or "") if file else ""
-    return render_template("verify/file.html", verdict=verdict, file_name=name[:120], kinds=_kind_titles())
+    return render_template(
+        "verify/file.html", verdict=verdict, file_name=clean_line(name, _LONGEST_NAME), kinds=_kind_titles())
 
 
 @bp.post("/verify/report")

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from certs import errors
+from certs.names import shown
 from svc.errors import CredentialUnusable
 
 _OTHER = "Sertifikat Anda tidak dapat dipakai untuk menandatangani. Hubungi administrator."
@@ -36,6 +37,7 @@ _UNFIT: dict[type[errors.CannotSign], str] = {
         "Penerbit sertifikat ini belum dipercaya. Sahkan penerbitnya di Administrasi, Kepercayaan, lalu ulangi.",
     errors.WeakKey: "Kunci sertifikat ini terlalu lemah untuk menandatangani.",
 }
+_LONGEST = 200
 _OFFICE = (NameOID.TITLE, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.ORGANIZATION_NAME)
 
 
@@ -52,7 +54,7 @@ def holder_words(subject: x509.Name, label: str = "") -> tuple[str, str]:
 
 def _first(name: x509.Name, kind: x509.ObjectIdentifier) -> str:
     found = name.get_attributes_for_oid(kind)
-    return str(found[0].value).strip() if found else ""
+    return shown(str(found[0].value).strip(), _LONGEST) if found else ""
 
 
 def unfit(error: errors.CannotSign, zone: ZoneInfo) -> CredentialUnusable:

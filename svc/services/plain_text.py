@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
+_JOINERS = "\u200c\u200d"  # some scripts are misspelt without them
+
 
 def clean_line(text: str, limit: int) -> str:
-    """One line in Unicode form C, without control characters and doubled blanks; at most ``limit`` characters."""
+    """One line in Unicode form C, without doubled blanks and what controls or turns text; at most ``limit`` characters.
+    """
     return " ".join(_printable(text).split())[:limit].rstrip()
 
 
@@ -18,4 +21,5 @@ def clean_text(text: str, limit: int) -> str:
 
 def _printable(text: str) -> str:
     unified = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
-    return "".join(char for char in unified if char == "\n" or unicodedata.category(char) not in ("Cc", "Cs"))
+    return "".join(char for char in unified
+                   if char in "\n" + _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs"))

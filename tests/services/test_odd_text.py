@@ -20,6 +20,8 @@ def test_lines_are_kept_and_control_characters_are_not() -> None:
     assert clean_line(ODD, 100) == "Salah tulis baris dua"
     assert clean_line("satu dua", 5) == "satu"
     assert clean_line("e\u0301", 5) == "\u00e9"
+    assert clean_line("a\u202etxt\u2066.\ufeffb \u2028c", 20) == "atxt.b c"
+    assert clean_line("a\u200db", 5) == "a\u200db"
 
 
 def test_a_reason_full_of_rubbish_is_still_a_reason(world: World) -> None:

@@ -1,11 +1,17 @@
-"""Names of certificates are shown in words."""
+"""Names of certificates are shown in words, and do no harm where they are shown."""
 
 from __future__ import annotations
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from certs.names import readable_name
+from certs.names import readable_name, shown
+from certs.pades import SignedDocument
+from certs.validation import identity_of, validate_pdf
+from tests.unit.certs.conftest import World
+from tests.unit.certs.crafted import DAY, issue, new_key, replaced
+
+_ODD = "\u202eamatU iraS\u200f\nditandatangani oleh Gubernur\x1b[2J\x00"
 
 
 def test_attributes_beyond_rfc_4514_have_words_and_not_numbers() -> None:
@@ -15,3 +21,22 @@ def test_attributes_beyond_rfc_4514_have_words_and_not_numbers() -> None:
         x509.NameAttribute(NameOID.COMMON_NAME, "Contoh, S.H.")])
     assert readable_name(name) == (
         "CN=Contoh\\, S.H.,title=Kepala,organizationIdentifier=NTRID-1,serialNumber=1900,C=ID")
+
+
+def test_what_is_not_seen_but_acts_is_replaced_and_what_is_long_is_cut() -> None:
+    assert shown("Sari Contoh, S.H. – Çelik") == "Sari Contoh, S.H. – Çelik"
+    assert shown(_ODD) == "\ufffdamatU iraS\ufffd ditandatangani oleh Gubernur\ufffd[2J\ufffd"
+    assert shown("a\u0301" * 5000, 200).endswith("…")
+    assert len(shown("a\u0301" * 5000, 200)) == 200
+
+
+def test_a_name_in_a_signature_turns_no_page_and_clears_no_terminal(world: World, signed: SignedDocument) -> None:
+    issuer = issue(_ODD, new_key(), None, world.now - DAY, world.now + DAY, is_authority=True)
+    signer = issue(_ODD, world.key, issuer, world.now - DAY, world.now + DAY)
+    report = validate_pdf(replaced(signed.pdf, signer, (issuer,)), world.trust(), world.later)
+    (one,) = report.signatures
+    assert one.signer_name == shown(_ODD)
+    assert "Gubernur" in one.signer_dn
+    for text in (one.signer_name, one.signer_dn, one.issuer, one.field_name, one.message, report.explanation):
+        assert text.isprintable()
+    assert (one.issuer, one.serial) == identity_of(signer.certificate)
