@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from certs.anatomy.parsers import QPDF_ERRORS, open_qpdf
 from certs.anatomy.pictures import check_pictures
 from certs.anatomy.revisions import read_revisions
 from certs.anatomy.roles import CATALOGUE, PAGE, Key, is_dictionary, roles
-from certs.anatomy.vain import awaited_numbers
+from certs.anatomy.shared import shared_containers
+from certs.anatomy.vain import awaited_numbers, count_numbers
 
 _TRAILER_FREE = frozenset(
     {
@@ -42,7 +44,8 @@ def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits
     annotation_changed, page_changed, page_content_changed, pages_changed, resources_changed, font_changed,
     doc_info_changed, metadata_changed, outlines_changed, names_changed, tags_changed, attachments_changed,
     open_action_changed, optional_content_changed, perms_changed, certification_added, certified_against_changes,
-    signature_changed, signature_odd, dss_payload, dss_removed, object_removed, object_changed, object_added.
+    container_shared, signature_changed, signature_odd, dss_payload, dss_removed, object_removed, object_changed,
+    object_added.
     """
     if signed_length == len(pdf):
         return ()
@@ -51,10 +54,14 @@ def compare_revisions(pdf: bytes, signed_length: int, *, limits: Limits = Limits
     try:
         revisions = read_revisions(pdf, limits, Notebook())
         with open_qpdf(pdf[:signed_length]) as older, open_qpdf(pdf) as newer:
-            comparison = _Comparison(older, newer, {one.start for each in revisions for one in each.sections})
-            packed = [one.read_bytes() for one in object_streams(older)]
+            sections = {one.start for each in revisions for one in each.sections}
+            comparison = _Comparison(older, newer, sections)
+            comparison.trailers = sum(one < signed_length for one in sections)
+            said = (count_numbers(pdf[:signed_length]),
+                    count_numbers(b" ".join(one.read_bytes() for one in object_streams(older))))
             comparison.awaited = awaited_numbers(
-                pdf, signed_length, revisions, packed, {number for number, _ in comparison.added}, limits)
+                pdf, signed_length, revisions, said, {number for number, _ in comparison.added}, limits)
+            comparison.said = said[0] + said[1]
             return tuple(comparison.findings())
     except Refused as refused:
         return (refused.finding,)
@@ -79,6 +86,10 @@ class _Comparison:
         self.awaited: set[int] = set()
         """Numbers of added objects to which what was signed refers: what led nowhere then leads to them now, whatever
         else they are."""
+        self.said: Counter[int] = Counter()
+        """How often what was signed refers to a number, or more; its trailers included."""
+        self.trailers = 0
+        self._excused: set[Key] = set()
         self._additions = Additions(self.added)
         self._notes = Notebook(capacity=100)
 
@@ -98,6 +109,8 @@ class _Comparison:
         for code, key, detail in self._additions.odd:
             self._note(code, key, detail)
         self._additions.explained -= {key for key in self.added if key[0] in self.awaited}
+        for key in sorted(shared_containers(self._older, self._excused, self.said, self.trailers)):
+            self._note("container_shared", key)
         self._leftovers()
         if not (self._notes.entries or self._additions.signed or self._additions.stored):
             self._note("empty_update", (0, 0), "neither signature nor validation data")
@@ -119,6 +132,8 @@ class _Comparison:
     def _explain(self, value: Any) -> None:
         """An existing object whose changes have been looked at."""
         if isinstance(value, pikepdf.Object) and value.is_indirect:
+            if value.objgen in self._changed:
+                self._excused.add(value.objgen)
             self._changed.discard(value.objgen)
             self._additions.explain(value)
 

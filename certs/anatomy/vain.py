@@ -7,7 +7,8 @@ not asked, for there are viewers that look at the number alone (pdfium), and wha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Iterable, Set
 
 from certs.anatomy.findings import Limits, Notebook
 from certs.anatomy.revisions import Revision
@@ -26,7 +27,12 @@ def said_numbers(data: bytes) -> set[int]:
     """The object numbers of all that a reader could take for a reference, also where none is meant (in a text, in a
     picture): however lenient he is with numbers. A number before a comment is one, too: what follows may stand behind
     it. The time grows with the size."""
-    found: set[int] = set()
+    return set(count_numbers(data))
+
+
+def count_numbers(data: bytes) -> Counter[int]:
+    """How often :func:`said_numbers` finds each of them."""
+    found: Counter[int] = Counter()
     for end in _END.finditer(data):
         found.update(map(int, _LEADING.findall(_numbers_before(data, end.start()))))
     return found
@@ -45,21 +51,22 @@ def _numbers_before(data: bytes, end: int) -> bytes:
 
 
 def awaited_numbers(
-    pdf: bytes, end: int, revisions: Iterable[Revision], packed: Iterable[bytes], wanted: Collection[int],
-    limits: Limits,
+    pdf: bytes, end: int, revisions: Iterable[Revision], said: tuple[Counter[int], Counter[int]],
+    wanted: Set[int], limits: Limits,
 ) -> set[int]:
     """Those of the ``wanted`` numbers to which the first ``end`` bytes refer, outside the data of streams.
 
-    :param packed: the content of their object streams
+    :param said: the numbers that the bytes say, and those that the content of their object streams says
     """
-    found = {number for content in packed for number in said_numbers(content)}.intersection(wanted)
-    if said_numbers(pdf[:end]).isdisjoint(wanted):  # streams included: what is not there need not be placed
+    in_bytes, in_packed = said
+    found = in_packed.keys() & wanted
+    if in_bytes.keys().isdisjoint(wanted):  # streams included: what is not there need not be placed
         return found
     at = 0
     for start, stop in sorted(_streams(pdf, end, revisions, limits)):
-        found |= said_numbers(pdf[at:start]).intersection(wanted)
+        found |= said_numbers(pdf[at:start]) & wanted
         at = max(at, stop)
-    return found | said_numbers(pdf[at:end]).intersection(wanted)
+    return found | said_numbers(pdf[at:end]) & wanted
 
 
 def _streams(pdf: bytes, end: int, revisions: Iterable[Revision], limits: Limits) -> Iterable[tuple[int, int]]:

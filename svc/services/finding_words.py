@@ -109,6 +109,6 @@ WORDS: Final[Mapping[str, str]] = {
     "attachments_changed": N_("lampiran di dalam berkas diubah setelah ditandatangani"),
     "tags_changed": N_("susunan untuk pembaca layar diubah setelah ditandatangani"),
     "object_added": N_("ada bagian yang ditambahkan setelah ditandatangani"),
-    "object_changed": N_("ada bagian yang diubah setelah ditandatangani"),
+    **dict.fromkeys(("object_changed", "container_shared"), N_("ada bagian yang diubah setelah ditandatangani")),
     "object_removed": N_("ada bagian yang dihapus setelah ditandatangani"),
 }

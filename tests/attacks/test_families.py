@@ -10,6 +10,7 @@ from certs.structure import Finding, compare_revisions, examine
 from certs.validation import validate_pdf
 from tests.attacks import (
     bombs,
+    borrowed,
     changes,
     escaped,
     forgery,
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "escaped": escaped.attacks,
     "streamed": streamed.attacks,
     "searched": searched.attacks,
+    "borrowed": borrowed.attacks,
     "bombs": bombs.attacks,
 }
 # Attacks that the verdict lets pass as long as it does not ask for the structure: "family: attack".
