@@ -44,6 +44,7 @@ from certs.verified import (
 
 _MAX_STORE_ITEMS = 500
 _LONGEST_CHAIN = 10
+_MOST_NAMESAKES = 50
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,35 @@ class Knowledge:
         return any(self._lasts(authority, seen) for authority in self._signers_of(one))
 
     def _signers_of(self, one: RevocationData) -> tuple[asn1_x509.Certificate, ...]:
-        """The certificates of that name, whoever made them, whose key has signed a list or response."""
+        """The certificates of that name, whoever made them, whose key has signed a list or response; none where there
+        are more than anybody honest has."""
         found = self._signers.get(one.der)
         if found is None:
-            known = {authority.dump(): authority
-                     for authority in (*self._authorities(), *self.carried, *one.responders)}
+            known = self._pool | {authority.dump(): authority for authority in one.responders}
+            namesakes = [authority for authority in known.values() if one.may_be_of(authority)]
             found = self._signers[one.der] = tuple(
-                authority for authority in known.values() if one.may_be_of(authority) and one.is_signed_by(authority))
+                authority for authority in namesakes
+                if len(namesakes) <= _MOST_NAMESAKES and one.is_signed_by(authority))
+        return found
+
+    def _issuers_of(self, der: bytes, authority: asn1_x509.Certificate) -> tuple[asn1_x509.Certificate, ...]:
+        found = self._issuers.get(der)
+        if found is None:
+            found = self._issuers[der] = tuple(one for above, one in self._pool.items()
+                                               if (one.ca or above in self._anchors) and is_issued_by(authority, one))
         return found
 
     @cached_property
     def _brought(self) -> tuple[asn1_x509.Certificate, ...]:
         return (*self.certificates, *self.carried)
+
+    @cached_property
+    def _pool(self) -> dict[bytes, asn1_x509.Certificate]:
+        return {one.dump(): one for one in (*self._authorities(), *self.carried)}
+
+    @cached_property
+    def _issuers(self) -> dict[bytes, tuple[asn1_x509.Certificate, ...]]:
+        return {}
 
     @cached_property
     def _signers(self) -> dict[bytes, tuple[asn1_x509.Certificate, ...]]:
@@ -128,8 +146,7 @@ class Knowledge:
             return bool(below) or until <= self._end_of(authority)
         if der in below or len(below) > _LONGEST_CHAIN or until > self._end_of(authority):
             return False
-        return any(self._lasts(one, until, below | {der}) for one in (*self._authorities(), *self.carried)
-                   if (one.ca or one.dump() in self._anchors) and is_issued_by(authority, one))
+        return any(self._lasts(one, until, below | {der}) for one in self._issuers_of(der, authority))
 
     @cached_property
     def _anchors(self) -> frozenset[bytes]:
@@ -169,9 +186,16 @@ class Knowledge:
         return all(
             _names_other_lists(one) or any(
                 said.issued_at <= one.not_valid_after and _reaches(said.issued_at, said.next_at, control)
-                for data in lists for authority in self._voices_of(issuer, data, control)
-                for said in answers((data,), one, authority, self._brought))
+                for said in self._said_of(one, issuer, lists, control))
             for issuer, one in ended)
+
+    def _said_of(
+        self, certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate, lists: Iterable[RevocationData],
+        at: datetime,
+    ) -> Iterable[Answer]:
+        for data in lists:
+            for authority in self._voices_of(issuer, data, at):
+                yield from answers((data,), certificate, authority, self._brought)
 
     def _voices_of(
         self, issuer: asn1_x509.Certificate, one: RevocationData, at: datetime
@@ -187,7 +211,7 @@ class Knowledge:
         for issuer, certificate in pairwise(path):
             if not claims_revocation(self.lists, certificate.serial_number):
                 continue
-            since = revoked_since(answers(self.lists, certificate, issuer, self._brought))
+            since = revoked_since(self._said_of(certificate, issuer, self.lists, at))
             if since is not None and since <= at:
                 return certificate
         return None

@@ -104,6 +104,27 @@ def test_an_authority_s_new_key_does_not_vouch_for_what_the_old_one_signs(ended:
         assert ended.judge(stored(ended.signed(), lists=[made]), ended.short, new).passed is is_believed
 
 
+def test_more_namesakes_than_anybody_has_are_not_looked_through(ended: Ended) -> None:
+    world, key = ended.world, new_key()
+    names = [issue("Penerbit", key, Holder(ended.signer.certificate, key), world.now - DAY, world.now + DAY)
+             for _ in range(60)]
+    made = listed(ended.short, world.later)
+    for count, is_believed in ((40, True), (60, False)):
+        pdf = stored(ended.signed(), names[:count], [made])
+        assert ended.judge(pdf, ended.short, is_proven=True).passed is is_believed
+
+
+def test_an_authority_s_second_key_revokes_too(ended: Ended) -> None:
+    """A good response from the first does not hide it."""
+    world, short = ended.world, ended.short
+    second = issue("Penerbit", new_key(), ended.root, world.now - 9 * DAY, world.later + 10 * DAY, is_authority=True)
+    good = answered(ended.signer.certificate, short, short, world.later)
+    for number, sub_indication in ((4711, None), (ended.signer.certificate.serial_number, "REVOKED_NO_POE")):
+        revoking = listed(second, world.now, revoked=[number])
+        pdf = stored(ended.signed(), [second], [revoking], [good])
+        assert ended.judge(pdf, short, is_proven=True).sub_indication == sub_indication
+
+
 def test_a_response_counts_as_long_as_its_responder(ended: Ended) -> None:
     world, short = ended.world, ended.short
     delegate = issue("Penjawab", new_key(), short, world.now - DAY, world.later + 5 * DAY, x509.OCSPNoCheck(),
