@@ -19,6 +19,7 @@ from asn1crypto import x509 as asn1_x509
 from asn1crypto.algos import SignedDigestAlgorithm
 from asn1crypto.keys import PublicKeyInfo
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from pyhanko_certvalidator.revinfo.constants import KNOWN_CRL_EXTENSIONS
 
 from certs._remembered import RememberingValidator
 from certs.revocation import listed_entry
@@ -178,8 +179,32 @@ def _of_list(
     next_at = crl["tbs_cert_list"]["next_update"].native
     if entry is not None and entry.reason != _RELEASED:
         yield Answer(one.der, one.issued_at, next_at, entry.since, entry.reason == _HOLD)
-    elif entry is not None or crl.delta_crl_indicator_value is None:  # a delta's silence says nothing
+    elif entry is not None or _would_name(crl, certificate):
         yield Answer(one.der, one.issued_at, next_at, None)
+
+
+def _would_name(crl: asn1_crl.CertificateList, certificate: asn1_x509.Certificate) -> bool:
+    """Whether the list's silence says something: that the certificate is not revoked."""
+    if crl.delta_crl_indicator_value is not None or crl.critical_extensions - KNOWN_CRL_EXTENSIONS:
+        return False
+    point = crl.issuing_distribution_point_value
+    if point is None:
+        return True
+    if point["only_contains_attribute_certs"].native or point["only_some_reasons"].native is not None:
+        return False
+    if point["only_contains_user_certs" if certificate.ca else "only_contains_ca_certs"].native:
+        return False
+    places = _places_of(point)
+    return not places or any(
+        not places.isdisjoint(_places_of(one)) for one in certificate.crl_distribution_points_value or ())
+
+
+def _places_of(point: asn1_crl.IssuingDistributionPoint | asn1_x509.DistributionPoint) -> frozenset[bytes]:
+    """The names under which a list is found, as they are encoded."""
+    place = point["distribution_point"]
+    if place.native is None:
+        return frozenset()
+    return frozenset(one.dump() for one in place.chosen) if place.name == "full_name" else frozenset((place.dump(),))
 
 
 def _of_response(der: bytes, answer: asn1_ocsp.SingleResponse) -> Answer:

@@ -19,6 +19,7 @@ from certs.trust import TrustStore
 from certs.validation import Indication, SignatureReport, validate_pdf
 from tests.attacks.craft import facts, update
 from tests.unit.certs.conftest import SUBJECT, World
+from tests.unit.certs.crafted import Holder, listed
 
 BEFORE, AFTER = timedelta(minutes=-30), timedelta(minutes=30)
 
@@ -110,6 +111,29 @@ def test_a_hold_that_was_lifted_does_not_count_and_one_that_was_not_does(asked: 
     bare = world.pki.trust_store([])
     assert asked.judge(pdf, bare.with_revocation([held], [lifted])).indication is Indication.TOTAL_PASSED
     assert asked.judge(pdf, bare.with_revocation([held], [earlier])).sub_indication == "REVOKED_NO_POE"
+
+
+@pytest.mark.parametrize(("extension", "is_lifted"), [
+    (x509.IssuingDistributionPoint(None, None, True, False, None, False, False), True),
+    (x509.IssuingDistributionPoint(None, None, False, True, None, False, False), False),
+    (x509.IssuingDistributionPoint(None, None, False, False, frozenset([x509.ReasonFlags.superseded]), False, False),
+     False),
+    (x509.IssuingDistributionPoint([x509.UniformResourceIdentifier("http://ca.example/list.crl")], None, False, False,
+                                   None, False, False), True),
+    (x509.IssuingDistributionPoint([x509.UniformResourceIdentifier("http://ca.example/2.crl")], None, False, False,
+                                   None, False, False), False),
+    (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), False),
+])  # fmt: skip
+def test_a_list_that_would_not_name_it_lifts_no_hold(
+    asked: Asked, pdf: bytes, extension: x509.ExtensionType, is_lifted: bool
+) -> None:
+    world, issuing = asked.world, asked.world.pki.issuing
+    hold = asked.revocation(BEFORE, x509.ReasonFlags.certificate_hold)
+    held = build_crl(issuing, [hold], world.now - timedelta(minutes=10), world.now - timedelta(minutes=1))
+    newer = listed(Holder(issuing.certificate, issuing.key), world.later, extension)
+    earlier = asked.response(Known.GOOD, world.now - timedelta(minutes=20))
+    found = asked.judge(pdf, world.pki.trust_store([held, newer]).with_revocation([], [earlier]))
+    assert (found.indication is Indication.TOTAL_PASSED) is is_lifted
 
 
 def test_an_authority_s_revocation_wins_over_an_older_list(asked: Asked, pdf: bytes) -> None:
