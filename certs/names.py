@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from asn1crypto.x509 import Name
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -33,3 +34,8 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 def readable_name(name: x509.Name) -> str:
     """The whole name after RFC 4514, with words for attributes where that has numbers. To be shown, not compared."""
     return shown(name.rfc4514_string(_WORDS))
+
+
+def friendly_name(name: Name) -> str:
+    """The whole name with long words, as reports have it, also where asn1crypto knows only a number. To be shown."""
+    return shown(str(name.human_friendly).replace("2.5.4.13: ", "Description: "))

@@ -24,7 +24,7 @@ from certs.container import names_its_certificate
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
-from certs.names import shown
+from certs.names import friendly_name, shown
 from certs.pictured import judge_pictures, tell_pictures
 from certs.remarks import find_claim_fault, tell_remarks
 from certs.structure import TOO_MUCH, Finding, StructureFindings, compare_revisions, examine, precheck
@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 
 def identity_of(certificate: x509.Certificate) -> tuple[str, str]:
     """A certificate's issuer and serial number, as :class:`SignatureReport` tells them: a number alone names nobody."""
-    return shown(str(to_asn1(certificate).issuer.human_friendly)), f"{certificate.serial_number:x}"
+    return friendly_name(to_asn1(certificate).issuer), f"{certificate.serial_number:x}"
 
 
 @dataclass(frozen=True)
@@ -289,9 +289,9 @@ def _report(
         indication=verdict.indication,
         sub_indication=verdict.sub_indication,
         signer_name=_common_name(certificate.subject),
-        signer_dn=shown(str(certificate.subject.human_friendly)),
+        signer_dn=friendly_name(certificate.subject),
         serial=f"{certificate.serial_number:x}",
-        issuer=shown(str(certificate.issuer.human_friendly)),
+        issuer=friendly_name(certificate.issuer),
         claimed_at=_aware(signature.self_reported_timestamp),
         timestamp_at=outcome.stamped_at,
         level=_level(signature, archive, frozenset(one.der for one in told)),

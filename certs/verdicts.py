@@ -22,6 +22,7 @@ FORMAT_FAILURE = "FORMAT_FAILURE"
 NO_SIGNATURE = "NO_SIGNATURE"
 """Own sub-indication: the file is a readable PDF without a signature."""
 SIG_CONSTRAINTS_FAILURE = "SIG_CONSTRAINTS_FAILURE"
+NO_CERTIFICATE_CHAIN_FOUND = "NO_CERTIFICATE_CHAIN_FOUND"
 EXPIRED = "EXPIRED"
 NOT_YET_VALID = "NOT_YET_VALID"
 OUT_OF_BOUNDS_NO_POE = "OUT_OF_BOUNDS_NO_POE"
@@ -45,7 +46,7 @@ _SENTENCES = {
     NOT_YET_VALID: "The signature is proven to be older than the certificate's validity.",
     OUT_OF_BOUNDS_NO_POE: "The certificate is out of its validity now, and what is in the file does not prove "
     "that it was valid and unrevoked when it signed.",
-    "NO_CERTIFICATE_CHAIN_FOUND": "No chain leads from the certificate to a trusted authority.",
+    NO_CERTIFICATE_CHAIN_FOUND: "No chain leads from the certificate to a trusted authority.",
     "NO_SIGNING_CERTIFICATE_FOUND": "The signer's certificate is not in the signature.",
     CERTIFICATE_CHAIN_GENERAL_FAILURE: "The certificate's chain does not validate.",
     CHAIN_CONSTRAINTS_FAILURE: "The certificate, or one above it, may not be used like this.",

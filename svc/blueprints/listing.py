@@ -18,7 +18,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # The file has Indonesian headings whatever the language of the screen, so its values are Indonesian too.
 _WORDS = {
     "draft": "konsep", "in_review": "dalam paraf", "ready_to_sign": "menunggu TTE",
-    "signing": "sedang ditandatangani", "signed": "ditandatangani", "issued": "terbit", "rejected": "ditolak",
+    "signing": "sedang ditandatangani", "outcome_unknown": "hasil tanda tangan belum diketahui",
+    "signed": "ditandatangani", "issued": "terbit", "rejected": "ditolak",
     "discarded": "dibuang", "none": "", "in_force": "berlaku", "amended": "diubah", "revoked": "dicabut",
     "electronic": "elektronik", "paper": "kertas",
 }
@@ -51,7 +52,7 @@ def csv_response(rows: Iterable[TrackingItem], kinds: Mapping[str, str], zone: Z
         yield "\ufeff" + _line(_COLUMNS)
         for row in rows:
             yield _line((
-                row.number or "", row.subject, kinds.get(row.kind, row.kind), _WORDS.get(row.status, row.status),
+                row.number or "", row.subject, kinds.get(row.kind, row.kind), _WORDS.get(row.standing, row.standing),
                 _WORDS.get(row.legal_status, row.legal_status), _WORDS.get(row.medium, row.medium),
                 row.unit_name, row.drafter_name, str(row.version_no), _moment(row.created_at, zone),
                 _moment(row.signed_at, zone), row.waits_for or "", _moment(row.due_at, zone)))

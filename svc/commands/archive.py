@@ -14,15 +14,16 @@ from rich.console import Console
 from rich.progress import track
 
 from certs.validation import Indication
+from certs.verdicts import NO_CERTIFICATE_CHAIN_FOUND
 from svc.bootstrap import prepare
 from svc.commands import shell
 from svc.deps import Deps
 from svc.services import archive, preservation, preservation_state
 from svc.services.archive import ArchivedView
+from svc.services.finding_words import with_words
 from svc.settings import Settings
 
 _COLUMNS = ("id", "name", "recorded", "indication", "sub_indication", "level", "provable_until", "waits_for")
-_ISSUER_UNKNOWN = "NO_CERTIFICATE_CHAIN_FOUND"
 
 
 def register(group: click.Group) -> None:
@@ -48,7 +49,7 @@ def import_command(paths: tuple[Path, ...], *, as_json: bool) -> None:
     lines = archive.import_files(deps, paths, shell.in_english)
     for line in track(lines, description="importing", console=console, disable=as_json):
         failed, taken = failed + bool(line.error), taken + (line.document is not None and line.document.is_new)
-        if line.document is not None and line.document.sub_indication == _ISSUER_UNKNOWN:
+        if line.document is not None and line.document.sub_indication == NO_CERTIFICATE_CHAIN_FOUND:
             strange.append(line.path)
         if as_json:
             click.echo(json.dumps(asdict(line), default=str))
@@ -86,18 +87,21 @@ def list_command(*, as_json: bool) -> None:
 def retry_command(document_ids: tuple[str, ...]) -> None:
     """Preserve at once what is stuck or was postponed: all, or the decrees and documents named.
 
-    It is tried with the anchors and time-stamp authorities of now. Exit code 1 if something still waits or is stuck.
+    It is tried with the anchors and time-stamp authorities of now. Exit code 1 if one of those named is not known or
+    waits for nothing, or if one of those tried waits still or is stuck.
     """
     deps = prepare(Settings.from_env()).deps
-    asked = preservation_state.retry(deps, document_ids)
-    if asked < len(set(document_ids)):
-        click.echo(f"{len(set(document_ids)) - asked} of those named are not known, or wait for nothing", err=True)
-    report = preservation.preserve_due(deps)
+    rows = preservation_state.retry(deps, document_ids)
+    missing = max(0, len(set(document_ids)) - len(rows))
+    if missing:
+        click.echo(f"{missing} of those named are not known, or wait for nothing", err=True)
+    done = Counter(preservation.preserve_now(deps, row) for row in track(
+        rows, description="preserving", console=Console(stderr=True)))
     left = preservation_state.figures(deps)
-    click.echo(f"{asked} asked for; {report.augmented + report.held} done, {report.waiting} wait, "
-               f"{report.stuck} stuck now; {left.stuck} stuck in all")
+    click.echo(f"{len(rows)} tried: {done['augmented'] + done['held']} done, {done['waiting']} wait still, "
+               f"{done['stuck']} stuck; in all {left.waiting} wait, {left.stuck} stuck")
     deps.cage.close()
-    sys.exit(1 if report.waiting or report.stuck else 0)
+    sys.exit(1 if missing or done["waiting"] or done["stuck"] else 0)
 
 
 @archive_group.command("renew")
@@ -136,7 +140,7 @@ def check_command(document_id: str) -> None:
                   if one.proven_at and one.proven_by else "proven by nothing but this check")
         click.echo(f"  {one.signer_name}: {one.level}, {proven}, "
                    f"certificate then {one.certificate_then}, now {one.certificate_now}")
-    click.echo(f"  {report.explanation}")
+    click.echo(f"  {with_words(report.explanation, shell.in_english)}")
     deps.cage.close()
     sys.exit(0 if report.passed else 1)
 

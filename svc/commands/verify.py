@@ -15,6 +15,7 @@ from svc.commands import shell
 from svc.deps import Deps, build_deps
 from svc.errors import AppError
 from svc.services import verdict_report, verification
+from svc.services.finding_words import with_words
 from svc.settings import Settings
 
 _PASSED, _FAILED = "TOTAL-PASSED", "TOTAL-FAILED"
@@ -48,7 +49,9 @@ def _print(verdict: verification.FileVerdict) -> None:
         names = [one.signer_name for one in verdict.signatures if (one.indication.value == _FAILED) is is_failed]
         if names:
             click.echo(f"  {label}: {', '.join(names)}")
-    click.echo(f"  {verdict.explanation}")
+    if verdict.registry == "extends":
+        click.echo(f"  the first {verdict.original_size} bytes are the register's file: {verdict.original_url}")
+    click.echo(f"  {with_words(verdict.explanation, shell.in_english)}")
 
 
 def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certificate], language: str) -> None:

@@ -24,7 +24,6 @@ from svc.models import (
     Preservation,
     RouteVersion,
     Signature,
-    SigningAttempt,
     StoredFile,
     Task,
     Unit,
@@ -36,6 +35,7 @@ from svc.services.kinship import Kin, load_kin
 from svc.services.pinned_routes import read_pinned
 from svc.services.preservation_state import Standing, standing_of
 from svc.services.signature_blocks import NamedSigner, shown_signers
+from svc.services.unknown_outcomes import outcome_is_unknown
 from svc.services.versions import current_version
 from workflows.model import Definition, StepKind
 
@@ -268,12 +268,8 @@ def _load(session: Session, deps: Deps, actor: Actor, which: Any) -> DecreeView:
         batch=BatchLink(row[5], row[6], row[7] or 0) if row[5] else None,
         has_left_batch=row[5] is None and row[7] is not None,
         kin=load_kin(session, deps, actor, decree, len(current.data.get("lampiran", ())) if current else 0),
-        preservation=standing_of(row[8]), is_outcome_unknown=_is_outcome_unknown(session, decree))
-
-
-def _is_outcome_unknown(session: Session, decree: Decree) -> bool:
-    return decree.status == "signing" and session.scalar(select(SigningAttempt.id).where(
-        SigningAttempt.decree_id == decree.id, SigningAttempt.state == "unknown").limit(1)) is not None
+        preservation=standing_of(row[8]), is_outcome_unknown=decree.status == "signing" and bool(session.scalar(
+            select(outcome_is_unknown()).where(Decree.id == decree.id))))
 
 
 def _current_file(decree: Decree, files: Sequence[StoredFile], draft_sha256: str | None) -> StoredFile | None:

@@ -6,11 +6,15 @@ for those who look them up. Nothing here decides: the verdict was computed befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from svc.catalogues import N_
+
+# Only codes have low lines: a bracket with one word is left as it is.
+_CODES: Final = re.compile(r"\(([a-z0-9]+(?:_[a-z0-9]+)+(?:, [a-z0-9]+(?:_[a-z0-9]+)+)*)\)")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,13 @@ def in_words(codes: Iterable[str]) -> tuple[FindingWords, ...]:
     for code in dict.fromkeys(codes):
         told.setdefault(WORDS.get(code, OTHER), []).append(code)
     return tuple(FindingWords(text, tuple(its)) for text, its in told.items())
+
+
+def with_words(explanation: str, say: Callable[[str], str]) -> str:
+    """An explanation of ``certs``, with words (each msgid as ``say`` says it) where it lists codes in brackets."""
+    def told(found: re.Match[str]) -> str:
+        return f"({'; '.join(say(one.text) for one in in_words(found[1].split(', ')))})"
+    return _CODES.sub(told, explanation)
 
 
 OTHER: Final = N_("ada bagian berkas yang tidak dapat dijelaskan")

@@ -14,11 +14,11 @@ from svc.deps import Deps
 from svc.models import Decree, Person, Position, SigningAttempt, Task, Unit
 from svc.services.paging import COUNT_CAP, Cursor, Page, decode_cursor
 from svc.services.signature_blocks import count_blocks
+from svc.services.unknown_outcomes import STATE_UNKNOWN
 
 PAGE_SIZE = 50
 # Written as literals, since a partial index is used only where its own condition stands in the query.
 _IS_OPEN: ColumnElement[bool] = literal_column("task.status = 'open' AND task.batch_id IS NULL")
-_OUTCOME_UNKNOWN: ColumnElement[bool] = literal_column("signing_attempt.state = 'unknown'")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _is_unknown(by: Actor | None = None) -> ColumnElement[bool]:
     """Condition over tasks: an act on its decree, of that person's own if one is given, ended nobody knows how."""
     mine = true() if by is None else SigningAttempt.person_id == by.person_id
     return exists(select(SigningAttempt.id).where(
-        SigningAttempt.decree_id == Task.decree_id, _OUTCOME_UNKNOWN, mine).correlate(Task))
+        SigningAttempt.decree_id == Task.decree_id, STATE_UNKNOWN, mine).correlate(Task))
 
 
 def _items(actor: Actor) -> Select[*tuple[Any, ...]]:
@@ -169,7 +169,7 @@ def _count(session: Session, actor: Actor, now: datetime) -> tuple[InboxCounts, 
            .limit(COUNT_CAP + 1).subquery())
     overdue = func.coalesce(func.sum(case((few.c.due_at < now, 1), else_=0)), 0)
     unknown = exists(select(SigningAttempt.id).where(
-        _OUTCOME_UNKNOWN, SigningAttempt.person_id == actor.person_id))
+        STATE_UNKNOWN, SigningAttempt.person_id == actor.person_id))
     row = session.execute(select(func.count(), overdue, unknown).select_from(few)).one()
     return InboxCounts(int(row[0]), int(row[1])), bool(row[2])
 

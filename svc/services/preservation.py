@@ -21,7 +21,7 @@ from certs.pades import Level
 from certs.revocation import RevocationDataMissing
 from certs.trust import TrustStore
 from certs.validation import Indication, Proof, Report, validate_pdf
-from certs.verdicts import TIMESTAMP_ORDER_FAILURE
+from certs.verdicts import NO_CERTIFICATE_CHAIN_FOUND, TIMESTAMP_ORDER_FAILURE
 from svc.cage.port import CageCrashed
 from svc.deps import Deps
 from svc.errors import AppError
@@ -43,6 +43,7 @@ _LONGEST_PAUSE = timedelta(hours=6)
 # Every try asks the authority for a stamp, and only somebody who changes the authority or its keys helps.
 _PAUSE_OF_AUTHORITY = timedelta(days=1)
 _LEAST_GAIN = timedelta(days=1)
+AUTHORITY_UNKNOWN = "authority_unknown"
 logger = logging.getLogger(__name__)
 
 
@@ -119,6 +120,12 @@ def renew_now(deps: Deps, row_id: int) -> str:
     stuck."""
     work = _take(deps, row_id)
     return "waiting" if work is None else _preserve(deps, work, is_asked=True)
+
+
+def preserve_now(deps: Deps, row_id: int) -> str:
+    """Work through one document, whether it is due or not; returns the same."""
+    work = _take(deps, row_id)
+    return "waiting" if work is None else _preserve(deps, work)
 
 
 def target_level(deps: Deps, level: str) -> Level:
@@ -235,8 +242,10 @@ def _augment(deps: Deps, work: _Work, pdf: bytes, end: datetime | None) -> Augme
     trust = trust_store(deps, work.signed_at)
     try:
         raised = augment(pdf, level, deps.tsa, trust, now, work.signed_at, _margin(deps))
-    except RevocationDataMissing:
+    except RevocationDataMissing as error:
         if not fetch_for(deps, pdf, work.signed_at).new:
+            if _check(deps, work, pdf, trust).sub_indication == NO_CERTIFICATE_CHAIN_FOUND:
+                raise _NotProvenYet(AUTHORITY_UNKNOWN) from error  # nobody is asked for lists of who is not trusted
             raise
         trust = trust_store(deps, work.signed_at)
         raised = augment(pdf, level, deps.tsa, trust, now, work.signed_at, _margin(deps))

@@ -92,9 +92,9 @@ def figures(deps: Deps) -> Figures:
     return Figures(*(int(one) for one in found))
 
 
-def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:
+def retry(deps: Deps, document_ids: Sequence[str] = ()) -> tuple[int, ...]:
     """Have documents that are stuck or were postponed taken again at once, all or those named (decrees' and archived
-    documents' identifiers); returns how many. It is on record."""
+    documents' identifiers); returns their rows. It is on record."""
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         wanted = select(Preservation).where(
@@ -106,7 +106,7 @@ def retry(deps: Deps, document_ids: Sequence[str] = ()) -> int:
             row.state, row.attempts, row.due_at = "waiting", 0, now
         if rows:
             record_stream(session, STREAM, "preservation_retried", AuditActor.system(), now, {"documents": len(rows)})
-    return len(rows)
+        return tuple(row.id for row in rows)
 
 
 def rows_of(deps: Deps, document_ids: Sequence[str] = ()) -> Sequence[int]:

@@ -16,6 +16,7 @@ from svc.models import Decree, Person, Position, Task, Unit
 from svc.services.access import visible_condition
 from svc.services.paging import Cursor, Page, decode_cursor
 from svc.services.signature_blocks import count_blocks
+from svc.services.unknown_outcomes import outcome_is_unknown
 
 PAGE_SIZE = 50
 EXPORT_LIMIT = 10_000
@@ -61,6 +62,12 @@ class TrackingItem:
     due_at: datetime | None
     signatures_given: int
     signatures_needed: int  # 0 before the document is frozen
+    is_outcome_unknown: bool  # an act of signing on it ended, and nobody knows whether it made a signature
+
+    @property
+    def standing(self) -> str:
+        """The status, or ``outcome_unknown`` instead of one that would say that it is being signed."""
+        return "outcome_unknown" if self.is_outcome_unknown else self.status
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ def _filtered(deps: Deps, actor: Actor, wanted: TrackingFilter) -> Select[*tuple
         select(Decree.id, Decree.public_id, Decree.kind, Decree.subject, Decree.number, Decree.status,
                Decree.legal_status, Decree.medium, Unit.name, Person.name, Decree.version_no,
                Decree.created_at, Decree.signed_at, Position.title, _OPEN_TASK.due_at,
-               count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False))
+               count_blocks(Decree.id, signed=True), count_blocks(Decree.id, signed=False), outcome_is_unknown())
         .join(Unit, Unit.id == Decree.unit_id)
         .join(Person, Person.id == Decree.drafter_id)
         .outerjoin(_OPEN_TASK, and_(_OPEN_TASK.decree_id == Decree.id, _OPEN_TASK.status == "open"))

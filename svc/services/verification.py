@@ -143,6 +143,8 @@ class FileVerdict:
     explanation: str
     timestamps: tuple[TimestampReport, ...] = ()
     findings: tuple[str, ...] = ()
+    original_size: int = 0  # how many of its bytes, from the first, are the register's; 0 where it has none of them
+    original_url: str = ""  # where the register's file is told about
 
 
 @dataclass(frozen=True)
@@ -360,10 +362,12 @@ def _verify_file(deps: Deps, path: Path, trust: TrustStore) -> FileVerdict:
         return FileVerdict(str(path), "unknown", Indication.INDETERMINATE.value, "FORMAT_FAILURE", None, None, "", (),
                            f"The file cannot be opened: {error.strerror}.")
     digests = tuple(revision_digests(pdf))
-    registry, found, _ = look_up(deps, digests)
+    registry, found, original_size = look_up(deps, digests)
     report = judge(deps, pdf, trust, proofs_for(deps, digests))
     return FileVerdict(
         file=str(path), registry=registry, indication=report.indication.value, sub_indication=report.sub_indication,
         legal_status=found.legal_status if found else None, number=found.decree.number if found else None,
         sha256=digests[-1], signatures=report.signatures, explanation=report.explanation,
-        timestamps=report.timestamps, findings=tuple(one.code for one in report.findings))
+        timestamps=report.timestamps, findings=tuple(one.code for one in report.findings),
+        original_size=original_size,
+        original_url=f"{deps.settings.base_url}/v/{found.decree.verify_code}" if found else "")

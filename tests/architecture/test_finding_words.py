@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from certs import structure, unreadable
-from svc.services.finding_words import OTHER, WORDS, in_words
+from svc.services.finding_words import OTHER, WORDS, in_words, with_words
 
 _ROOT = Path(__file__).parents[2]
 _CODE = re.compile(r"[a-z]+(?:_[a-z]+)+|polyglot|encrypted")
@@ -40,3 +40,10 @@ def test_what_reads_the_same_is_told_once_and_the_unknown_too() -> None:
     told = in_words(["byterange_odd", "byterange_missing", "not_known_yet", "byterange_odd"])
     assert [one.codes for one in told] == [("byterange_odd", "byterange_missing"), ("not_known_yet",)]
     assert told[1].text == OTHER
+
+
+def test_codes_in_an_explanation_give_way_to_words() -> None:
+    told = with_words("Bytes are not covered (bytes_after_end, byterange_odd, byterange_missing). The rest (8) is.",
+                      str.upper)
+    assert told == (f"Bytes are not covered ({WORDS['bytes_after_end'].upper()}; {WORDS['byterange_odd'].upper()}). "
+                    "The rest (8) is.")

@@ -50,6 +50,13 @@ def test_an_import_says_what_comes_next_and_the_list_is_cut_nowhere(tmp_path: Pa
     assert (told["id"], told["name"]) == (one["id"], " ".join(name.split()))
     assert told["recorded"].endswith(" WIT"), "the province's time, not UTC"
     assert told["sub_indication"] == one["sub_indication"] == "NO_CERTIFICATE_CHAIN_FOUND"
+    kept = paraf(tmp_path, "archive", "renew", one["id"])
+    assert "0 have a new archive time stamp, 0 are below that level, 1 wait, 0 stuck now" in kept.stdout
+    tried = paraf(tmp_path, "archive", "retry", one["id"], "nothing")
+    assert "1 of those named are not known, or wait for nothing" in tried.stderr
+    assert tried.stdout.startswith("1 tried: 0 done, 1 wait still, 0 stuck; in all ")
+    (one,) = json.loads(paraf(tmp_path, "archive", "list", "--json").stdout)
+    assert one["waits_for"] == "authority_unknown"
     offered = paraf(tmp_path, "trust", "candidates", str(tmp_path / name))
     assert offered.stdout.count("candidate  ") == 3
     assert offered.stdout.splitlines()[-1].startswith("next: compare each")

@@ -114,6 +114,11 @@ def test_the_history_says_why_an_act_did_not_end(log_in: Callable[[str], Visitor
         text = signer.get(page).get_data(as_text=True)
         assert "Hasil tanda tangan belum diketahui" in text
         assert "Sedang ditandatangani" not in text
+    for page in ("/decrees", "/search?q=a", "/decrees.csv"):
+        text = signer.get(page).get_data(as_text=True).lower()
+        assert "hasil tanda tangan belum diketahui" in text, page
+        assert "sedang ditandatangani</span>" not in text, page
+        assert ",sedang ditandatangani," not in text, page
     assert signer.post(f"/signings/{act}/abandon").status_code == 302
     text = signer.get(f"/decrees/{decree_id}").get_data(as_text=True)
     assert "Terhenti di tengah jalan; tidak ada tanda tangan yang ditemukan." in text

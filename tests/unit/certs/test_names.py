@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from certs.names import readable_name, shown
+from certs.names import friendly_name, readable_name, shown
 from certs.pades import SignedDocument
 from certs.validation import identity_of, validate_pdf
 from tests.unit.certs.conftest import World
@@ -40,3 +40,9 @@ def test_a_name_in_a_signature_turns_no_page_and_clears_no_terminal(world: World
     for text in (one.signer_name, one.signer_dn, one.issuer, one.field_name, one.message, report.explanation):
         assert text.isprintable()
     assert (one.issuer, one.serial) == identity_of(signer.certificate)
+
+
+def test_a_description_has_its_word_in_the_long_form_too() -> None:
+    name = x509.Name([x509.NameAttribute(x509.ObjectIdentifier("2.5.4.13"), "Tanda Tangan Elektronik"),
+                      x509.NameAttribute(NameOID.COMMON_NAME, "Contoh")])
+    assert friendly_name(Name.load(name.public_bytes())) == "Common Name: Contoh, Description: Tanda Tangan Elektronik"
