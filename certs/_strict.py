@@ -1,4 +1,4 @@
-"""A rule of RFC 5280 that pyHanko does not keep, put in place of its function by :func:`install`.
+"""Rules of RFC 5280 that pyHanko does not keep, put in place of its functions by :func:`install`.
 
 ``tests/unit/certs/test_strict.py`` fails when the library changes what is replaced here.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from asn1crypto import x509
-from pyhanko_certvalidator.revinfo import validate_crl
+from pyhanko_certvalidator.revinfo import validate_crl, validate_ocsp
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 from pyhanko_certvalidator.util import get_issuer_dn
 
+_SIGNS = frozenset({"digital_signature", "non_repudiation"})
+
 lenient_scope = validate_crl._get_crl_scope_assuming_authority
+lenient_delegate = validate_ocsp._ocsp_allowed
 
 
 def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLContainer, is_indirect: bool, errs: Any
@@ -32,6 +35,14 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
     return None
 
 
+def may_respond(responder_cert: x509.Certificate) -> bool:
+    """Whether an authority's delegate may sign responses: that is its purpose, and its key is one to sign with
+    (RFC 5280 4.2.1.12). pyHanko asks the purpose only."""
+    usage = responder_cert.key_usage_value
+    return bool(lenient_delegate(responder_cert)) and (usage is None or not _SIGNS.isdisjoint(usage.native))
+
+
 def install() -> None:
-    """Put it in place, for the whole process; again does nothing more."""
+    """Put them in place, for the whole process; again does nothing more."""
     validate_crl._get_crl_scope_assuming_authority = scope
+    validate_ocsp._ocsp_allowed = may_respond

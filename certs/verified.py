@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator.revinfo.constants import KNOWN_CRL_EXTENSIONS
 
 from certs._remembered import RememberingValidator
+from certs._strict import may_respond
 from certs.revocation import listed_entry
 
 _TOLERANCE = timedelta(minutes=5)
@@ -236,8 +237,7 @@ def _is_response_of(
 
 
 def _is_delegate(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate, at: datetime) -> bool:
-    purposes = certificate.extended_key_usage_value
-    return (purposes is not None and "ocsp_signing" in purposes.native
+    return (may_respond(certificate)
             and certificate.not_valid_before <= at <= certificate.not_valid_after
             and is_issued_by(certificate, issuer))
 

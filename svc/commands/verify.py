@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from cryptography import x509
 
+from certs.names import shown
 from svc.commands import shell
 from svc.deps import Deps, build_deps
 from svc.errors import AppError
@@ -41,7 +42,7 @@ def _read_anchors(path: Path) -> list[x509.Certificate]:
 def _print(verdict: verification.FileVerdict) -> None:
     """One file in a few lines, none of which is cut: names are long, and terminals narrow."""
     outcome = " / ".join(part for part in (verdict.indication, verdict.sub_indication) if part)
-    click.echo(f"{Path(verdict.file).name}: {outcome}")
+    click.echo(f"{shown(Path(verdict.file).name)}: {outcome}")
     told = ("registry: " + verdict.registry, *((f"number: {verdict.number}",) if verdict.number else ()),
             *((f"legal status: {verdict.legal_status}",) if verdict.legal_status else ()))
     click.echo(f"  {', '.join(told)}")

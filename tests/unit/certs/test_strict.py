@@ -31,10 +31,12 @@ from tests.unit.certs.crafted import (
 )
 
 
-def test_what_is_replaced_is_what_was_read() -> None:
+@pytest.mark.parametrize(("name", "digest"), [
+    ("lenient_scope", "ecdfea9eca956e29"), ("lenient_delegate", "02c35bdf99aaf580")])
+def test_what_is_replaced_is_what_was_read(name: str, digest: str) -> None:
     """Where it changes: read what changed, see whether it is still needed, then write the new digest here."""
-    source = inspect.getsource(_strict.lenient_scope)
-    assert hashlib.sha256(source.encode()).hexdigest()[:16] == "ecdfea9eca956e29"
+    source = inspect.getsource(getattr(_strict, name))
+    assert hashlib.sha256(source.encode()).hexdigest()[:16] == digest
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,12 @@ def test_a_revocation_counts_by_whatever_hash_it_names_the_issuer(chain: Chain, 
 def test_a_responder_is_the_authority_s_own(chain: Chain) -> None:
     at = chain.world.later
     since, until = chain.world.now - DAY, chain.world.now + 99 * DAY
-    own, other = (issue("Penjawab", new_key(), one, since, until, x509.OCSPNoCheck(), purposes=RESPONSES)
+    nocheck = x509.OCSPNoCheck()
+    own, other = (issue("Penjawab", new_key(), one, since, until, nocheck, purposes=RESPONSES)
                   for one in (chain.issuing, chain.sister))
-    for responder, is_heard in ((own, True), (other, False)):
+    aimless = issue("Penjawab", new_key(), chain.issuing, since, until, nocheck)
+    no_signer = issue("Penjawab", new_key(), chain.issuing, since, until, nocheck, purposes=RESPONSES,
+                      usage=key_usage(crl_sign=True))
+    for responder, is_heard in ((own, True), (other, False), (aimless, False), (no_signer, False)):
         said = answered(chain.signer.certificate, chain.issuing, responder, at, is_embedded=True)
         assert chain.judge((listed(chain.root, at),), (said,))[0] is is_heard
