@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from certs.pades import Level
 from certs.statement import stamp
-from certs.unreadable import tell_other
+from certs.unreadable import ENCRYPTED, TRUNCATED, tell_other
 from certs.validation import Report
 from svc.actors import Actor
 from svc.deps import Deps
@@ -48,6 +48,11 @@ logger = logging.getLogger(__name__)
 class NotARegularFile(InvalidInput):
     code = "not_a_regular_file"
     message = "Ini bukan berkas biasa."
+
+
+class LinkNotFollowed(InvalidInput):
+    code = "link_not_followed"
+    message = "Ini tautan ke tempat lain; tautan di dalam folder tidak diikuti."
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,8 @@ def take_in(deps: Deps, actor: Actor | None, name: str, pdf: bytes) -> ArchivedV
         return known
     report = judge(deps, pdf)
     if not report.signatures:
-        raise InvalidInput("Berkas ini tidak memuat tanda tangan elektronik yang dapat dibaca.")
+        why = next((one.code for one in report.findings if one.code in {ENCRYPTED, TRUNCATED}), "")
+        raise InvalidInput(WORDS.get(why, "Berkas ini tidak memuat tanda tangan elektronik yang dapat dibaca."))
     public_id, now = new_public_id(), deps.clock.now()
     key = f"archive/{public_id}/{sha256}.pdf"
     put_pdf(deps, key, pdf, retain_until=retention_of(deps, "signed", now))
@@ -135,14 +141,15 @@ def _register(session: Session, actor: Actor | None, row: ArchivedDocument, leve
 def import_files(deps: Deps, paths: Iterable[Path], say: Callable[[str], str] = str) -> Iterator[ImportLine]:
     """Take in files, and the PDFs in folders and below; one that cannot be taken in stops no other, whatever it is.
 
-    Links in folders are not followed: what they point to would be taken in under another's name, or twice.
+    Links in folders are told and not followed: what they point to would be taken in under another's name, or twice.
 
     :param say: turns a msgid into the language in which reasons are told
     """
-    for path in _files(paths):
+    for path, is_named in _files(paths):
         shown = _clean(str(path))
         try:
-            yield ImportLine(shown, take_in(deps, None, _clean(path.name), _read(deps, path)))
+            pdf = _read(deps, path, may_be_link=is_named)
+            yield ImportLine(shown, take_in(deps, None, _clean(path.name), pdf))
         except AppError as error:
             words = say(error.text)
             yield ImportLine(shown, None, error.code, words % error.params if error.params else words)
@@ -153,13 +160,16 @@ def import_files(deps: Deps, paths: Iterable[Path], say: Callable[[str], str] = 
             yield ImportLine(shown, None, type(error).__name__)
 
 
-def _read(deps: Deps, path: Path) -> bytes:
+def _read(deps: Deps, path: Path, *, may_be_link: bool) -> bytes:
     """What is in a regular file, looked at before it is opened and never read beyond the limit.
 
+    :raises LinkNotFollowed: a link in a folder
     :raises NotARegularFile: a pipe, device, socket or folder, which may never end
     :raises InvalidInput: empty or larger than uploads may be
     """
     most = deps.settings.max_upload_bytes
+    if path.is_symlink() and not may_be_link:
+        raise LinkNotFollowed
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise NotARegularFile
@@ -233,10 +243,11 @@ def _lowest_level(report: Report) -> str | None:
     return min(levels, key=lambda level: Level(level).rank)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Each with whether it was named itself."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(one for one in path.rglob("*") if one.suffix.lower() == ".pdf" and not one.is_dir()
-                              and not one.is_symlink())
+            yield from ((one, False) for one in sorted(path.rglob("*")) if one.suffix.lower() == ".pdf" and (
+                one.is_symlink() or not one.is_dir()))
         else:
-            yield path
+            yield path, True

@@ -115,7 +115,8 @@ def test_no_file_of_a_folder_keeps_another_from_being_taken_in(
     (folder / "f.pdf").write_bytes(SPECIMEN.read_bytes())
     lines = {Path(one.path).name: one for one in archive.import_files(world.deps, [folder])}
     assert {name: one.error for name, one in lines.items()} == {
-        "a-kepp\ufffd\ufffd.pdf": "", "b-pipa.pdf": "not_a_regular_file", "c-besar.pdf": "invalid_input", "f.pdf": ""}
+        "a-kepp\ufffd\ufffd.pdf": "", "b-pipa.pdf": "not_a_regular_file", "c-besar.pdf": "invalid_input",
+        "d-tautan.pdf": "link_not_followed", "e-putus.pdf": "link_not_followed", "f.pdf": ""}
     assert {one.name for one in archive.list_documents(world.deps)} == {"a-kepp\ufffd\ufffd.pdf", "f.pdf"}
 
 
@@ -230,3 +231,16 @@ def test_a_real_decree_of_2024_says_exactly_what_can_be_proven(world: World, clo
     assert (signature.level, signature.proven_by, signature.certificate_now) == ("PKCS7-T", "register", "expired")
     assert signature.proven_at == datetime(2024, 7, 1, 1, 0, tzinfo=UTC)
     assert proven.explained
+
+
+def test_an_import_says_that_a_file_is_encrypted_or_cut_off(
+    world: World, foreign: tuple[bytes, TrustStore], tmp_path: Path
+) -> None:
+    import pikepdf
+
+    (tmp_path / "a.pdf").write_bytes(foreign[0][: len(foreign[0]) // 2])
+    with pikepdf.open(io.BytesIO(foreign[0])) as document:
+        document.save(tmp_path / "b.pdf", encryption=pikepdf.Encryption(owner="x", user="y"))
+    cut, encrypted = archive.import_files(world.deps, [tmp_path])
+    assert (cut.reason, encrypted.reason) == (
+        "berkas ini terpotong atau rusak di ujungnya", "berkas ini dilindungi sandi")
