@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,7 @@ from itertools import pairwise
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
+from pyhanko.sign.general import find_cms_attribute_iter
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.errors import NoDSSFoundError, ValidationInfoReadingError
 from pyhanko.sign.validation.policy_decl import (
@@ -43,6 +45,8 @@ from certs.verified import (
 )
 
 _MAX_STORE_ITEMS = 500
+_ARCHIVED = "adobe_revocation_info_archival"
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 _LONGEST_CHAIN = 10
 _MOST_NAMESAKES = 50
 
@@ -218,7 +222,7 @@ class Knowledge:
 
 
 def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) -> Knowledge:
-    """What ``trust`` and the file's security store tell at ``now``; data of the future is left out.
+    """What ``trust``, the file's security store and its signatures tell at ``now``; data of the future is left out.
 
     :raises ValueError: a list in ``trust`` is not DER; or the certificates in the file are not sound (certs.pool)
     """
@@ -230,15 +234,44 @@ def gather_knowledge(trust: TrustStore, reader: PdfFileReader, now: datetime) ->
         lists.setdefault(der, read_crl(der, freeze_crl(der)))
     for der in store.ocsps:
         lists.setdefault(der, read_ocsp(der, freeze_ocsp(der)))
+    along = {one.der: one for one in _signed_along(reader)}
+    lists = along | lists
     for der in store.certificates:
         certificates.setdefault(der, to_asn1(x509.load_der_x509_certificate(der)))
     anchors = map(known_certificate, (*trust.anchors_der, *trust.timestamp_anchors_der))
     responders = (responder for one in lists.values() for responder in one.responders)
     brought = tuple(carried(reader))
     ensure_sound(anchors, (*certificates.values(), *brought, *responders))
-    embedded = frozenset((*store.crls, *store.ocsps))
+    embedded = frozenset((*store.crls, *store.ocsps, *along))
     current = tuple(one for one in lists.values() if not one.is_from_future(now))
     return Knowledge(trust, current, tuple(certificates.values()), embedded, {}, brought)
+
+
+def _signed_along(reader: PdfFileReader) -> Iterable[RevocationData]:
+    """Lists and responses in the signatures themselves (ISO 32000-2, 12.8.3.3.2, and RFC 5652 5.1); what nobody can
+    read says nothing. :raises ValueError: unreasonably many"""
+    found: list[RevocationData] = []
+    for signature in reader.embedded_signatures:
+        along = [one.chosen.dump() for one in signature.signed_data["crls"] or () if one.name != "other"]
+        answers_along: list[bytes] = []
+        for archived in find_cms_attribute_iter(signature.signer_info["signed_attrs"], _ARCHIVED):
+            along += [one.dump() for one in archived["crl"] or ()]
+            answers_along += [one.dump() for one in archived["ocsp"] or ()]
+        if len(along) + len(answers_along) + len(found) > _MAX_STORE_ITEMS:
+            raise ValueError("the signatures carry unreasonably many lists")
+        for ders, read in ((along, _read_list), (answers_along, _read_response)):
+            for der in ders:
+                with suppress(*_UNREADABLE):
+                    found.append(read(der))
+    return found
+
+
+def _read_list(der: bytes) -> RevocationData:
+    return read_crl(der, freeze_crl(der))
+
+
+def _read_response(der: bytes) -> RevocationData:
+    return read_ocsp(der, freeze_ocsp(der))
 
 
 def ensure_readable(trust: TrustStore) -> None:

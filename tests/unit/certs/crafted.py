@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from asn1crypto import cms, core, ocsp, tsp
+from asn1crypto import cms, core, crl, ocsp, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -134,9 +134,11 @@ def signed_by(key: Key) -> Callable[[bytes], bytes]:
 def contained(
     signer: Holder, others: Sequence[Holder], attributes: Sequence[cms.CMSAttribute], *, unsigned: Any = None,
     sign: Callable[[bytes], bytes] | None = None, algorithm: Any = None, content: Any = None,
-    versions: tuple[str, str] = ("v1", "v1"),
+    versions: tuple[str, str] = ("v1", "v1"), lists: Sequence[bytes] = (),
 ) -> cms.ContentInfo:
-    """A container; ``versions`` are SignedData's and SignerInfo's, ``unsigned`` makes attributes of the value."""
+    """A container; ``versions`` are SignedData's and SignerInfo's, ``unsigned`` makes attributes of the value,
+    ``lists`` go with the certificates."""
+    revoked = [cms.RevocationInfoChoice("crl", crl.CertificateList.load(one)) for one in lists]
     own = to_asn1(signer.certificate)
     signed = cms.CMSAttributes(attributes)
     value = (sign or signed_by(signer.key))(signed.dump())
@@ -150,6 +152,7 @@ def contained(
     return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData({
         "version": versions[0], "digest_algorithms": [{"algorithm": "sha256"}],
         "encap_content_info": content or {"content_type": "data"}, "certificates": certificates,
+        **({"crls": revoked} if revoked else {}),
         "signer_infos": [cms.SignerInfo(info)]})})
 
 

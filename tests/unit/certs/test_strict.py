@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from asn1crypto import crl
+from asn1crypto import pdf as asn1_pdf
 from cryptography import x509
 
 from certs import _strict
@@ -23,10 +25,12 @@ from tests.unit.certs.crafted import (
     RESPONSES,
     Holder,
     answered,
+    attribute,
     issue,
     listed,
     named,
     new_key,
+    reference,
     replaced,
 )
 
@@ -111,6 +115,20 @@ def test_a_revocation_counts_by_whatever_hash_it_names_the_issuer(chain: Chain, 
     revoking = answered(*about, status="revoked", algorithm=algorithm)
     for lists, responses in (((listed(chain.issuing, at),), (revoking,)), ((), (answered(*about), revoking))):
         assert chain.judge((listed(chain.root, at), *lists), responses) == (False, "REVOKED_NO_POE")
+
+
+def test_what_a_signature_carries_of_lists_is_heard(chain: Chain) -> None:
+    """As Adobe's programs write it, and as CMS has it; for and against the signer."""
+    at, own = chain.world.later, chain.signer
+    for revoked, sub_indication in (([], None), ([own.certificate.serial_number], "REVOKED_NO_POE")):
+        made = [listed(chain.issuing, at, revoked=revoked), listed(chain.root, at)]
+        archived = attribute("adobe_revocation_info_archival", asn1_pdf.RevocationInfoArchival(
+            {"crl": [crl.CertificateList.load(one) for one in made]}))
+        trust = TrustStore((chain.root.certificate,), (chain.issuing.certificate,))
+        for pdf in (replaced(chain.pdf, own, lists=made),
+                    replaced(chain.pdf, own, (), reference(own.certificate), archived)):
+            report = validate_pdf(pdf, trust, at)
+            assert (report.passed, report.sub_indication) == (sub_indication is None, sub_indication)
 
 
 def test_a_responder_is_the_authority_s_own(chain: Chain) -> None:
