@@ -21,6 +21,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from certs.anatomy.changes import compare_revisions
 from certs.anatomy.findings import Finding, Limits, Notebook, Refused, SignaturePlace, StructureFindings
+from certs.anatomy.generations import Generations
+from certs.anatomy.linearised import check_linearised
 from certs.anatomy.packed import PackedReader
 from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf
 from certs.anatomy.places import SignatureReader, first_signed_end, split
@@ -92,7 +94,7 @@ def examine(
     header_not_at_start, polyglot, too_many_revisions, too_many_signatures, too_many_objects, too_many_findings,
     too_many_fields, fields_too_deep, field_odd, nested_too_deep, token_too_long, encrypted, xref_malformed,
     xref_loop, xref_size_absurd, xref_width_absurd, xref_size_wrong, xref_points_elsewhere, xref_disagrees, xref_untidy,
-    hybrid_xref, object_twice, object_hidden, revision_without_xref, missing_eof, bytes_after_end,
+    hybrid_xref, object_twice, object_hidden, reference_odd, revision_without_xref, missing_eof, bytes_after_end,
     garbage_between_revisions, garbage_between_objects, comment_between_objects, unreferenced_object, objects_overlap,
     malformed_object, object_stream_odd, duplicate_keys, external_stream, stream_length_wrong, parser_refuses,
     parser_complains, byterange_missing, byterange_odd, contents_missing, contents_odd, contents_too_large,
@@ -132,11 +134,13 @@ def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | Non
         notes.take([refused.finding])
         return StructureFindings(tuple(notes.entries))
     _check_sizes(revisions, notes)
+    check_linearised(pdf, revisions, notes)
     tiles = _tile(pdf, revisions, limits, notes)
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
     PackedReader(pdf, tiles, limits).check(views, notes)
     check_twins(pdf, tiles, views[-1], notes)
+    Generations(views).check(pdf, tiles, notes)
     fields = compare_with_qpdf(pdf, revisions, views, tiles, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes, read)

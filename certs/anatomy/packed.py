@@ -12,6 +12,7 @@ from collections import defaultdict
 from itertools import pairwise
 
 from certs.anatomy.findings import Limits, Notebook, Refused
+from certs.anatomy.generations import Generations
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tiling import Tile
 from certs.anatomy.tokens import STREAM_END, STREAM_START, VERTICAL_TAB, WHITESPACE, Entries, Name, Reader
@@ -35,6 +36,7 @@ class PackedReader:
         Noted is object_stream_odd, unreferenced_object where an entry lists all but some of its objects, and
         object_twice where one of these has the number of an object in use.
         """
+        generations = Generations(views)
         for offset, listed in sorted(_listed(views, notes).items()):
             space = WHITESPACE.match(self._data, offset)
             tile = self._tiles.get(space.end() if space else offset)
@@ -42,15 +44,17 @@ class PackedReader:
                 notes.note(_ODD, offset, "no stream where one is announced")
                 continue
             try:
-                numbers = self._numbers(tile)
+                numbers, content = self._open(tile)
+                if any(True for _ in generations.wrong_places(content)):
+                    notes.note("reference_odd", tile.start, "in an object stream")
                 _compare(numbers, listed, tile, notes)
                 if not _unlisted(numbers, listed).isdisjoint(views[-1]):
                     notes.note("object_twice", tile.start, "in an object stream")
             except Refused as refused:
                 notes.take([refused.finding])
 
-    def _numbers(self, tile: Tile) -> list[int]:
-        """The object numbers in the head, in order."""
+    def _open(self, tile: Tile) -> tuple[list[int], bytes]:
+        """The object numbers in the head, in order, and the objects."""
         if tile.body_end == tile.end:
             raise Refused(_ODD, tile.start, "no stream")
         dictionary, _ = Reader(self._data, tile.body_end, self._limits).dictionary(tile.body)
@@ -71,7 +75,7 @@ class PackedReader:
             raise Refused(_ODD, tile.start, "head: behind the end")
         if VERTICAL_TAB in content:
             self._ensure_only_in_strings(content, [first + place for place in places], tile)
-        return values[::2]
+        return values[::2], content[first:]
 
     def _ensure_only_in_strings(self, content: bytes, places: list[int], tile: Tile) -> None:
         """Elsewhere readers disagree on what it is."""

@@ -59,6 +59,7 @@ def compare_with_qpdf(
                 _compare_tables(document.get_xref_table(), revision, view, notes)
                 if is_whole:
                     fields = _signature_fields(document, limits, notes)
+                    _look_at_pages(document, notes)
                 _look_at_objects(document, revision, is_whole, clear, notes)
         except QPDF_ERRORS as error:
             notes.note("parser_refuses", revision.start, f"qpdf: {type(error).__name__}")
@@ -143,6 +144,16 @@ def _signature_fields(document: Any, limits: Limits, notes: Notebook) -> list[Fi
     if fields is not None:
         _walk(list(fields), limits, notes, found)
     return found
+
+
+def _look_at_pages(document: Any, notes: Notebook) -> None:
+    """Have qpdf walk the tree of pages, so that it complains of nodes that call themselves one thing and are built as
+    another: one viewer goes by the name, another by the kids. Nor do viewers agree on lists of content in lists."""
+    for page in document.pages:
+        contents = page.obj.get("/Contents", None)
+        if isinstance(contents, pikepdf.Array) and any(isinstance(one, pikepdf.Array) for one in contents):
+            notes.note("parser_complains", 0, "page content in lists within lists")
+            return
 
 
 def _look_at_objects(

@@ -19,10 +19,13 @@ from certs.anatomy.tokens import (
     WHITESPACE,
     Reader,
     Reference,
+    W,
     skim,
 )
 
-_NUMBER = re.compile(rb"[\x00\t\n\x0c\r ]*+(\d{1,10})(?![0-9.])")
+_GAP = rb"[" + W + rb"]++"
+_NUMBER = re.compile(
+    rb"[" + W + rb"]*+\d{1,10}+" + _GAP + rb"\d{1,5}+" + _GAP + rb"obj" + _GAP + rb"(\d{1,10}+)" + _GAP + rb"endobj")
 # What may be tolerated within the first signed revision; see certs.structure.
 TOLERABLE = frozenset(
     {
@@ -158,12 +161,15 @@ class Tiler:
         return skimmed.end, finish.end()
 
     def _resolve(self, reference: Reference) -> int | None:
+        """The number that an object is; None if it is in an object stream or nowhere. What is no plain number, some
+        readers take for one (a real), and others not."""
         entry = self._revision.entries.get(reference.number) or self._known.get(reference.number)
         if entry is None or entry.kind is not Kind.AT_OFFSET:
             return None
-        head = OBJECT_HEADER.match(self._data, entry.first)
-        number = _NUMBER.match(self._data, head.end()) if head else None
-        return int(number.group(1)) if number else None
+        number = _NUMBER.match(self._data, entry.first)
+        if number is None:
+            raise Refused("stream_length_wrong", entry.first, "no number where one is announced")
+        return int(number.group(1))
 
     def _look_between(self, start: int, end: int, notes: Notebook) -> Iterator[Tile]:
         """What lies between two known things: white space, or something to note."""

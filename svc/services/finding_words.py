@@ -71,7 +71,8 @@ WORDS: Final[Mapping[str, str]] = {
     # where the parts of the file stand
     **dict.fromkeys(("xref_malformed", "xref_loop", "xref_size_wrong", "xref_points_elsewhere",
                      "revision_without_xref", "missing_eof", "object_stream_odd", "xref_untidy"), _TABLE_OF_PARTS),
-    **dict.fromkeys(("xref_disagrees", "hybrid_xref", "parser_refuses", "parser_complains"), _TWO_READINGS),
+    **dict.fromkeys(("xref_disagrees", "hybrid_xref", "parser_refuses", "parser_complains", "reference_odd"),
+                    _TWO_READINGS),
     **dict.fromkeys(("garbage_between_revisions", "garbage_between_objects", "comment_between_objects",
                      "unreferenced_object", "object_hidden", "object_twice"), _HIDDEN),
     **dict.fromkeys(("objects_overlap", "malformed_object", "duplicate_keys", "stream_length_wrong"), _BROKEN_PART),

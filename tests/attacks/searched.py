@@ -45,6 +45,7 @@ def attacks(sample: Sample) -> Iterator[Attack]:
         bent = pdf + honest[len(pdf) :].replace(old, new)
         yield attack(name, bent, pdf, "xref_untidy")
     yield attack("a hybrid part of a stream", beside_a_stream(pdf), pdf, "xref_malformed")
+    yield from _linearised(sample)
     yield from _twins(sample, content, forged)
 
 
@@ -85,6 +86,36 @@ def beside_a_stream(pdf: bytes) -> bytes:
     known = facts(pdf)
     trailer = b"/Root %s/Info %s/ID %s/XRefStm %d" % (known.root, known.info, known.identifier, known.startxref)
     return packed_update(pdf, free, trailer, [(root, catalogue.replace(b"%d 0 R" % (free + 5), b""))], {root: 0})
+
+
+def _linearised(sample: Sample) -> Iterator[Attack]:
+    """What calls itself linearised, once its length is as long as it says, begins for some with other tables."""
+    from tests.attacks.conftest import request
+
+    for name, told in (("whose length is signed", 0), ("whose length an update makes true", 1)):
+        length, certificate = 0, _certificate(b"x")
+        for _ in range(9):  # until it tells its own length
+            page = _in_name_only(length)
+            pdf = sample.world.sign(request(sample.world, certify=False), page).pdf
+            made = stored(pdf, certificate) if told else pdf
+            if len(made) == length:
+                break
+            length = len(made)
+        assert len(made) == length
+        yield attack(f"a linearised one, {name}", made, pdf if told else page, "xref_disagrees")
+
+
+def _in_name_only(length: int) -> bytes:
+    """A page behind the head of a linearised file."""
+    objects = [b"<</Linearized 1/L %010d/O 4/E 900/N 1/T 900/H[800 20]>>" % length,
+               b"<</Type/XRef/Size 1/Root 3 0 R/W[1 4 2]/Length 7>>\nstream\n\0\0\0\0\0\0\0\nendstream",
+               b"<</Type/Catalog/Pages 5 0 R>>", b"<</Type/Page/Parent 5 0 R/MediaBox[0 0 595 842]>>",
+               b"<</Type/Pages/Kids[4 0 R]/Count 1>>"]
+    head = b"%PDF-1.7\n"
+    written, places = serialised(dict(enumerate(objects, 1)), len(head))
+    rows = b"".join(b"%010d 00000 n \n" % places[number] for number in sorted(places))
+    tail = b"xref\n0 6\n%s%strailer\n<</Size 6/Root 3 0 R/ID[<00><00>]>>\nstartxref\n%d\n%%%%EOF\n"
+    return head + written + tail % (_FREE, rows, len(head + written))
 
 
 def _twins(sample: Sample, content: int, forged: bytes) -> Iterator[Attack]:

@@ -15,6 +15,7 @@ from certs import errors
 from certs.intake import inspect_upload
 from certs.structure import examine
 from tests.attacks.craft import facts, update
+from tests.attacks.streamed import packed_update
 
 
 def blank() -> bytes:
@@ -76,3 +77,35 @@ def test_content_that_stands_in_another_file_is_found_and_refused_before_signing
 def test_the_plain_file_is_explained_and_accepted() -> None:
     assert examine(BASE).findings == ()
     assert inspect_upload(BASE).pages == 1
+
+
+DISPUTED = {
+    "another generation": ({PAGE: body(PAGE).replace(b"4 0 R", b"4 1 R") + b">>"}, "reference_odd"),
+    "another generation, zeros before it": ({PAGE: body(PAGE).replace(b"4 0 R", b"04 01 R") + b">>"}, "reference_odd"),
+    "a length that is a real": (
+        {NEW: b"<</Length %d 0 R>>\nstream\n \nendstream" % (NEW + 1), NEW + 1: b"1.0"}, "stream_length_wrong"),
+    "a length that is a reference": (
+        {NEW: b"<</Length %d 0 R>>\nstream\n \nendstream" % (NEW + 1), NEW + 1: b"1 0 R"}, "stream_length_wrong"),
+    "a page with kids": ({PAGE: body(PAGE) + b"/Kids[%d 0 R]/Count 1>>" % NEW,
+                          NEW: body(PAGE).replace(b"4 0 R", b"null") + b">>"}, "parser_complains"),
+    "a page that calls itself otherwise": (
+        {PAGE: body(PAGE).replace(b"/Type /Page", b"/Type /Foo") + b">>"}, "parser_complains"),
+    "content in a list within a list": (
+        {PAGE: body(PAGE).replace(b"4 0 R", b"[[4 0 R]]") + b">>"}, "parser_complains"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DISPUTED)
+def test_what_one_viewer_shows_and_another_does_not_is_found(name: str) -> None:
+    objects, code = DISPUTED[name]
+    assert code in examine(update(BASE, objects)).codes
+
+
+def test_a_reference_of_another_generation_is_found_in_an_object_stream_and_not_in_a_picture() -> None:
+    known = facts(BASE)
+    trailer = b"/Root " + known.root + b"/ID " + known.identifier
+    for said, is_odd in ((b"[4 1 R]", True), (b"[4 0 R]", False)):
+        packed = packed_update(BASE, NEW, trailer, [(900, said)], {900: 0}, own=901)
+        assert ("reference_odd" in examine(packed).codes) is is_odd
+    picture = b"<</Length 7>>\nstream\n[4 1 R]\nendstream"
+    assert "reference_odd" not in examine(update(BASE, {NEW: picture})).codes
