@@ -19,6 +19,11 @@ _FRONT = rb"(?<![^" + W + rb"()<>\[\]{}/%])0*+(\d{1,10}+)[" + W + rb"]++"
 _BACK = rb"[" + W + rb"]++R(?!" + REGULAR + rb")"
 _ANY = re.compile(_FRONT + rb"(\d{1,10}+)" + _BACK)
 _OLDER = re.compile(_FRONT + rb"(0*+[1-9]\d{0,9}+)" + _BACK)
+# What is quick to find: a reference that does not end in one 0 and one white space.
+_UNUSUAL = re.compile(
+    rb"R(?:(?<=[1-9][" + W + rb"]R)|(?<=[0-9][0-9][" + W + rb"]R)|(?<=[" + W + rb"][" + W + rb"]R))(?!"
+    + REGULAR + rb")"
+)
 
 
 class Generations:
@@ -35,6 +40,8 @@ class Generations:
 
     def wrong_places(self, text: bytes) -> Iterable[int]:
         """Where an object in use is named by a generation that it never had."""
+        if self._pattern is _OLDER and _UNUSUAL.search(text) is None:
+            return
         for found in self._pattern.finditer(text):
             number, generation = int(found.group(1)), int(found.group(2))
             if number in self._used and (number, generation) not in self._known:
