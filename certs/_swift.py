@@ -39,6 +39,7 @@ _TABLE = re.compile(rb"[\r\n ]*((?:\d{1,9} \d{1,9} ?[\r\n]+(?:\d{10} \d{5} [nf](
                     rb"trailer[\r\n ]*+(?=<)")
 _SUBSECTION = re.compile(rb"(\d{1,9}) (\d{1,9}) ?[\r\n]+((?:\d{10} \d{5} [nf]..)*+)", re.DOTALL)
 _ENTRY = 20  # bytes
+_ENCODED = "_encoded_for_comparison"
 _SORTED = "_sorted_for_validation"
 _LONGEST_IDENTIFIER = 32  # bytes
 _LONGEST_KEPT = 4096  # bytes of a name; no honest one comes near
@@ -87,7 +88,7 @@ def prepare(self: x509.NameTypeAndValue, string: str) -> str:
 
 def hashable(self: x509.Name) -> str:
     """The name's prepared form, remembered by its bytes."""
-    encoded = self.chosen.dump()
+    encoded = _encoded(self)
     if len(encoded) > _LONGEST_KEPT or encoded[:1] != b"\x30":
         return str(slow_hashable(self))
     return _hashable(encoded)
@@ -102,14 +103,23 @@ def equal(self: x509.Name, other: object) -> bool:
     """RFC 5280 7.1. Names of the same bytes are equal, if they can be prepared at all."""
     if not isinstance(other, x509.Name):
         return False
-    one = self.chosen.dump()
-    two = one if other is self else other.chosen.dump()
+    one = _encoded(self)
+    two = one if other is self else _encoded(other)
     if max(len(one), len(two)) > _LONGEST_KEPT or one[:1] != b"\x30" or two[:1] != b"\x30":
         return bool(slow_equal(self, other))
     if one == two:
         _hashable(one)  # as there, a name that cannot be prepared raises ValueError
         return True
     return _equal(one, two)
+
+
+def _encoded(name: x509.Name) -> bytes:
+    """Its bytes, asked once a name: asn1crypto looks through all its parts each time whether one was changed. It keeps
+    a name's hashes in the same way, so names are not to be changed once they were looked at."""
+    found: bytes | None = name.__dict__.get(_ENCODED)
+    if found is None:
+        found = name.__dict__[_ENCODED] = name.chosen.dump()
+    return found
 
 
 @lru_cache(maxsize=1024)
