@@ -188,6 +188,12 @@ class UploadBroken(UploadRefused):
     code = "upload_broken"
 
 
+class UploadAmbiguous(UploadRefused):
+    """It opens, but what it shows is not the same to every reader: nobody could vouch for a signature on it."""
+
+    code = "upload_ambiguous"
+
+
 class UploadEncrypted(UploadRefused):
     code = "upload_encrypted"
 

@@ -13,6 +13,8 @@ from pikepdf import settings
 
 from certs import errors
 from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
+from certs.anatomy.tiling import TOLERABLE
+from certs.structure import examine
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 500
@@ -80,7 +82,8 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     Every object of the file is looked at, wherever it hangs (names, actions, annotations, fields, or nowhere).
 
     :raises UploadRefused: one of its subclasses, each with its own code: too large, not a PDF, broken,
-        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, or too many or no pages
+        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, too many or no pages, or
+        built so that its signature would not be believed, since readers may differ on what it shows
     """
     if len(pdf) > max_bytes:
         raise errors.UploadTooLarge(f"{len(pdf)} bytes, at most {max_bytes}")
@@ -89,13 +92,17 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     try:
         # No recovery: a file that only opens after repair may look different in every viewer.
         with pikepdf.open(BytesIO(pdf), attempt_recovery=False) as document:
-            return _inspect(document, pdf, max_pages)
+            facts = _inspect(document, pdf, max_pages)
     except pikepdf.PasswordError as error:
         raise errors.UploadEncrypted("a password is needed to open it") from error
     except (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         if "no pages" in str(error):  # qpdf does not open such a file at all
             raise errors.UploadHasNoPages from error
         raise errors.UploadBroken(type(error).__name__) from error
+    odd = examine(pdf).codes - TOLERABLE
+    if odd:
+        raise errors.UploadAmbiguous(", ".join(sorted(odd)))
+    return facts
 
 
 def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:

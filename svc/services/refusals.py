@@ -9,6 +9,7 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadTooLarge: "Berkas terlalu besar. Perkecil PDF-nya, lalu unggah lagi.",
     errors.UploadNotPdf: "Berkas ini bukan PDF. Simpan naskah sebagai PDF, lalu unggah lagi.",
     errors.UploadBroken: "Berkas PDF ini rusak. Buat lagi dari aplikasi asalnya, lalu unggah.",
+    errors.UploadAmbiguous: "Berkas PDF ini dapat tampil berlainan di aplikasi lain. Cetak ke PDF, lalu unggah.",
     errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",
     errors.UploadHasJavaScript: "Berkas PDF ini memuat JavaScript. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadHasXfa: "Berkas PDF ini memuat formulir XFA. Cetak ke PDF, lalu unggah hasilnya.",

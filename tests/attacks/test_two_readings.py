@@ -96,9 +96,20 @@ DISPUTED = {
 
 
 @pytest.mark.parametrize("name", DISPUTED)
-def test_what_one_viewer_shows_and_another_does_not_is_found(name: str) -> None:
+def test_what_one_viewer_shows_and_another_does_not_is_found_and_refused_before_signing(name: str) -> None:
     objects, code = DISPUTED[name]
-    assert code in examine(update(BASE, objects)).codes
+    pdf = update(BASE, objects)
+    assert code in examine(pdf).codes
+    with pytest.raises((errors.UploadAmbiguous, errors.UploadBroken)):
+        inspect_upload(pdf)
+
+
+def test_twins_are_refused_before_signing() -> None:
+    twin = b"4 0 obj\n<</Length 1>>\nstream\n \nendstream\nendobj\n"
+    at = BASE.rindex(b"xref\n0")
+    doubled = BASE[:at] + twin + BASE[at:].replace(b"startxref\n%d" % at, b"startxref\n%d" % (at + len(twin)))
+    with pytest.raises(errors.UploadAmbiguous, match="object_twice"):
+        inspect_upload(doubled)
 
 
 def test_a_reference_of_another_generation_is_found_in_an_object_stream_and_not_in_a_picture() -> None:
