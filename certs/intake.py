@@ -98,6 +98,8 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     except (pikepdf.PikepdfError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         if "no pages" in str(error):  # qpdf does not open such a file at all
             raise errors.UploadHasNoPages from error
+        if "encrypted" in examine(pdf).codes:  # where qpdf lacks what it takes to decipher
+            raise errors.UploadEncrypted("it is enciphered") from error
         raise errors.UploadBroken(type(error).__name__) from error
     odd = examine(pdf).codes - TOLERABLE
     if odd:

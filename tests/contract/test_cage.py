@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Literal
 
 import pikepdf
 import PIL.Image
@@ -69,12 +70,21 @@ def test_a_plain_upload_is_described(cage: Cage, world: World) -> None:  # noqa:
     assert (facts.pages, facts.title) == (2, "Keputusan Contoh")
 
 
+def locked(pdf: bytes, revision: Literal[4, 6]) -> bytes:
+    """It opens without a password, and only its owner may change it."""
+    output = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        document.save(output, encryption=pikepdf.Encryption(owner="x", user="", R=revision))
+    return output.getvalue()
+
+
 def test_a_bad_upload_is_refused_with_the_same_error(cage: Cage, world: World, make_pdf: MakePdf) -> None:  # noqa: F811
     def with_script(pdf: pikepdf.Pdf) -> None:
         pdf.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS=pikepdf.String("x"))
 
     for kind, data in ((errors.UploadNotPdf, b"hello"), (errors.UploadBroken, b"%PDF-1.7"),
                        (errors.UploadHasJavaScript, make_pdf(with_script)),
+                       (errors.UploadEncrypted, locked(world.page, 4)), (errors.UploadEncrypted, locked(world.page, 6)),
                        (errors.UploadAlreadySigned, world.sign().pdf)):
         with pytest.raises(errors.UploadRefused) as refused:
             cage.inspect(data, MIB)
