@@ -34,9 +34,22 @@ def _plain(value: object) -> str:
 
 def _read_anchors(path: Path) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        strangers = [one.subject.rfc4514_string() for one in found if not _is_authority(one)]
     except (OSError, ValueError) as error:
         raise click.BadParameter(f"{path} holds no certificate in PEM", param_hint="--trust") from error
+    if strangers:
+        raise click.BadParameter(f"{path}: {shown(strangers[0])} is no authority's certificate; take its issuer's",
+                                 param_hint="--trust")
+    return found
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    """Without the extension it is an old root, or one of those that are made by hand."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return certificate.subject == certificate.issuer
 
 
 def _print(verdict: verification.FileVerdict) -> None:
@@ -68,7 +81,7 @@ def _write_report(deps: Deps, file: Path, report: Path, trusted: list[x509.Certi
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
 @click.option("--trust", "anchors", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="Trust this root (PEM) too, for this call only; may be given again.")
+              help="Trust this root or other authority (PEM) too, for this call only; may be given again.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.pdf",
               help="Write the outcome as a signed PDF too; with one file only.")
 @click.option("--lang", "language", type=click.Choice(("id", "en")), default="id", show_default=True,

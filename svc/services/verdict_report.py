@@ -33,9 +33,11 @@ Rows = tuple[tuple[str, str], ...]
 _MAX_TEXT = 300
 _REGISTRY = {"identical": N_("sama persis dengan yang tercatat"),
              "extends": N_("berisi yang tercatat, dengan tambahan"),
-             "partial": N_("tercatat, belum ditandatangani semua pihak"), "unknown": N_("tidak ada di register ini")}
+             "partial": N_("tercatat, belum ditandatangani semua pihak"),
+             "unknown": N_("bukan naskah terbitan layanan ini")}
 _LEGAL = {"in_force": N_("Berlaku"), "revoked": N_("Dicabut"), "amended": N_("Diubah"),
           "expired": N_("Kedaluwarsa")}
+_NOT_ISSUED = N_("belum terbit")
 _CERTIFICATE = {"valid": N_("berlaku"), "expired": N_("sudah berakhir"), "not_yet_valid": N_("belum berlaku"),
                 "revoked": N_("dicabut")}
 _CLAIM_FAULT = {"in_future": N_("masih di masa depan"), "before_certificate": N_("sebelum sertifikatnya berlaku"),
@@ -147,7 +149,7 @@ def _decree_facts(deps: Deps, say: Formatter, verdict: PublicVerdict) -> Rows:
 
 
 def _legal(say: Formatter, status: str, superseded_by: str) -> str:
-    said = say.translations.gettext(_LEGAL.get(status, N_("belum terbit")))
+    said = say.translations.gettext(_LEGAL.get(status, _NOT_ISSUED))
     return f"{said} ({superseded_by})" if superseded_by else said
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from certs import ca
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -36,3 +40,13 @@ def test_a_database_without_tables_names_the_command(tmp_path: Path) -> None:
 def test_help_and_version_end_well(tmp_path: Path) -> None:
     for asked in ("--help", "--version"):
         assert paraf(tmp_path, asked).returncode == 0
+
+def test_only_an_authority_can_be_trusted_for_a_call(tmp_path: Path) -> None:
+    pki = ca.create_development_pki("Instansi Contoh", datetime.now(UTC))
+    root, leaf = tmp_path / "root.pem", tmp_path / "leaf.pem"
+    root.write_bytes(pki.root.certificate.public_bytes(Encoding.PEM))
+    leaf.write_bytes(pki.tsa.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "sk.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
+    refused = paraf(tmp_path, "verify", "--trust", str(leaf), str(tmp_path / "sk.pdf"))
+    assert (refused.returncode, "is no authority's certificate" in refused.stderr) == (2, True), refused.stderr
+    assert paraf(tmp_path, "verify", "--trust", str(root), str(tmp_path / "sk.pdf")).returncode == 1  # no tables

@@ -118,7 +118,7 @@ def test_it_speaks_english_where_that_is_wanted(issued: tuple[World, str]) -> No
 @pytest.mark.parametrize(("pdf", "why"), [(b"bukan pdf", "FORMAT_FAILURE"), (finished_pdf(), "NO_SIGNATURE")])
 def test_what_proves_nothing_is_reported_as_such(world: World, pdf: bytes, why: str) -> None:
     report = verdict_report.for_upload(world.deps, pdf)
-    assert has(text_of(report.pdf), "Tidak dapat dibuktikan", why, "tidak ada di register ini")
+    assert has(text_of(report.pdf), "Tidak dapat dibuktikan", why, "bukan naskah terbitan layanan ini")
 
 
 def test_a_report_is_not_taken_for_a_decree(issued: tuple[World, str]) -> None:
