@@ -68,6 +68,8 @@ def test_the_account_page_lists_ones_own_passkeys_only(log_in: LogIn, world: Wor
     text = page(log_in("kepala"), "/account")
     assert "Ponsel kepala" in text
     assert "belum pernah dipakai" in text
+    assert "layanan ini dibuka lewat alamat IP" in text  # where no browser makes any, none is offered
+    assert "Daftarkan kunci sandi" not in text
     assert "Ponsel kadis" not in text
 
 
