@@ -28,7 +28,7 @@ from tests.support.stores import Bucket
 _TICK = 0.01
 _BATCH_WORKERS = 2
 _DAY_SECONDS = 20.0
-_SETTLE_SECONDS = 180  # a worker that dies again leaves rows to be waited for again, three quarters of a minute each time
+_SETTLE_SECONDS = 180.0  # rows of a worker that dies again wait again, three quarters of a minute each time
 _AFTER = timedelta(minutes=6)  # recovery leaves younger acts to the process that may be at them
 
 
