@@ -76,20 +76,23 @@ def augment(
 ) -> Augmented:
     """Append what the level needs; a file that is at B-LTA already gets a further archive time stamp.
 
+    A signature without a time stamp is brought to B-LTA only: the archive time stamp proves that it was there from
+    then on, and nothing in between would.
+
     :param level: B-LT or B-LTA, or the PKCS7 levels of that rank; the result tells which it became
     :param trust: where certificates, lists and responses come from; nothing is fetched here
     :param since: revocation data of the signers must be issued then or later (normally the proven signing time)
     :param margin: how long from now the digest of a new time stamp must last (``trust.ends``)
     :raises RevocationDataMissing: a list or response is missing; each certificate is named with its addresses
     :raises TimestampUnavailable: no time stamp was to be had; try again later
-    :raises DocumentUnsignable: it cannot be read, has no signature, or a signature without a time stamp
+    :raises DocumentUnsignable: it cannot be read, has no signature, or for B-LT a signature without a time stamp
     """
     if level.rank < Level.B_LT.rank:
         raise ValueError("only B-LT and B-LTA are reached by augmentation")
     try:
         writer = open_writer(pdf)
         reader = PdfFileReader(BytesIO(pdf), strict=True)
-        material = _material(reader, _with_store(trust, reader), since)
+        material = _material(reader, _with_store(trust, reader), since, is_stamped=level.rank > Level.B_LT.rank)
         _append_store(writer, material)
         is_pades = _is_pades(reader)
         if level.rank == Level.B_LT.rank:
@@ -146,14 +149,14 @@ def _is_pades(reader: PdfFileReader) -> bool:
                for one in reader.embedded_regular_signatures)
 
 
-def _material(reader: PdfFileReader, trust: TrustStore, since: datetime | None) -> Material:
-    """Everything for all signers, and for all time stamps so far."""
+def _material(reader: PdfFileReader, trust: TrustStore, since: datetime | None, *, is_stamped: bool) -> Material:
+    """Everything for all signers, and for all time stamps so far; ``is_stamped``: a further one follows."""
     signers: list[x509.Certificate] = []
     stampers: list[x509.Certificate] = []
     known: list[x509.Certificate] = []
     for signature in reader.embedded_regular_signatures:
         tokens = list(_tokens(signature.signer_info))
-        if not tokens:
+        if not (tokens or is_stamped):
             raise errors.DocumentUnsignable("a signature has no time stamp")
         signers.append(_leaf(signature.signed_data))
         known += _certificates(signature.signed_data)

@@ -204,6 +204,10 @@ def _preservation(deps: Deps) -> str:
                             f"{found.waiting} in all; see docs/operations.md, and then paraf archive retry")
     if found.waiting:
         return f"0 documents are stuck, {found.waiting} wait for a time stamp or revocation data and are tried again"
+    if found.low:
+        level = deps.settings.signature_level
+        how = "a start of the worker raises them" if level in {"B-LT", "B-LTA"} else "only B-LT and B-LTA raise them"
+        return f"0 documents are stuck, 0 wait, {found.low} are below {level}: {how}"
     return "0 documents are stuck, 0 wait: each is as the settings want"
 
 

@@ -15,7 +15,7 @@ from svc.mail_templates import render_notice, translate
 from svc.metrics import facts
 from svc.models import BatchRow, Decree, Notice, Person, Task
 from svc.ports import Mail
-from svc.services import audit, preservation, revocation_fetch, signing
+from svc.services import audit, preservation, preservation_state, revocation_fetch, signing
 from svc.services.batches import receipts
 from svc.services.batches.forgotten import nudge_forgotten
 from svc.services.batches.notices import BATCH
@@ -137,6 +137,7 @@ OUTBOX: dict[str, Handler] = {"notice_mail": send_notice_mail, "decree_mail": se
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("recover_signings", signing.recover, every=timedelta(minutes=1)),
     Periodic("preserve", preservation.preserve_due, every=timedelta(seconds=5), is_shared=True),
+    Periodic("level_wanted", preservation_state.make_low_due, every=timedelta(hours=1)),
     Periodic("forgotten_batches", nudge_forgotten, every=timedelta(seconds=5),
              is_wanted=lambda deps: deps.engine.is_swept),
     Periodic("batch_receipts", receipts.make_due, every=timedelta(seconds=5), is_wanted=receipts.is_any_due),

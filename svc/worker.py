@@ -27,6 +27,7 @@ from svc.outage import log_database_fault
 from svc.ports import MailFailed
 from svc.services.orgchart import administrator_ids
 from svc.services.outbox import notify
+from svc.services.preservation_state import make_low_due
 from svc.services.upsert import insert_missing
 
 log = structlog.get_logger(__name__)
@@ -62,9 +63,13 @@ class _Fault:
 def run_worker(deps: Deps, stop: threading.Event) -> None:
     """Work until ``stop`` is set. A fault in one job is logged and never ends the loop."""
     log.info("worker_started")
+    is_levelled = False
     while not stop.is_set():
         mark_alive(deps.settings)
         try:
+            if not is_levelled:  # a setting changes with a start; the hourly job mends what old processes held
+                make_low_due(deps)
+                is_levelled = True
             done = run_once(deps, stop)
         except SQLAlchemyError as error:
             log_database_fault(error)

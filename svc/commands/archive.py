@@ -85,7 +85,7 @@ def list_command(*, as_json: bool) -> None:
 @archive_group.command("retry")
 @click.argument("document_ids", nargs=-1)
 def retry_command(document_ids: tuple[str, ...]) -> None:
-    """Preserve at once what is stuck or was postponed: all, or the decrees and documents named.
+    """Preserve at once what is stuck, was postponed or is below the wanted level: all, or those named.
 
     It is tried with the anchors and time-stamp authorities of now. Exit code 1 if one of those named is not known or
     waits for nothing, or if one of those tried waits still or is stuck.

@@ -129,8 +129,11 @@ def preserve_now(deps: Deps, row_id: int) -> str:
 
 
 def target_level(deps: Deps, level: str) -> Level:
-    """What the settings want for a file of this level's family. Files without a time stamp cannot be raised."""
+    """What the settings want for a file of this level's family: for one without a time stamp the archive time stamp
+    too, since nothing less proves when it was there."""
     wanted = Level(deps.settings.signature_level)
+    if Level(level).rank == 0 and wanted.rank >= Level.B_LT.rank:
+        wanted = Level.B_LTA
     if Level(level).is_pades:
         return wanted
     return (Level.PKCS7_B, Level.PKCS7_T, Level.PKCS7_LT, Level.PKCS7_LTA)[wanted.rank]
@@ -191,8 +194,10 @@ def _preserve(deps: Deps, work: _Work, *, is_asked: bool = False) -> str:
 
 
 def _is_too_low(deps: Deps, work: _Work) -> bool:
-    """Whether the level can be raised to the wanted one: not without a time stamp, and not by settings below B-LT."""
-    return 0 < Level(work.file.level).rank < _reachable(deps, work)
+    """Whether the level can be raised to the wanted one: not by settings below B-LT, and a document from elsewhere
+    not without a time stamp, for its entry in the register proves when it was here."""
+    rank = Level(work.file.level).rank
+    return rank < _reachable(deps, work) and (rank > 0 or work.decree_id is not None)
 
 
 def _is_renewable(deps: Deps, work: _Work) -> bool:

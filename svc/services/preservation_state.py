@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from certs.pades import Level
 from svc.catalogues import N_
 from svc.deps import Deps
 from svc.models import ArchivedDocument, Decree, Notice, Preservation
@@ -52,11 +53,12 @@ class Standing:
 @dataclass(frozen=True)
 class Figures:
     """How many documents need a hand (``stuck``), and how many are still on their way (``waiting``), those that have
-    been tried for hours among them (``long_waiting``)."""
+    been tried for hours among them (``long_waiting``). ``low`` rest below the level that the settings want."""
 
     stuck: int
     waiting: int
     long_waiting: int
+    low: int
 
 
 def about(decree_id: int | None, archived_document_id: int | None) -> ColumnElement[bool]:
@@ -84,21 +86,36 @@ def best_file(session: Session, *, archived_document_id: int) -> FileToKeep | No
 
 def figures(deps: Deps) -> Figures:
     """How many documents are not preserved as they should be."""
-    is_waiting = Preservation.state == "waiting"
+    is_waiting, is_low = Preservation.state == "waiting", and_(Preservation.state == "held", _below(deps))
     columns = [func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (
-        Preservation.state == "stuck", is_waiting, and_(is_waiting, Preservation.attempts >= PATIENCE))]
+        Preservation.state == "stuck", is_waiting, and_(is_waiting, Preservation.attempts >= PATIENCE), is_low)]
     with deps.db.read_session() as session:
-        found = session.execute(select(*columns).where(Preservation.state != "held")).one()
+        found = session.execute(select(*columns).where(or_(Preservation.state != "held", is_low))).one()
     return Figures(*(int(one) for one in found))
 
 
+def make_low_due(deps: Deps) -> int:
+    """Have what rests below the wanted level taken at once, for the settings may want more than when it was looked at;
+    returns how many. It is on record."""
+    now, is_low = deps.clock.now(), and_(Preservation.state == "held", _raisable(deps))
+    with deps.db.read_session() as session:
+        if session.scalar(select(Preservation.id).where(is_low).limit(1)) is None:
+            return 0
+    with deps.db.unit_of_work() as session:
+        done = session.connection().execute(
+            update(Preservation).where(is_low).values(state="waiting", attempts=0, due_at=now))
+        record_stream(session, STREAM, "preservation_retried", AuditActor.system(), now,
+                      {"documents": done.rowcount, "level": deps.settings.signature_level})
+    return done.rowcount
+
+
 def retry(deps: Deps, document_ids: Sequence[str] = ()) -> tuple[int, ...]:
-    """Have documents that are stuck or were postponed taken again at once, all or those named (decrees' and archived
-    documents' identifiers); returns their rows. It is on record."""
+    """Have documents that are stuck, were postponed or are below the wanted level taken at once, all or those named
+    (decrees' and archived documents' identifiers); returns their rows. It is on record."""
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         wanted = select(Preservation).where(
-            or_(Preservation.state == "stuck", Preservation.attempts > 0)).order_by(Preservation.id)
+            or_(Preservation.state == "stuck", Preservation.attempts > 0, _raisable(deps))).order_by(Preservation.id)
         if document_ids:
             wanted = wanted.where(_named(document_ids))
         rows = session.scalars(wanted.with_for_update()).all()
@@ -114,6 +131,19 @@ def rows_of(deps: Deps, document_ids: Sequence[str] = ()) -> Sequence[int]:
     wanted = select(Preservation.id).where(Preservation.state != "stuck").order_by(Preservation.id)
     with deps.db.read_session() as session:
         return session.scalars(wanted.where(_named(document_ids)) if document_ids else wanted).all()
+
+
+def _below(deps: Deps) -> ColumnElement[bool]:
+    """Condition: below the wanted level. Documents from elsewhere that have no time stamp are left as they are."""
+    wanted = Level(deps.settings.signature_level).rank
+    low = [one for one in Level if one.rank < wanted]
+    return or_(and_(Preservation.level.in_(low), Preservation.decree_id.is_not(None)),
+               Preservation.level.in_([one for one in low if one.rank > 0]))
+
+
+def _raisable(deps: Deps) -> ColumnElement[bool]:
+    """The same, where the settings raise anything at all."""
+    return _below(deps) if Level(deps.settings.signature_level).rank >= Level.B_LT.rank else false()
 
 
 def _named(document_ids: Sequence[str]) -> ColumnElement[bool]:

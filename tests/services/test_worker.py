@@ -229,7 +229,7 @@ def test_periodic_jobs_run_when_due_and_not_before(world: World, clock: FrozenCl
     clock.advance(minutes=1)
     assert run_once(world.deps).periodic == 3  # recovery, preservation and facts
     clock.advance(hours=1)
-    assert run_once(world.deps).periodic == 5  # and the hourly checkpoint and sweep of the store
+    assert run_once(world.deps).periodic == 6  # and checkpoint, sweep of the store and look for a higher level
 
 
 def test_late_tasks_are_reminded_of_once_a_day(world: World, mailer: KeepingMailer, clock: FrozenClock) -> None:

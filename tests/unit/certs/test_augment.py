@@ -183,10 +183,21 @@ def test_revocation_data_older_than_the_signature_is_not_enough(world: World, si
     assert [one.subject.split(",")[0] for one in raised.value.missing] == ["CN=Sari Contoh Utama"]
 
 
-def test_what_has_no_time_stamp_or_no_signature_is_refused(world: World) -> None:
-    for pdf in (world.sign(world.request(Level.B_B)).pdf, world.page, b"%PDF-1.7 nothing"):
+def test_what_has_no_signature_is_refused_and_without_a_time_stamp_there_is_no_lt(world: World) -> None:
+    unstamped = world.sign(world.request(Level.B_B)).pdf
+    for pdf, level in ((world.page, Level.B_LTA), (b"%PDF-1.7 nothing", Level.B_LTA), (unstamped, Level.B_LT)):
         with pytest.raises(DocumentUnsignable):
-            augment(pdf, Level.B_LTA, world.tsa, fresh(world), soon(world))
+            augment(pdf, level, world.tsa, fresh(world), soon(world))
+
+
+def test_an_archive_time_stamp_proves_from_then_on_what_had_none(world: World) -> None:
+    unstamped = world.sign(world.request(Level.B_B)).pdf
+    raised = augment(unstamped, Level.B_LTA, world.tsa, fresh(world), soon(world))
+    assert raised.pdf.startswith(unstamped)
+    report = validate_pdf(raised.pdf, world.pki.trust_store(), soon(world) + 4 * YEAR)
+    assert report.passed, report.explanation
+    (signature,) = report.signatures
+    assert (signature.level, signature.proven_by, signature.proven_at) == ("B-LTA", "archive", soon(world))
 
 
 def test_a_tsa_that_refuses_is_told_apart(world: World, signed: SignedDocument) -> None:
