@@ -39,6 +39,11 @@ class Sources:
     crl_urls: tuple[str, ...]
     ocsp_urls: tuple[str, ...]
 
+    @property
+    def is_askable(self) -> bool:
+        """Whether any of them is an address of the web; many name a directory (ldap) besides."""
+        return any(map(is_web, (*self.crl_urls, *self.ocsp_urls)))
+
 
 class RevocationDataMissing(errors.CertsError):
     """Whether some certificates are revoked is not known; ``missing`` names each with where to ask."""
@@ -88,6 +93,27 @@ def gather(
     if missing:
         raise RevocationDataMissing(tuple(dict.fromkeys(missing)))
     return Material(tuple(certificates.values()), tuple(lists), tuple(responses))
+
+
+def silent_issuers(
+    leaf: x509.Certificate, known: Iterable[x509.Certificate], trust: TrustStore, now: datetime
+) -> tuple[str, ...]:
+    """Authorities between a certificate and its anchor from which nobody can learn what they revoked: what they issued
+    names no address to ask at, and no list of theirs that is good now is in ``trust``. Empty: none is."""
+    pool = tuple(dict.fromkeys((*trust.anchors, *trust.intermediates, *known)))
+    silent: dict[str, None] = {}
+    for certificate, issuer in _climb(leaf, pool, {fingerprint(one) for one in trust.anchors}):
+        if issuer is None or sources_of(certificate).is_askable:
+            continue
+        crl = _load_list(_newest_list(certificate, issuer, trust.crls, None) or b"")
+        if crl is None or (crl.next_update_utc is not None and crl.next_update_utc < now):
+            silent[readable_name(issuer.subject)] = None
+    return tuple(silent)
+
+
+def is_web(url: str) -> bool:
+    """Whether an address can be asked by http or https."""
+    return url.lower().startswith(("http://", "https://"))
 
 
 def sources_of(certificate: x509.Certificate) -> Sources:

@@ -10,7 +10,7 @@ from svc.error_pages import translate, translated_fields
 from svc.errors import AppError, Conflict, CredentialUnusable, InvalidInput, StepUpFailed, TooManyAttempts
 from svc.limits import limited
 from svc.security import current_actor, deps, requires
-from svc.services import certificate_names, credentials
+from svc.services import certificate_names, credentials, provability
 
 bp = Blueprint("certificates", __name__)
 _MAX_FILE = 256 * 1024
@@ -45,12 +45,16 @@ def import_file() -> Response | Page:
     """Take over a PKCS#12 file."""
     actor = current_actor()
     try:
-        credentials.import_pkcs12(deps(), actor, actor.person_public_id, _file(), _secret("file_passphrase"),
-                                  _secret("passphrase"), _secret("repeated"),
-                                  accepts_name=bool(request.form.get(certificate_names.FIELD)))
+        made = credentials.import_pkcs12(
+            deps(), actor, actor.person_public_id, _file(), _secret("file_passphrase"), _secret("passphrase"),
+            _secret("repeated"), accepts_name=bool(request.form.get(certificate_names.FIELD)))
     except (InvalidInput, CredentialUnusable, Conflict) as error:
         return _page("import", error), error.status
-    flash(_("Sertifikat diimpor."), "success")
+    if provability.gap_of(deps(), made) is None:
+        flash(_("Sertifikat diimpor."), "success")
+    else:
+        flash(_("Sertifikat diimpor, tetapi tanda tangannya belum akan dapat dibuktikan. Baca keterangannya di halaman "
+                "ini sebelum menandatangani."), "warning")
     return redirect(url_for("certificates.index"))
 
 

@@ -111,6 +111,9 @@ def reconcile_act(attempt_id: str) -> WerkzeugResponse:
     elif result == "lost":
         flash(_("Tidak ada yang ditemukan, dan memeriksa lagi tidak akan mengubahnya. Yang dapat Anda lakukan tertulis "
                 "di halaman ini."), "warning")
+    elif result == "pending":
+        flash(_("Sudah diperiksa kembali: tanda tangannya ada dan tersimpan, tetapi masih belum dapat dibuktikan. "
+                "Sebabnya tertulis di halaman ini."), "warning")
     else:
         flash(_("Hasilnya belum dapat diketahui: layanan atau penyimpanan tidak menjawab, atau tindakannya masih "
                 "berjalan. Periksa lagi beberapa menit lagi."), "info")
@@ -143,8 +146,10 @@ def _page(task_id: str, error: AppError | None = None) -> str:
         if act is None:
             raise refusal from error
         # While a young act runs, looking into it would only disturb the request that is at it.
-        can_check = act.state != "claimed" or abs(deps().clock.now() - act.claimed_at) >= MINIMUM_AGE
+        age = abs(deps().clock.now() - act.claimed_at)
+        can_check = not act.is_lost and (act.state != "claimed" or age >= MINIMUM_AGE)
         return render_template("signing/open_act.html", act=act, task_id=task_id, can_check=can_check,
+                               pending=translate(act.pending) if act.pending else "",
                                error=translate(error) if error else "")
     fields = translated_fields(error) if isinstance(error, InvalidInput) else {}
     return render_template("signing/sheet.html", sheet=shown, fields=fields,

@@ -11,9 +11,9 @@ import click
 from certs.errors import CertsError
 from svc.bootstrap import prepare
 from svc.commands import shell
-from svc.deps import build_deps
+from svc.deps import Deps, build_deps
 from svc.errors import AppError
-from svc.services import key_registration, token_keys
+from svc.services import key_registration, provability, token_keys
 from svc.services.certificate_names import NamesAnother
 from svc.settings import Settings
 
@@ -42,6 +42,12 @@ def _failing_in_a_line(where: str) -> Iterator[None]:
         way = "; if it is the same person all the same, say so with --other-name" if isinstance(
             error, NamesAnother) else ""
         raise click.ClickException(f"{shell.told(error)}{way}") from error
+
+
+def _warn(deps: Deps, credential_id: str) -> None:
+    gap = provability.gap_of(deps, credential_id)
+    if gap is not None:
+        click.echo(f"WARNING: {shell.in_english(gap.text) % gap.params}", err=True)
 
 
 _PIN_FILE = click.option(
@@ -91,8 +97,9 @@ def add_token(username: str, token: str, label: str, certificate: Path, pin_file
     deps = build_deps(Settings.from_env())
     actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line(f"token {token}"):
-        key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
-                                            certificate.read_bytes(), pin, accepts_name=other_name)
+        made = key_registration.register_token_key(deps, actor, actor.person_public_id, token, label,
+                                                   certificate.read_bytes(), pin, accepts_name=other_name)
+    _warn(deps, made)
     click.echo(f"{username} signs with {label} in {token} from now on")
 
 
@@ -107,18 +114,20 @@ def add_remote(username: str, credential_id: str, second_factor: str, *, other_n
     deps = build_deps(Settings.from_env())
     actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line(f"credential {credential_id}"):
-        key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
-                                         accepts_name=other_name)
+        made = key_registration.register_remote(deps, actor, actor.person_public_id, credential_id, second_factor,
+                                                accepts_name=other_name)
+    _warn(deps, made)
     click.echo(f"{username} signs with {credential_id} from now on")
 
 
 @signer.command("add-identity")
 @click.argument("username")
-@click.option("--nik", "--email", "identity", prompt="NIK, or e-mail address (version 2)", hide_input=True,
-              help="Either of them; better given by the prompt than on the command line.")
+@click.option("--nik", "--email", "identity", default="",
+              help="Either of them; better typed when asked than on the command line.")
 def add_identity(username: str, identity: str) -> None:
     """USERNAME signs with BSrE from now on, which knows him by his NIK or, in version 2, e-mail address; it is sealed
     here."""
+    identity = identity or shell.ask_secret("NIK, or e-mail address (version 2)", None, "--nik or --email")
     deps = build_deps(Settings.from_env())
     actor = shell.person_at_shell(deps, username)
     with _failing_in_a_line("BSrE"):

@@ -50,6 +50,7 @@ from svc.services.key_use import (
     ensure_new_passphrase,
 )
 from svc.services.outbox import notify
+from svc.services.provability import Gap, gap
 from svc.services.secret_words import SecretWords, words_of
 from svc.services.trust import current_crl, trust_store, with_intermediates
 
@@ -67,7 +68,7 @@ _MAX_PKCS12 = 256 * 1024
 class CredentialView:
     """A credential as lists show it. ``problem`` is empty when it can sign, else a code;
     ``problem_text`` says it (a msgid that ``problem_params`` fill). ``backend`` is where its key lies, ``place`` what
-    it is called there."""
+    it is called there; ``gap`` says why what it signs could not be proven now."""
 
     public_id: str
     owner_id: str
@@ -86,6 +87,7 @@ class CredentialView:
     problem: str
     problem_text: str
     problem_params: Mapping[str, object]
+    gap: Gap | None = None
     backend: str = "stored"
     place: str = ""
     is_unlockable: bool = False
@@ -224,7 +226,7 @@ def _views(deps: Deps, statement: Select[Credential, str, str]) -> tuple[Credent
 
 
 def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustStore, now: datetime) -> CredentialView:
-    problem, text = "", ""
+    problem, text, unprovable = "", "", None
     params: Mapping[str, object] = {}
     certificate = certificate_of(row) if row.certificate_pem.strip() else None
     if certificate is not None and row.status in {"active", "locked"}:
@@ -233,6 +235,8 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
         except CannotSign as error:
             refusal = unusable(error, deps.settings.tzinfo)
             problem, text, params = error.code, refusal.text, refusal.params
+        else:
+            unprovable = gap(deps, certificate, chain_of(row), trust)
     return CredentialView(
         public_id=row.public_id, owner_id=owner_id, owner_name=name, label=row.label,
         subject=readable_name(certificate.subject) if certificate else row.label,
@@ -240,7 +244,7 @@ def _view(deps: Deps, row: Credential, owner_id: str, name: str, trust: TrustSto
         serial=row.serial,
         valid_from=row.valid_from, valid_to=row.valid_to, status=row.status, is_own_issue=row.is_own_issue,
         failures=row.failures, revoked_at=row.revoked_at, revocation_reason=row.revocation_reason,
-        problem=problem, problem_text=text, problem_params=params,
+        problem=problem, problem_text=text, problem_params=params, gap=unprovable,
         backend=row.backend, place=_place_of(row), is_unlockable=_is_unlockable(deps, row))
 
 

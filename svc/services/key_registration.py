@@ -38,6 +38,7 @@ from svc.services.kept_certificates import ensure_can_be_kept, issuer_and_serial
 from svc.services.key_use import STREAM
 from svc.services.mail_address import address_fault
 from svc.services.outbox import notify
+from svc.services.provability import Gap, gap
 from svc.services.remote_calls import CallRecorder
 from svc.services.signing_keys import identity_purpose
 from svc.services.token_keys import NotSetUp
@@ -78,7 +79,7 @@ class KeyHost:
 class FoundCertificate:
     """What a remote service tells of a credential. ``sha256`` is the certificate's fingerprint, hexadecimal;
     ``problem`` says why it may not sign (a msgid that ``problem_params`` fill), or is empty; ``other_name`` is whom it
-    names, where that is not the person."""
+    names, where that is not the person; ``gap`` is why signatures could not be proven now."""
 
     remote_id: str
     subject: str
@@ -90,6 +91,7 @@ class FoundCertificate:
     problem: str
     problem_params: Mapping[str, object]
     other_name: str = ""
+    gap: Gap | None = None
 
 
 def key_hosts(deps: Deps) -> tuple[KeyHost, ...]:
@@ -140,7 +142,8 @@ def look_up_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str) -> 
         issuer=readable_name(certificate.issuer), serial=f"{certificate.serial_number:x}",
         valid_from=certificate.not_valid_before_utc, valid_to=certificate.not_valid_after_utc,
         sha256=fingerprint(certificate).hex(), problem=refusal.text if refusal else "",
-        problem_params=refusal.params if refusal else {}, other_name=other_name(deps, person_id, certificate))
+        problem_params=refusal.params if refusal else {}, other_name=other_name(deps, person_id, certificate),
+        gap=None if refusal else gap(deps, certificate, chain, trust_store(deps)))
 
 
 def register_remote(deps: Deps, actor: Actor, person_id: str, remote_id: str, second_factor: str = "",

@@ -53,7 +53,8 @@ class RecoveryReport:
 @dataclass(frozen=True)
 class OpenAct:
     """An act of the actor's that has not ended. ``state`` is claimed, produced or unknown; ``can_abandon``: he may
-    declare it without result and sign anew; ``is_lost``: nothing of it is here, and nobody can be asked for it."""
+    declare it without result and sign anew; ``is_lost``: nothing of it is here, and nobody can be asked for it;
+    ``pending``: why the signature that was made could not be proven when it was last tried."""
 
     attempt_id: str
     decree_id: str
@@ -63,6 +64,7 @@ class OpenAct:
     claimed_at: datetime
     can_abandon: bool
     is_lost: bool
+    pending: ProofPending | None = None
 
 
 def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
@@ -85,7 +87,7 @@ def recover(deps: Deps, minimum_age: timedelta = MINIMUM_AGE) -> RecoveryReport:
     results: dict[str, list[str]] = {"finished": [], "released": [], "waiting": []}
     for row in rows:
         outcome = settle(deps, row.public_id)
-        results["waiting" if outcome == "lost" else outcome].append(row.decree_id)
+        results[outcome if outcome in results else "waiting"].append(row.decree_id)
     follow_up(deps)
     signing_evidence.empty_spool(deps)
     return RecoveryReport(*(tuple(results[name]) for name in ("finished", "released", "waiting")))
@@ -105,12 +107,14 @@ def open_act(deps: Deps, actor: Actor, task_id: str) -> OpenAct | None:
         return None
     attempt, decree_id, subject = row
     return OpenAct(attempt.public_id, decree_id, subject, attempt.state, attempt.error_code or "", attempt.claimed_at,
-                   attempt.state == "unknown", attempt.state == "unknown" and attempt.error_code == steps.LOST)
+                   attempt.state == "unknown", attempt.state == "unknown" and attempt.error_code == steps.LOST,
+                   steps.pending_reason(attempt))
 
 
 def reconcile(deps: Deps, actor: Actor, attempt_id: str) -> str:
-    """Look in the store and ask the backend what became of an act: finished, released, waiting, or lost: nothing of
-    it is here, nobody can be asked for it any more, and only the signer can end it (:func:`abandon`).
+    """Look in the store and ask the backend what became of an act: finished, released, waiting; pending: it is
+    here, and still cannot be proven (:func:`open_act` says why); or lost: nothing of it is here, nobody can be asked
+    for it any more, and only the signer can end it (:func:`abandon`).
 
     :raises NotFound: no such act. :raises Forbidden: not the actor's own
     """
@@ -170,7 +174,8 @@ def _own(deps: Deps, actor: Actor, attempt_id: str) -> SigningAttempt:
 
 
 def settle(deps: Deps, attempt_id: str) -> str:
-    """What became of one act that nobody is at any more: finished, released, waiting or lost (see reconcile)."""
+    """What became of one act that nobody is at any more: finished, released, waiting, pending or lost
+    (see reconcile)."""
     try:
         return _settle(deps, attempt_id)
     except Exception as error:  # noqa: BLE001 - the wall between one attempt and all the others
@@ -187,7 +192,11 @@ def _settle(deps: Deps, attempt_id: str) -> str:
             failpoints.reach("settle.found")
             return _finish(deps, claimed, found)
         is_searched = True
-    except (StorageUnavailable, StoreUnavailable, ProofPending, BackendUnavailable) as error:
+    except ProofPending as error:
+        logger.warning("recovery waits for a proof: attempt=%s why=%s", attempt_id, error.params["why"])
+        steps.mark_pending(deps, attempt_id, error)
+        return "pending"
+    except (StorageUnavailable, StoreUnavailable, BackendUnavailable) as error:
         logger.warning("recovery waits: attempt=%s error=%s", attempt_id, type(error).__name__)
         return "waiting"
     except Conflict as error:

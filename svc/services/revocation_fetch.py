@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from certs.carried import certificates_in
 from certs.names import readable_name
-from certs.revocation import fingerprint, sources_of
+from certs.revocation import fingerprint, is_web, sources_of
 from certs.revocation_answers import (
     Link,
     RevocationAnswer,
@@ -145,7 +145,7 @@ def _ask_about(one_round: _Round, leaf: x509.Certificate, known: Iterable[x509.C
         if fingerprint(link.issuer) in ours:
             continue
         sources = sources_of(link.certificate)
-        if not any(map(_is_web, (*sources.crl_urls, *sources.ocsp_urls))):
+        if not sources.is_askable:
             one_round.unnamed[readable_name(link.certificate.subject)] = None
         since = one_round.since if link.certificate == leaf else None
         answer = _first_list(one_round, link, sources.crl_urls)
@@ -154,7 +154,7 @@ def _ask_about(one_round: _Round, leaf: x509.Certificate, known: Iterable[x509.C
 
 
 def _first_list(one_round: _Round, link: Link, urls: tuple[str, ...]) -> RevocationAnswer | None:
-    for url in filter(_is_web, urls):
+    for url in filter(is_web, urls):
         key = (url, fingerprint(link.issuer))
         if key not in one_round.lists:
             data = _fetch(one_round, url, None)
@@ -165,7 +165,7 @@ def _first_list(one_round: _Round, link: Link, urls: tuple[str, ...]) -> Revocat
 
 
 def _first_status(one_round: _Round, link: Link, urls: tuple[str, ...]) -> None:
-    for url in filter(_is_web, urls):
+    for url in filter(is_web, urls):
         data = _fetch(one_round, url, ask_status(link))
         if data is None:
             continue
@@ -176,10 +176,6 @@ def _first_status(one_round: _Round, link: Link, urls: tuple[str, ...]) -> None:
             continue
         _keep(one_round, url, answer)
         return
-
-
-def _is_web(url: str) -> bool:
-    return url.lower().startswith(("http://", "https://"))  # many name a directory (ldap) besides
 
 
 def _fetch(one_round: _Round, url: str, body: bytes | None) -> bytes | None:

@@ -79,7 +79,11 @@ def sign(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha25
     opened = open_signer(deps, actor, step_up, frozen_sha256)
     claimed = steps.claim(deps, actor, task_id, seen_version, frozen_sha256, opened)
     failpoints.reach("signing.claimed")
-    produced = _produce(deps, claimed, opened)
+    try:
+        produced = _produce(deps, claimed, opened)
+    except ProofPending as error:
+        _note_pending(deps, claimed, error)
+        raise
     failpoints.reach("signing.before_finalise")
     try:
         steps.finalise(deps, claimed, produced)
@@ -127,6 +131,13 @@ def _produce(deps: Deps, claimed: steps.Claim, opened: OpenedSigner) -> steps.Pr
         _give_back(deps, claimed, error)
         raise
     return produced
+
+
+def _note_pending(deps: Deps, claimed: steps.Claim, error: ProofPending) -> None:
+    try:
+        steps.mark_pending(deps, claimed.attempt_id, error)
+    except SQLAlchemyError as fault:  # the act is open and kept; looking at it again finds the reason anew
+        logger.warning("reason not noted: attempt=%s error=%s", claimed.attempt_id, type(fault).__name__)
 
 
 def _keep_pending(deps: Deps, claimed: steps.Claim, signed: bytes) -> None:

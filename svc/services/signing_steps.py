@@ -62,7 +62,8 @@ from svc.services.orgchart import CAPACITY_PREFIX
 from svc.services.parents import ensure_in_force
 from svc.services.preservation import keep_provable
 from svc.services.preservation_state import FileToKeep
-from svc.services.signing_errors import NamedOtherwise, Unknown
+from svc.services.result_words import pending
+from svc.services.signing_errors import NamedOtherwise, ProofPending, Unknown
 from svc.services.signing_keys import WHOLE_DOCUMENTS, OpenedSigner
 from workflows.model import ClaimSigning, RecordSigned, ReleaseSigning
 
@@ -222,6 +223,20 @@ def mark_lost(deps: Deps, attempt_id: str) -> None:
             attempt.error_code = LOST
 
 
+def mark_pending(deps: Deps, attempt_id: str, error: ProofPending) -> None:
+    """Note on an open act why what was made cannot be proven yet."""
+    with deps.db.unit_of_work() as session:
+        attempt = _locked_attempt(session, attempt_id)
+        if attempt.state in _MAY_END_WELL:
+            attempt.error_code = f"{ProofPending.code}:{error.params['why']}"[:60]
+
+
+def pending_reason(attempt: SigningAttempt) -> ProofPending | None:
+    """What :func:`mark_pending` noted."""
+    kind, _, why = (attempt.error_code or "").partition(":")
+    return ProofPending(pending(why), params={"why": why}) if kind == ProofPending.code else None
+
+
 def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
     """Record the signature: from here on the decree is signed.
 
@@ -237,7 +252,7 @@ def finalise(deps: Deps, claimed: Claim, produced: Produced) -> None:
         if decree.frozen_sha256 != attempt.sha256:
             raise IntegrityViolation
         run_command(session, deps, flow, RecordSigned(produced.sha256), doer_of_attempt(session, attempt))
-        attempt.state, attempt.finished_at = "done", now
+        attempt.state, attempt.error_code, attempt.finished_at = "done", None, now
         frozen = session.scalars(
             select(StoredFile).where(StoredFile.decree_id == decree.id, StoredFile.purpose == "frozen")
             .order_by(StoredFile.id.desc()).limit(1)).one()

@@ -36,6 +36,8 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Path:
      "Your position does not entitle you to this. [forbidden]"),
     (("add-identity", "kepala", "--nik", "1234567890123456"),
      "This place for keys is not set up on this server. [backend_not_set_up]"),
+    (("add-identity", "kepala"),
+     "there is no terminal to ask at (NIK, or e-mail address (version 2)); give --nik or --email"),
 ])
 def test_what_is_refused_is_told_in_a_line(var: Path, arguments: tuple[str, ...], said: str) -> None:
     done = paraf(var, "signer", *arguments)

@@ -81,7 +81,10 @@ def test_a_signature_that_cannot_be_proven_yet_is_kept_and_not_made_again(
     lists = _without_lists(remote.world)
     with pytest.raises(signing.ProofPending):
         remote.sign(CSC_PIN)
-    signing.recover(remote.world.deps, timedelta(0))
+    told = remote.act().pending
+    assert told is not None
+    assert "daftar pencabutan" in told.text
+    assert signing.recover(remote.world.deps, timedelta(0)).waiting == (remote.decree_id,)
     assert (remote.status, remote.count(Signature)) == ("signing", 0)  # and the sheet is not offered again
     with pytest.raises(AppError):
         remote.sign(CSC_PIN)

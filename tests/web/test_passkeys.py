@@ -294,6 +294,7 @@ def test_an_unknown_act_is_asked_for_again_and_then_abandoned(log_in: LogIn, wor
     assert "memeriksa lagi tidak akan mengubahnya" in text  # the provider gave no reference to ask with
     assert "Tidak akan diketahui lagi" in text
     assert "Nyatakan tidak jadi dan tandatangani ulang" in text
+    assert "Periksa kembali" not in text
     assert state_of(world, act) == "unknown"
     answer = signer.post(f"/signings/{act}/abandon", back)
     assert "dinyatakan tidak jadi" in page(signer, answer.headers["Location"])

@@ -15,7 +15,7 @@ from svc.error_pages import translate, translated_fields
 from svc.errors import AppError, Conflict, CredentialUnusable, InvalidInput, ServiceUnavailable
 from svc.limits import limited
 from svc.security import current_actor, deps, requires
-from svc.services import certificate_names, directory, key_registration, token_keys
+from svc.services import certificate_names, directory, key_registration, provability, token_keys
 from svc.services.certificate_names import NamesAnother
 from svc.services.key_registration import FoundCertificate, KeyHost
 from svc.services.token_keys import NotSetUp
@@ -69,11 +69,11 @@ def request_token_certificate(person_id: str) -> Page:
 def register_token_key(person_id: str) -> Response | Page:
     """Keep token, label and certificate."""
     try:
-        key_registration.register_token_key(deps(), current_actor(), person_id, text("token"), text("label"),
-                                            _certificates(), _pin(), accepts_name=_accepts_name())
+        made = key_registration.register_token_key(deps(), current_actor(), person_id, text("token"), text("label"),
+                                                   _certificates(), _pin(), accepts_name=_accepts_name())
     except _REFUSALS as error:
         return _token_page(person_id, error, "register")
-    return _registered(person_id)
+    return _registered(person_id, made)
 
 
 @bp.get("/people/<person_id>/keys/remote")
@@ -101,14 +101,15 @@ def look_up_remote_key(person_id: str) -> Page:
 def register_remote_key(person_id: str) -> Response | Page:
     """Keep the credential whose certificate was shown."""
     try:
-        key_registration.register_remote(deps(), current_actor(), person_id, text("credential"),
-                                         text("second_factor"), text("sha256") or "-", accepts_name=_accepts_name())
+        made = key_registration.register_remote(
+            deps(), current_actor(), person_id, text("credential"), text("second_factor"), text("sha256") or "-",
+            accepts_name=_accepts_name())
     except NamesAnother as error:
         found = key_registration.look_up_remote(deps(), current_actor(), person_id, text("credential"))
         return _remote_page(person_id, error, found)
     except _REFUSALS as error:
         return _remote_page(person_id, error)
-    return _registered(person_id)
+    return _registered(person_id, made)
 
 
 @bp.get("/people/<person_id>/keys/identity")
@@ -127,7 +128,7 @@ def register_identity_key(person_id: str) -> Response | Page:
         key_registration.register_identity(deps(), current_actor(), person_id, text("identity"))
     except _REFUSALS as error:
         return _identity_page(person_id, error)
-    return _registered(person_id, has_certificate=False)
+    return _registered(person_id)
 
 
 def _token_page(person_id: str, error: AppError | None = None, failed: str = "",
@@ -162,10 +163,14 @@ def _host(backend: str) -> KeyHost:
     return next(one for one in key_registration.key_hosts(deps()) if one.backend == backend)
 
 
-def _registered(person_id: str, *, has_certificate: bool = True) -> Response:
-    flash(_("Kunci didaftarkan. Periksa sertifikatnya di halaman ini.") if has_certificate else
-          _("Penandatangan didaftarkan. BSrE baru memberitahukan sertifikatnya bersama tanda tangan pertama; sesudah "
-            "itu periksa namanya di halaman ini."), "success")
+def _registered(person_id: str, with_certificate: str = "") -> Response:
+    if with_certificate and provability.gap_of(deps(), with_certificate) is not None:
+        flash(_("Kunci didaftarkan, tetapi tanda tangannya belum akan dapat dibuktikan. Baca keterangan sertifikatnya "
+                "di halaman ini."), "warning")
+    else:
+        flash(_("Kunci didaftarkan. Periksa sertifikatnya di halaman ini.") if with_certificate else
+              _("Penandatangan didaftarkan. BSrE baru memberitahukan sertifikatnya bersama tanda tangan pertama; "
+                "sesudah itu periksa namanya di halaman ini."), "success")
     return redirect(url_for("admin.person", person_id=person_id))
 
 
