@@ -76,12 +76,10 @@ def compare_with_qpdf(
 
 
 def _compare_tables(table: Any, revision: Revision, view: dict[int, Entry], notes: Notebook) -> None:
-    if len(table) == len(view) and all(_is_as_here(number, entry, view) for number, entry in table.items()):
-        return
-    theirs = {number[0]: _qpdf_entry(number, entry) for number, entry in table.items()}
-    if theirs != view or len(table) != len(theirs):
-        odd = min((number for number, _ in set(theirs.items()) ^ set(view.items())), default=0)
-        notes.note("xref_disagrees", revision.start, f"qpdf, object {odd}")
+    odd = [number[0] for number, entry in table.items() if not _is_as_here(number, entry, view)]
+    if odd or len(table) != len(view):
+        odd += view.keys() - {number for number, _ in table}
+        notes.note("xref_disagrees", revision.start, f"qpdf, object {min(odd, default=0)}")
 
 
 def _is_as_here(number: tuple[int, int], theirs: Any, view: dict[int, Entry]) -> bool:
@@ -91,13 +89,8 @@ def _is_as_here(number: tuple[int, int], theirs: Any, view: dict[int, Entry]) ->
     kind, first, second = ours
     if theirs.type == 1:
         return kind is Kind.AT_OFFSET and first == theirs.offset and second == number[1]
-    return kind is Kind.IN_STREAM and first == theirs.obj_stream_number and second == theirs.obj_stream_index
-
-
-def _qpdf_entry(number: tuple[int, int], entry: Any) -> Entry:
-    if entry.type == 1:
-        return Entry(Kind.AT_OFFSET, entry.offset, number[1])
-    return Entry(Kind.IN_STREAM, entry.obj_stream_number, entry.obj_stream_index)
+    return (kind is Kind.IN_STREAM and number[1] == 0
+            and first == theirs.obj_stream_number and second == theirs.obj_stream_index)
 
 
 def compare_with_pyhanko(

@@ -65,4 +65,3 @@ def _is_head(data: bytes, at: int) -> bool:
     before = data[max(at - _WINDOW, 0) : at]
     return _NUMBERS.search(before) is not None or (
         _LINE.search(before) is not None and _ALONE.match(data, at) is not None)
-
