@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +25,7 @@ from svc.services.files import read_file, signature_boxes
 from svc.settings import Settings, SettingsError
 from svc.simulators.bsre_marks import draw_qr
 from tests.support.acts import blank_pdf
-from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld, bsre_world, make_keys
-from tests.support.clock import FrozenClock
+from tests.support.bsre import NIK, PASSPHRASE, BsreKeys, BsreWorld
 from tests.support.csc import KeepingLog
 from tests.support.signers import trust_authority
 from tests.support.world import World
@@ -35,17 +33,6 @@ from tests.support.world import World
 SIGNER = "kepala"
 KEY = KeyElsewhere("bsre", {}, None, (), NIK)
 REQUEST = SignRequest(datetime(2026, 11, 2, tzinfo=UTC), "Penanda", box=SignatureBox(0, 10, 10, 210, 100))
-
-
-@pytest.fixture(scope="module")
-def bsre_keys() -> BsreKeys:
-    return make_keys(FrozenClock())
-
-
-@pytest.fixture
-def gateway(world: World, bsre_keys: BsreKeys, clock: FrozenClock) -> Iterator[BsreWorld]:
-    with bsre_world(bsre_keys, clock, name=world.actor(SIGNER).name.upper()) as running:
-        yield running
 
 
 @pytest.fixture
