@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import chain
 
-from flask import Blueprint, Flask, abort, request
+from flask import Blueprint, Flask, abort, g, request
 from jinja2 import PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -77,7 +78,24 @@ def create_app(settings: Settings, deps: Deps | None = None) -> Flask:
     error_pages.install(app)
     headers.install(app, is_production=settings.is_production)
     app.before_request(_refuse_null_characters)
+    _put_people_first(app)
     return app
+
+
+def _put_people_first(app: Flask) -> None:
+    """Batches on this machine pause while somebody who signed in waits for what his act does."""
+
+    @app.before_request
+    def _begin() -> None:
+        if request.method == "POST" and security.is_signed_in():
+            g.waiting = ExitStack()
+            g.waiting.enter_context(security.deps().courtesy.for_person())
+
+    @app.teardown_request
+    def _end(_error: BaseException | None) -> None:
+        waiting: ExitStack | None = g.pop("waiting", None)
+        if waiting is not None:
+            waiting.close()
 
 
 def _refuse_null_characters() -> None:

@@ -77,7 +77,8 @@ def _attempt(act: Callable[[], bool], stop: threading.Event) -> bool:
 def step_aside(deps: Deps) -> None:
     """Yield to web and signing host where the machine or the database is busy, and keep the start-up objects out of
     collections."""
-    deps.db.give_way()
+    deps.courtesy.work_in_bulk()
+    deps.db.give_way(deps.courtesy.pause)
     with contextlib.suppress(OSError, AttributeError):  # Windows knows no niceness
         os.nice(_NICENESS)
     tame_garbage_collector()

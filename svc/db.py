@@ -45,17 +45,22 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
         self._writer = threading.Lock()
         self._writing = threading.local()
-        self._gives_way = False
+        self._give_way: Callable[[], None] | None = None
 
-    def give_way(self) -> None:
-        """From now on writers of this process let those of others go first, as one that works in bulk should."""
-        self._gives_way = True
+    def give_way(self, pause: Callable[[], None] = lambda: None) -> None:
+        """From now on writers of this process let those of others go first, as one that works in bulk should.
+
+        :param pause: called before each transaction, while nothing is held
+        """
+        self._give_way = pause
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         if getattr(self._writing, "active", False):
             raise RuntimeError("units of work do not nest: pass the session on instead")
+        if self._give_way is not None:
+            self._give_way()
         self._writing.active = True
         try:
             if self.is_sqlite:
@@ -90,7 +95,7 @@ class Database:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         place = self.engine.url.database
-        with _in_line(place, "bulk") if self._gives_way else nullcontext(), _in_line(place, "line"):
+        with _in_line(place, "bulk") if self._give_way is not None else nullcontext(), _in_line(place, "line"):
             yield
 
     @contextmanager

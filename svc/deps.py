@@ -27,6 +27,7 @@ from svc.adapters.tsa_client import FailoverTsa, TsaConfig
 from svc.cage.pool import WorkerCage
 from svc.cage.port import Cage, CageLimits
 from svc.call_log import CallRows
+from svc.courtesy import Courtesy
 from svc.db import Database
 from svc.kinds import KindCatalogue
 from svc.ports import Clock, Engine, Mailer, ObjectStore, RevocationClient, SigningBackends, SigningHost
@@ -66,6 +67,7 @@ class Deps:
     revocation: RevocationClient
     signing_host: SigningHost
     engine: Engine
+    courtesy: Courtesy
 
 
 def system_clock() -> Clock:
@@ -105,7 +107,13 @@ def build_deps(settings: Settings) -> Deps:
         revocation=build_revocation(settings),
         signing_host=build_signing_host(settings, Means(clock, tsa, backends, CallRows(db, clock))),
         engine=engine,
+        courtesy=build_courtesy(settings),
     )
+
+
+def build_courtesy(settings: Settings) -> Courtesy:
+    """How what works in bulk sees that somebody waits."""
+    return Courtesy(settings.var_dir / "people")
 
 
 def build_engine(settings: Settings) -> Engine:

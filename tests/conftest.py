@@ -17,7 +17,7 @@ from svc.adapters.renderer import TypstRenderer
 from svc.cage.inline import InlineCage
 from svc.call_log import CallRows
 from svc.db import Database
-from svc.deps import Deps, build_backends, build_revocation
+from svc.deps import Deps, build_backends, build_courtesy, build_revocation
 from svc.kinds import KindCatalogue
 from svc.settings import Settings
 from svc.signing_host.inline import InlineHost
@@ -117,7 +117,7 @@ def deps(settings: Settings, clock: FrozenClock, mailer: KeepingMailer, catalogu
         mailer=mailer, pki=pki, tsa=pki.tsa_service(), server_key=server_key,
         backends=backends, revocation=build_revocation(settings),
         signing_host=InlineHost(Means(clock, pki.tsa_service(), backends, CallRows(db, clock))),
-        engine=EmbeddedEngine())
+        engine=EmbeddedEngine(), courtesy=build_courtesy(settings))
     yield built
     built.db.dispose()
 

@@ -103,6 +103,7 @@ def freeze(deps: Deps, batch_id: int) -> int:
     made: list[_Made] = []
     failed: dict[int, AppError] = {}
     for flow in leased.flows:
+        deps.courtesy.pause()
         try:
             made.append(_make(deps, flow, leased, now))
         except AppError as error:

@@ -245,6 +245,7 @@ def _sign(deps: Deps, claimed: Claimed) -> Harvest:
     acts = [act for act in claimed.acts if act.attempt_id in frozen]
     asked = [ToSign(frozen[act.attempt_id], production.request_of(deps, act)) for act in acts]
     failpoints.reach("chunk.before_host")
+    deps.courtesy.pause()
     try:
         answers = deps.signing_host.sign(claimed.authorisation_id, asked) if asked else ()
     except GrantOver:

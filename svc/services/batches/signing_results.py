@@ -90,6 +90,7 @@ def judge_all(deps: Deps, claimed: Claimed, made: Sequence[tuple[steps.Claim, Re
     proven: list[tuple[steps.Claim, steps.Produced]] = []
     pending: list[tuple[steps.Claim, bytes]] = []
     for act, result in made:
+        deps.courtesy.pause()
         try:
             proven.append((act, judge.prove(act, result.asked.frozen, result.signed, result.asked.request)))
         except ProofPending:
