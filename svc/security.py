@@ -61,7 +61,7 @@ def public(view: View) -> View:
 
 def public_protocol(view: View) -> View:
     """Anybody's program may call this view, by POST without a form's token: it keeps and changes nothing, whoever
-    is logged in, and its answer is signed (OCSP, RFC 3161)."""
+    is logged in (OCSP, RFC 3161, verification)."""
     return _state(view, Policy("public", "protocol"))
 
 

@@ -88,7 +88,7 @@ def check() -> str | tuple[str, int]:
     """Judge an uploaded file; nothing of it is kept."""
     file = request.files.get("file")
     try:
-        verdict = verification.of_upload(deps(), _uploaded())
+        verdict = verification.of_upload(deps(), uploaded_pdf())
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
     name = (file.filename or "") if file else ""
@@ -102,12 +102,13 @@ def check() -> str | tuple[str, int]:
 def file_report() -> Response | tuple[str, int]:
     """The verdict on an uploaded file as a signed PDF; nothing of the file is kept."""
     try:
-        return _send_report(verdict_report.for_upload(deps(), _uploaded(), language=select_language()))
+        return _send_report(verdict_report.for_upload(deps(), uploaded_pdf(), language=select_language()))
     except InvalidInput as error:
         return _form(translated_fields(error)), _UNPROCESSABLE
 
 
-def _uploaded() -> bytes:
+def uploaded_pdf() -> bytes:
+    """The file of the form, whole. :raises InvalidInput: none was chosen"""
     file = request.files.get("file")
     if not file or not file.filename:
         raise InvalidInput(fields={"file": "Pilih berkas PDF terlebih dahulu."})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -17,6 +15,7 @@ from svc.deps import Deps, build_deps
 from svc.errors import AppError
 from svc.services import verdict_report, verification
 from svc.services.finding_words import with_words
+from svc.services.verdict_json import json_value
 from svc.settings import Settings
 
 _PASSED, _FAILED = "TOTAL-PASSED", "TOTAL-FAILED"
@@ -25,11 +24,6 @@ _PASSED, _FAILED = "TOTAL-PASSED", "TOTAL-FAILED"
 def register(group: click.Group) -> None:
     """Add this command to the group."""
     group.add_command(verify)
-
-
-def _plain(value: object) -> str:
-    """Instants in ISO 8601; everything else as it prints."""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _read_anchors(path: Path) -> list[x509.Certificate]:
@@ -106,7 +100,7 @@ def verify(files: tuple[Path, ...], *, as_json: bool, anchors: tuple[Path, ...],
     finally:
         deps.cage.close()
     if as_json:
-        click.echo(json.dumps([asdict(verdict) for verdict in verdicts], indent=2, default=_plain))
+        click.echo(json.dumps(verdicts, indent=2, default=json_value))
     else:
         for verdict in verdicts:
             _print(verdict)

@@ -100,11 +100,11 @@ def _make(deps: Deps, say: Formatter, sentence: Sentence, facts: Rows, sections:
           at: datetime, subject: str) -> SignedReport:
     _ = say.translations.gettext
     organisation = f"Pemerintah Provinsi {deps.settings.province}"
-    said = _(sentence.text) % sentence.params if sentence.params else _(sentence.text)
     labels, name = ReportLabels().in_words(say.locale.language, _), _("laporan-pemeriksaan")
     try:
         laid_out = deps.renderer.report(ReportRequest(
-            organisation.upper(), said, _(sentence.more) if sentence.more else "", facts, sections, at, labels))
+            organisation.upper(), sentence.said(_), _(sentence.more) if sentence.more else "", facts, sections, at,
+            labels))
         signer = LocalSigner(deps.pki.audit.certificate, deps.pki.audit.key, deps.pki.chain)
         signed = sign_pdf(laid_out.pdf, SignRequest(
             signed_at=deps.clock.now(), signer_name=organisation, reason=labels.title,

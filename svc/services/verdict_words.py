@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -29,6 +29,10 @@ class Sentence:
     text: str
     params: Mapping[str, str] = field(default_factory=dict)
     more: str = ""
+
+    def said(self, say: Callable[[str], str]) -> str:
+        """The text with its parameters, as ``say`` words msgids."""
+        return say(self.text) % self.params if self.params else say(self.text)
 
 
 GENUINE = Sentence(
