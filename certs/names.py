@@ -36,6 +36,12 @@ def readable_name(name: x509.Name) -> str:
     return shown(name.rfc4514_string(_WORDS))
 
 
+def readable_serial(number: int) -> str:
+    """A certificate's number in whole bytes, lower-case hexadecimal, as other tools print it. To be shown."""
+    digits = f"{number:x}"
+    return digits.zfill(len(digits) + len(digits) % 2)
+
+
 def friendly_name(name: Name) -> str:
     """The whole name with long words, as reports have it, also where asn1crypto knows only a number. To be shown."""
     return shown(str(name.human_friendly).replace("2.5.4.13: ", "Description: "))

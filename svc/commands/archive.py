@@ -6,8 +6,10 @@ import json
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -92,16 +94,12 @@ def retry_command(document_ids: tuple[str, ...]) -> None:
     """
     deps = prepare(Settings.from_env()).deps
     rows = preservation_state.retry(deps, document_ids)
-    missing = max(0, len(set(document_ids)) - len(rows))
-    if missing:
-        click.echo(f"{missing} of those named are not known, or wait for nothing", err=True)
-    done = Counter(preservation.preserve_now(deps, row) for row in track(
-        rows, description="preserving", console=Console(stderr=True)))
+    missing = _tell_missing(document_ids, len(rows), "wait for nothing")
+    done = _each(rows, "preserving", lambda row: preservation.preserve_now(deps, row))
     left = preservation_state.figures(deps)
     click.echo(f"{len(rows)} tried: {done['augmented'] + done['held']} done, {done['waiting']} wait still, "
                f"{done['stuck']} stuck; in all {left.waiting} wait, {left.stuck} stuck")
-    deps.cage.close()
-    sys.exit(1 if missing or done["waiting"] or done["stuck"] else 0)
+    _end(deps, is_whole=not (missing or done["waiting"] or done["stuck"]))
 
 
 @archive_group.command("renew")
@@ -114,15 +112,28 @@ def renew_command(document_ids: tuple[str, ...]) -> None:
     """
     deps = prepare(Settings.from_env()).deps
     rows = preservation_state.rows_of(deps, document_ids)
-    missing = max(0, len(set(document_ids)) - len(rows))
-    if missing:
-        click.echo(f"{missing} of those named are not known, or stuck", err=True)
-    done = Counter(preservation.renew_now(deps, row) for row in track(
-        rows, description="renewing", console=Console(stderr=True)))
+    missing = _tell_missing(document_ids, len(rows), "stuck")
+    done = _each(rows, "renewing", lambda row: preservation.renew_now(deps, row))
     click.echo(f"{done['augmented']} have a new archive time stamp, {done['held']} are below that level, "
                f"{done['waiting']} wait, {done['stuck']} stuck now")
+    _end(deps, is_whole=not (missing or done["waiting"] or done["stuck"]))
+
+
+def _tell_missing(named: tuple[str, ...], found: int, why: str) -> bool:
+    missing = max(0, len(set(named)) - found)
+    if missing:
+        click.echo(f"{missing} of those named are not known, or {why}", err=True)
+    return missing > 0
+
+
+def _each(rows: Sequence[int], doing: str, act: Callable[[int], str]) -> Counter[str]:
+    """How many came to which end, with a progress bar meanwhile."""
+    return Counter(act(row) for row in track(rows, description=doing, console=Console(stderr=True)))
+
+
+def _end(deps: Deps, *, is_whole: bool) -> NoReturn:
     deps.cage.close()
-    sys.exit(1 if missing or done["waiting"] or done["stuck"] else 0)
+    sys.exit(0 if is_whole else 1)
 
 
 @archive_group.command("check")

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from certs import ocsp
 from certs.ca import Revocation
-from certs.names import readable_name
+from certs.names import readable_name, readable_serial
 from svc import pki_addresses
 from svc.deps import Deps
 from svc.models import Credential
@@ -146,6 +146,6 @@ def _is_issued_by(certificate_pem: str, issuing: x509.Certificate) -> bool:
 
 def _view(role: str, certificate: x509.Certificate) -> CertificateView:
     return CertificateView(
-        role=role, subject=readable_name(certificate.subject), serial=f"{certificate.serial_number:x}",
+        role=role, subject=readable_name(certificate.subject), serial=readable_serial(certificate.serial_number),
         valid_from=certificate.not_valid_before_utc, valid_to=certificate.not_valid_after_utc,
         sha256=certificate.fingerprint(hashes.SHA256()).hex(":").upper())

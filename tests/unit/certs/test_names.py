@@ -6,7 +6,7 @@ from asn1crypto.x509 import Name
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from certs.names import friendly_name, readable_name, shown
+from certs.names import friendly_name, readable_name, readable_serial, shown
 from certs.pades import SignedDocument
 from certs.validation import identity_of, validate_pdf
 from tests.unit.certs.conftest import World
@@ -47,3 +47,8 @@ def test_a_description_has_its_word_in_the_long_form_too() -> None:
     name = x509.Name([x509.NameAttribute(x509.ObjectIdentifier("2.5.4.13"), "Tanda Tangan Elektronik"),
                       x509.NameAttribute(NameOID.COMMON_NAME, "Contoh")])
     assert friendly_name(Name.load(name.public_bytes())) == "Common Name: Contoh, Description: Tanda Tangan Elektronik"
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "00"), (0xA, "0a"), (0x1F, "1f"), (0xABC, "0abc")])
+def test_serial_numbers_are_shown_in_whole_bytes(number: int, shown: str) -> None:
+    assert readable_serial(number) == shown
