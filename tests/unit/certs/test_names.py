@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from asn1crypto.x509 import Name
 from cryptography import x509
 from cryptography.x509.oid import NameOID
