@@ -29,9 +29,8 @@ def index() -> str:
 @limited("10 per minute")
 def issue() -> Response | Page:
     """Make a key under a passphrase of one's own choice."""
-    actor = current_actor()
     try:
-        credentials.issue(deps(), actor, actor.person_public_id, _secret("passphrase"), _secret("repeated"))
+        credentials.issue_own(deps(), current_actor(), _secret("password"), _secret("passphrase"), _secret("repeated"))
     except InvalidInput as error:
         return _page("issue", error), error.status
     flash(_("Sertifikat diterbitkan. Anda dapat menandatangani."), "success")
@@ -43,10 +42,9 @@ def issue() -> Response | Page:
 @limited("10 per minute")
 def import_file() -> Response | Page:
     """Take over a PKCS#12 file."""
-    actor = current_actor()
     try:
-        made = credentials.import_pkcs12(
-            deps(), actor, actor.person_public_id, _file(), _secret("file_passphrase"), _secret("passphrase"),
+        made = credentials.import_own(
+            deps(), current_actor(), _secret("password"), _file(), _secret("file_passphrase"), _secret("passphrase"),
             _secret("repeated"), accepts_name=bool(request.form.get(certificate_names.FIELD)))
     except (InvalidInput, CredentialUnusable, Conflict) as error:
         return _page("import", error), error.status

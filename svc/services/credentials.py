@@ -29,12 +29,14 @@ from certs.errors import (
 from certs.names import readable_name
 from certs.trust import TrustStore
 from svc.actors import Actor
+from svc.catalogues import N_
 from svc.deps import Deps
 from svc.errors import Conflict, Forbidden, InvalidInput, NotFound
 from svc.ids import new_public_id
 from svc.models import Credential, Person
 from svc.pki_addresses import issuing_addresses
 from svc.roles import is_allowed
+from svc.services.accounts import confirm_password
 from svc.services.audit_log import AuditActor, record_stream
 from svc.services.batches.grants import CERTIFICATE_REVOKED, close_grants, end_grants
 from svc.services.certificate_names import ensure_names
@@ -55,13 +57,16 @@ from svc.services.secret_words import SecretWords, words_of
 from svc.services.trust import current_crl, trust_store, with_intermediates
 
 __all__ = [
-    "REVOCATION_REASONS", "CredentialView", "change_passphrase", "current_crl", "import_pkcs12", "issue",
-    "list_all", "list_for", "revoke", "rotate_server_key", "trust_store", "unlock",
+    "REVOCATION_REASONS", "CredentialView", "change_passphrase", "current_crl", "import_own", "import_pkcs12", "issue",
+    "issue_own", "list_all", "list_for", "revoke", "rotate_server_key", "trust_store", "unlock",
 ]
 
 REVOCATION_REASONS = ("unspecified", "key_compromise", "affiliation_changed", "superseded",
                       "cessation_of_operation")
 _MAX_PKCS12 = 256 * 1024
+_ISSUED_FOR_OWNER = N_("Administrator menerbitkan sertifikat tanda tangan elektronik untuk Anda.")
+_ISSUED_BY_OWNER = N_("Sertifikat tanda tangan elektronik yang baru dipasang dari akun Anda. Bila bukan Anda yang "
+                      "memasangnya, cabut sekarang dan hubungi administrator.")
 
 
 @dataclass(frozen=True)
@@ -102,11 +107,31 @@ class CredentialView:
         return words_of(self.backend)
 
 
+def issue_own(deps: Deps, actor: Actor, password: str, passphrase: str, repeated: str) -> str:
+    """:func:`issue` for the actor himself, who types the account's password: a screen left open gives nobody a key.
+
+    :raises InvalidInput: a wrong password too. :raises Forbidden: as for :func:`issue`
+    """
+    confirm_password(deps, actor, password)
+    return issue(deps, actor, actor.person_public_id, passphrase, repeated)
+
+
+def import_own(deps: Deps, actor: Actor, password: str, data: bytes, file_passphrase: str, passphrase: str,
+               repeated: str, *, accepts_name: bool = False) -> str:
+    """:func:`import_pkcs12` for the actor himself, who types the account's password.
+
+    :raises AppError: a wrong password (InvalidInput), or as for :func:`import_pkcs12`
+    """
+    confirm_password(deps, actor, password)
+    return import_pkcs12(deps, actor, actor.person_public_id, data, file_passphrase, passphrase, repeated,
+                         accepts_name=accepts_name)
+
+
 def issue(deps: Deps, actor: Actor, person_id: str, passphrase: str, repeated: str | None = None) -> str:
     """Make a key for a person and certify it; earlier credentials of his are replaced. Returns its public id.
 
-    Officials do it for themselves, so that nobody else ever knows the passphrase; administrators may too,
-    and the owner is told.
+    Officials do it for themselves, so that nobody else ever knows the passphrase; administrators may too. The owner is
+    told, and what the replaced one demanded besides the passphrase the new one demands as well.
 
     :raises InvalidInput: the passphrase is too short or was repeated differently. :raises Forbidden: refused
     """
@@ -254,9 +279,9 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
     issuer, serial = issuer_and_serial(certificate)
     ensure_can_be_kept(session, actor, owner.id, certificate)
     credential_id = new_public_id()
-    replace_earlier(session, owner)
     session.add(Credential(
         public_id=credential_id, owner_id=owner.id, backend="stored", label=common_name(certificate.issuer),
+        second_factor=replace_earlier(session, owner),
         certificate_pem=certificate.public_bytes(Encoding.PEM).decode(), chain_pem=_pem(content.chain),
         serial=serial, issuer=issuer, valid_from=certificate.not_valid_before_utc,
         valid_to=certificate.not_valid_after_utc, is_own_issue=is_own_issue(deps, certificate), created_at=now,
@@ -264,8 +289,7 @@ def _keep(session: Session, deps: Deps, actor: Actor, owner: Person, content: va
     record_stream(session, STREAM, event, AuditActor.of(actor), now,
                   {"credential": credential_id, "owner": owner.public_id, "serial": serial, "issuer": issuer,
                    **(named or {})})
-    if owner.id != actor.person_id:
-        notify(session, owner.id, "Administrator menerbitkan sertifikat tanda tangan elektronik untuk Anda.", now)
+    notify(session, owner.id, _ISSUED_BY_OWNER if owner.id == actor.person_id else _ISSUED_FOR_OWNER, now)
     return credential_id
 
 
@@ -285,12 +309,14 @@ def _place_of(row: Credential) -> str:
     return " / ".join(str(row.backend_config[name]) for name in names)
 
 
-def replace_earlier(session: Session, owner: Person) -> None:
+def replace_earlier(session: Session, owner: Person) -> str:
+    """Returns what signing with it demanded besides."""
     earlier = session.scalars(
         select(Credential).where(Credential.owner_id == owner.id, Credential.status.in_(("active", "locked")))
-        .with_for_update())
+        .order_by(Credential.id).with_for_update()).all()
     for row in earlier:
         row.status = "replaced"
+    return next((row.second_factor for row in reversed(earlier) if row.second_factor), "")
 
 
 def is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:

@@ -12,7 +12,7 @@ from flask import Flask
 from svc.deps import Deps
 from svc.services import directory, people
 from tests.support.statements import counted
-from tests.support.world import World
+from tests.support.world import PASSWORD, World
 from tests.web.conftest import Visitor
 
 LogIn = Callable[[str], Visitor]
@@ -164,10 +164,13 @@ def test_roles_follow_from_the_position(log_in: LogIn, deps: Deps) -> None:
 def test_a_signer_makes_and_keeps_his_certificate_himself(log_in: LogIn, deps: Deps) -> None:
     signer, admin = log_in("kepala"), log_in("admin")
     assert "belum memiliki sertifikat" in signer.get("/account/certificates").get_data(as_text=True)
-    wrong = signer.post("/account/certificates/issue", {"passphrase": PASSPHRASE, "repeated": "lain sekali"})
-    assert wrong.status_code == 422
-    assert PASSPHRASE not in wrong.get_data(as_text=True)
-    made = signer.post("/account/certificates/issue", {"passphrase": PASSPHRASE, "repeated": PASSPHRASE})
+    typed = {"password": PASSWORD, "passphrase": PASSPHRASE, "repeated": PASSPHRASE}
+    for mistake in ({"repeated": "lain sekali"}, {"password": "bukan kata sandi akun"}, {"password": ""}):
+        wrong = signer.post("/account/certificates/issue", typed | mistake)
+        assert wrong.status_code == 422
+        assert PASSPHRASE not in wrong.get_data(as_text=True)
+    assert "belum memiliki sertifikat" in signer.get("/account/certificates").get_data(as_text=True)
+    made = signer.post("/account/certificates/issue", typed)
     assert made.status_code == 302
     page = signer.get("/account/certificates").get_data(as_text=True)
     credential = re.search(r"certificates/([\w-]{22})/passphrase", page)

@@ -14,7 +14,7 @@ from svc.seed.walk import DEMO_PASSPHRASE
 from svc.services import signing
 from tests.support.clock import FrozenClock
 from tests.support.signers import foreign_pkcs12, trust_authority
-from tests.support.world import World
+from tests.support.world import PASSWORD, World
 from tests.web.conftest import Visitor
 
 LogIn = Callable[[str], Visitor]
@@ -43,7 +43,7 @@ def page(visitor: Visitor, path: str) -> str:
 def import_file(visitor: Visitor, data: bytes) -> str:
     answer = visitor.post("/account/certificates/import", {
         "file": (io.BytesIO(data), "saya.p12"), "file_passphrase": SECRET, "passphrase": DEMO_PASSPHRASE,
-        "repeated": DEMO_PASSPHRASE}, content_type="multipart/form-data")
+        "repeated": DEMO_PASSPHRASE, "password": PASSWORD}, content_type="multipart/form-data")
     assert answer.status_code == 302, answer.get_data(as_text=True)
     return page(visitor, answer.headers["Location"])
 
