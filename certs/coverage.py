@@ -21,28 +21,34 @@ class NothingSigned(Exception):
 
 
 def covers_whole_file(pdf: bytes, signature: EmbeddedPdfSignature) -> bool:
-    """Whether all bytes are signed, but for the hexadecimal string that is the signature itself.
+    """Whether all bytes are signed, but for the hexadecimal string that is the signature itself."""
+    return covered_end(pdf, signature) == len(pdf) > 0
 
-    pyHanko compares lengths only; here the gap must begin and end exactly at that string, so that no unsigned
-    byte hides beside it.
+
+def covered_end(pdf: bytes, signature: EmbeddedPdfSignature) -> int:
+    """Where the signed part ends, if it begins with the file and leaves out nothing but the signature itself; else 0.
+
+    pyHanko compares lengths only; here the gap must begin and end exactly at that string, so that no unsigned byte
+    hides beside it, and what proves these bytes proves the signature between them.
     """
     numbers = [int(number) for number in signature.byte_range]
     if len(numbers) != 4 or numbers[0] != 0 or min(numbers) < 0:
-        return False
+        return 0
     _, first_length, second_start, second_length = numbers
-    if second_start + second_length != len(pdf) or second_start < first_length + 2:
-        return False
+    end = second_start + second_length
+    if end > len(pdf) or second_start < first_length + 2:
+        return 0
     gap = pdf[first_length:second_start]
     if gap[:1] != b"<" or gap[-1:] != b">":
-        return False
+        return 0
     try:
         container = binascii.unhexlify(gap[1:-1])
         header, content, trailer = (len(part) for part in asn1_parser.parse(container)[3:6])
     except (binascii.Error, ValueError):
-        return False
+        return 0
     # The rest of the reserved space is zeros (ISO 32000-2 12.8.1): nothing may be hidden there either.
     padding = container[header + content + trailer :]
-    return container == signature.pkcs7_content and not padding.strip(b"\0")
+    return end if container == signature.pkcs7_content and not padding.strip(b"\0") else 0
 
 
 def update_is_legitimate(signature: EmbeddedPdfSignature) -> bool:

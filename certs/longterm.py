@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -39,7 +39,7 @@ from certs._asn1 import known_certificate
 from certs.algorithms import AlgorithmEnds
 from certs.checks import tell_purpose_fault, tell_stamping_fault
 from certs.container import names_its_certificate, tell_form_fault, tell_reference_fault, tell_token_fault
-from certs.coverage import signed_end
+from certs.coverage import covered_end
 from certs.knowledge import Knowledge, read_store, with_seen
 from certs.verdicts import Indication, Verdict
 
@@ -55,11 +55,13 @@ class Proof:
 
 @dataclass(frozen=True)
 class Stamp:
-    """A document time stamp with its verdict; ``at`` is what it says, whether believed or not."""
+    """A document time stamp with its verdict; ``at`` is what it says, whether believed or not. ``end`` is where the
+    bytes that it covers end."""
 
     at: datetime
     verdict: Verdict
     revision: int
+    end: int
     signature: EmbeddedPdfSignature
 
 
@@ -78,15 +80,20 @@ class Outcome:
 class Archive:
     """The file's document time stamps and the register's proofs, judged."""
 
+    pdf: bytes = field(repr=False)
     stamps: tuple[Stamp, ...]
     proofs: tuple[Proof, ...]
     knowledge: Knowledge
 
     def control(self, signature: EmbeddedPdfSignature, now: datetime) -> tuple[datetime, str]:
-        """The earliest moment at which the file up to this signature is proven to have existed, and by what."""
+        """The earliest moment at which the file up to this signature is proven to have existed, and by what.
+
+        A revision is what the file says of itself; the signature's own bytes must lie within what was seen.
+        """
+        end = covered_end(self.pdf, signature)
         moments = [(stamp.at, "archive") for stamp in self.stamps
-                   if stamp.verdict.passed and stamp.revision > signature.signed_revision]
-        moments += [(proof.at, "register") for proof in self.proofs if proof.size >= signed_end(signature) > 0]
+                   if stamp.verdict.passed and stamp.revision > signature.signed_revision and stamp.end >= end > 0]
+        moments += [(proof.at, "register") for proof in self.proofs if proof.size >= end > 0]
         return min([(now, ""), *moments])
 
 
@@ -101,14 +108,14 @@ async def judge_archive(
         knowledge = with_seen(knowledge, knowledge.embedded, min(whole))
     judged: list[Stamp] = []
     for stamp in sorted(stamps, key=lambda one: one.signed_revision, reverse=True):
-        control, _ = Archive(tuple(judged), held, knowledge).control(stamp, now)
+        control, _ = Archive(pdf, tuple(judged), held, knowledge).control(stamp, now)
         verdict = await _judge_document_stamp(stamp, knowledge, control, now)
         at = _time_of(stamp.signed_data)
         if verdict.passed:
             store = read_store(HistoricalResolver(stamp.reader, stamp.signed_revision))
             knowledge = with_seen(knowledge, (*store.crls, *store.ocsps), at)
-        judged.append(Stamp(at, verdict, stamp.signed_revision, stamp))
-    return Archive(tuple(reversed(judged)), held, knowledge)
+        judged.append(Stamp(at, verdict, stamp.signed_revision, covered_end(pdf, stamp), stamp))
+    return Archive(pdf, tuple(reversed(judged)), held, knowledge)
 
 
 async def judge_signature(signature: EmbeddedPdfSignature, archive: Archive, now: datetime) -> Outcome:
