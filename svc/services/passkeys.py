@@ -46,6 +46,8 @@ LIFE = timedelta(minutes=5)
 MOST = 10
 _LONGEST_NAME = 80
 _LONGEST_ANSWER = 16 * 1024
+# What the library raises for answers of any shape; one that is nested too deep ends in the last.
+_UNREAD = (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 _NOT_READ = "Kunci sandi (passkey) tidak dapat dibaca. Ulangi pendaftarannya."
 
 
@@ -119,7 +121,7 @@ def finish_registration(deps: Deps, actor: Actor, challenge: str, answer: str, n
             credential=answer, expected_challenge=opened[0], expected_rp_id=_host(deps),
             expected_origin=_origin(deps), require_user_verification=True)
         given = json.loads(answer)
-    except (WebAuthnException, ValueError, TypeError, KeyError) as error:
+    except _UNREAD as error:
         raise InvalidInput(_NOT_READ) from error
     transports = given.get("response", {}).get("transports", []) if isinstance(given, dict) else []
     now = deps.clock.now()
@@ -173,7 +175,7 @@ def accept(session: Session, deps: Deps, actor: Actor, challenge: str, answer: s
         return False
     try:
         parsed = parse_authentication_credential_json(answer)
-    except (WebAuthnException, ValueError, TypeError, KeyError):
+    except _UNREAD:
         return False
     own = session.scalars(  # all of them locked: two that answer one challenge at once are one after the other
         select(Passkey).where(Passkey.person_id == actor.person_id).order_by(Passkey.id).with_for_update()).all()
@@ -185,7 +187,7 @@ def accept(session: Session, deps: Deps, actor: Actor, challenge: str, answer: s
             credential=parsed, expected_challenge=opened[0], expected_rp_id=_host(deps),
             expected_origin=_origin(deps), credential_public_key=row.public_key,
             credential_current_sign_count=row.sign_count, require_user_verification=True)
-    except (WebAuthnException, ValueError, TypeError, KeyError):
+    except _UNREAD:
         return False
     row.sign_count, row.last_used_at = verified.new_sign_count, deps.clock.now()
     return True

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import html
 import json
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
+import cbor2
 import pytest
 from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import select
+from webauthn.helpers import bytes_to_base64url
 from werkzeug.test import TestResponse
 
 from certs.signers.port import CallRecord
@@ -106,6 +110,30 @@ def test_a_forged_passkey_is_refused_and_nothing_kept(log_in: LogIn, world: Worl
     assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
 
 
+def with_key(options: dict[str, Any], origin: str, key: object) -> str:
+    """What a browser would send of an authenticator whose public key is ``key``."""
+    told = {"type": "webauthn.create", "challenge": options["challenge"], "origin": origin, "crossOrigin": False}
+    name = b"a" * 16
+    data = (hashlib.sha256(options["rp"]["id"].encode()).digest() + b"\x45" + bytes(20) + len(name).to_bytes(2, "big")
+            + name + cbor2.dumps(key))
+    return json.dumps({"id": bytes_to_base64url(name), "rawId": bytes_to_base64url(name), "type": "public-key",
+                       "response": {"clientDataJSON": bytes_to_base64url(json.dumps(told).encode()),
+                                    "attestationObject": bytes_to_base64url(cbor2.dumps(
+                                        {"fmt": "none", "attStmt": {}, "authData": data}))}})
+
+
+@pytest.mark.parametrize("key", [[], {}, None], ids=["list", "map", "deep"])
+def test_a_passkey_of_an_odd_shape_is_refused(log_in: LogIn, world: World, key: object) -> None:
+    person = log_in("kepala")
+    given = ask_options(person).get_json()
+    answer = "[" * 5000 if key is None else with_key(given["options"], world.deps.settings.base_url, key)
+    refused = person.post("/account/passkeys", {
+        "name": "Palsu", "passkey_challenge": given["challenge"], "passkey_answer": answer})
+    assert refused.status_code == 422
+    assert "tidak dapat dibaca" in refused.get_data(as_text=True)
+    assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
+
+
 def test_a_passkey_needs_a_name(log_in: LogIn) -> None:
     answer = log_in("kepala").post("/account/passkeys", {"name": "  "})
     assert answer.status_code == 422
@@ -185,7 +213,7 @@ def test_the_touch_is_asked_for_the_document_shown_and_no_other(log_in: LogIn, w
     assert log_in("kadis").get(f"/tasks/{task_id}/passkey?sha256={shown}").status_code == 404
 
 
-@pytest.mark.parametrize("answer", ["", FORGED])
+@pytest.mark.parametrize("answer", ["", FORGED, "[" * 5000], ids=["none", "forged", "deep"])
 def test_without_a_true_touch_nothing_is_signed(log_in: LogIn, world: World, ready: str, answer: str) -> None:
     add_passkey(world, "kepala")
     task_id, _version = task_of(world, ready)
