@@ -8,7 +8,9 @@ counts them as filling a form). Appearances are what shadow attacks are made of,
 * nothing in it acts, is fetched from outside, is swapped when printed, or is reached from anywhere else: not from
   another widget, and not from a reference in the signed revision that led nowhere until now;
 * the widget lies on one page, is seen and printed alike, covers with all that came with it a quarter of the page at
-  most, and no earlier signature's picture.
+  most, and no earlier signature's picture;
+* the form has a frame (/BBox), by which viewers place and clip it: without one PDFium draws over the whole page. Where
+  the widget or the frame has no area, nothing is drawn.
 
 It may lie over signed text, as agencies' stamps do: that is why :mod:`certs.validation` believes it only from a
 signature that is itself valid, and says in words that it is there.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import pikepdf
@@ -56,10 +59,27 @@ def read_picture(widget: Any, added: frozenset[Key]) -> tuple[Picture, list[Faul
     normal = appearance.get("/N", None)
     if not isinstance(normal, pikepdf.Stream) or str(normal.get("/Subtype", "")) != "/Form":
         faults.append(("widget_odd", widget, "/N"))
+    else:
+        faults += _frame_faults(widget, normal)
     if int(widget.get("/F", 0)) & ~_PLAIN_FLAGS:
         faults.append(("widget_odd", widget, "/F"))
     faults += _walk(picture, appearance, added)
     return picture, faults
+
+
+def _frame_faults(widget: Any, form: Any) -> Iterator[Fault]:
+    frame, matrix = form.get("/BBox", None), form.get("/Matrix", None)
+    if not _is_numbers(frame, 4):
+        yield "widget_odd", widget, "/BBox"
+    elif not (has_area(widget) and _area(_numbers(frame)) > 0) and _draws(form):
+        yield "widget_odd", widget, "a picture without an area"
+    if matrix is not None and not _is_numbers(matrix, 6):
+        yield "widget_odd", widget, "/Matrix"
+
+
+def _is_numbers(value: Any, count: int) -> bool:
+    return isinstance(value, pikepdf.Array) and len(value) == count and all(
+        isinstance(one, int | float | Decimal) for one in value)
 
 
 def _walk(picture: Picture, start: Any, added: frozenset[Key]) -> Iterator[Fault]:
@@ -157,10 +177,15 @@ def has_picture(widget: Any) -> bool:
     normal = appearance.get("/N", None) if is_dictionary(appearance) else None
     if not isinstance(normal, pikepdf.Stream):
         return is_drawn_by_viewers(widget)
-    raw = normal.read_raw_bytes()
-    if "/Filter" not in normal:
+    return _draws(normal)
+
+
+def _draws(form: Any) -> bool:
+    """Whether a form has any content."""
+    raw = form.read_raw_bytes()
+    if "/Filter" not in form:
         return bool(raw.strip())
-    return len(raw) > _SMALL or bool(normal.read_bytes().strip())  # nothing large is unpacked for this
+    return len(raw) > _SMALL or bool(form.read_bytes().strip())  # nothing large is unpacked for this
 
 
 def _field_of(widget: Any) -> Any:

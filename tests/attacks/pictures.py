@@ -12,6 +12,7 @@ import pikepdf
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
     DictionaryObject,
+    FloatObject,
     NameObject,
     NumberObject,
     StreamObject,
@@ -50,6 +51,9 @@ def attacks(sample: Sample) -> Iterator[Attack]:
                  pictured(world, kids, world.signer, box=LOW, field="Kedua"), kids, "widget_covers_signature")
     yield attack("of a broken signature", broken(pictured(world, plain, world.signer)), plain)
     yield attack("of a stranger's time stamp", pictured(world, plain, None), plain, "widget_odd")
+    for frame in ((), (0, 0, 2000, 0)):
+        yield attack(f"of a believed time stamp, in the frame {frame}", pictured(
+            world, plain, None, _framed(*frame, area=(0, 400, 595, 400)), authority=world.tsa), plain, "widget_odd")
     for name, (change, code) in TAMPERED.items():
         yield attack(name, pictured(world, plain, world.signer, change), plain, code)
     for name, box in (("over an earlier one", (100, 40, 200, 90)), ("just over it", LOW)):
@@ -68,9 +72,9 @@ def attacks(sample: Sample) -> Iterator[Attack]:
 
 
 def pictured(world: World, pdf: bytes, signer: LocalSigner | None, change: Tamper | None = None, box: Box = LOW,
-             field: str = "Gambar", first: int = 0) -> bytes:
-    """Signed once more, with a picture in the field's widget; without a signer it is a stranger's time stamp.
-    New objects take numbers from ``first`` on that are free."""
+             field: str = "Gambar", first: int = 0, authority: TimeStampAuthority | None = None) -> bytes:
+    """Signed once more, with a picture in the field's widget; without a signer it is a time stamp, a stranger's if no
+    ``authority`` is given. New objects take numbers from ``first`` on that are free."""
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     highest = writer._lastobj_id
     if first:
@@ -91,16 +95,19 @@ def pictured(world: World, pdf: bytes, signer: LocalSigner | None, change: Tampe
     writer._lastobj_id = max(highest, writer._lastobj_id)
     embedding.send(SigObjSetup(sig_placeholder=value))
     prepared, output = embedding.send(SigIOSetup(md_algorithm="sha256", in_place=True))
-    embedding.send(_container(world, signer, prepared.document_digest))
+    embedding.send(_container(world, signer, prepared.document_digest, authority))
     return bytes(output.getvalue())
 
 
-def _container(world: World, signer: LocalSigner | None, digest: bytes) -> bytes:
+def _container(
+    world: World, signer: LocalSigner | None, digest: bytes, authority: TimeStampAuthority | None = None
+) -> bytes:
     if signer is not None:
         return encode_container(run_sync(signer.cms_signer.async_sign(
             data_digest=digest, digest_algorithm="sha256", use_pades=True)))
-    pki = create_development_pki("Otoritas Lain", world.now - timedelta(days=1))
-    authority = TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
+    if authority is None:
+        pki = create_development_pki("Otoritas Lain", world.now - timedelta(days=1))
+        authority = TimeStampAuthority(pki.tsa.certificate, pki.tsa.key, (pki.root.certificate,))
     return bytes(run_sync(ServiceTimeStamper(authority, world.now).async_timestamp(digest, "sha256")).dump())
 
 
@@ -217,6 +224,19 @@ def _only(key: str) -> Tamper:
     return change
 
 
+def _framed(*frame: int, area: Box | None = None) -> Tamper:
+    """A form that paints far beyond its frame, or has none; in a widget of another size."""
+    def change(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject) -> None:
+        form._data = b"1 0 0 rg 0 0 2000 2000 re f"
+        del form["/BBox"]
+        if frame:
+            form[NAME("/BBox")] = ArrayObject([NumberObject(one) for one in frame])
+        if area is not None:
+            widget[NAME("/Rect")] = ArrayObject([FloatObject(str(one)) for one in area])
+
+    return change
+
+
 def _own(writer: IncrementalPdfFileWriter) -> Any:
     """The new field's reference."""
     listed = writer.root["/AcroForm"]["/Fields"]
@@ -259,6 +279,11 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "of the page's own content": (_of_the_page, "appearance_shared"),
     "in print alone": (_flags(4 | 32), "widget_odd"),
     "of a size of its own": (_flags(4 | 8), "widget_odd"),
+    "without a frame": (_framed(), "widget_odd"),
+    "without a frame, in no area": (_framed(area=(0, 0, 0, 0)), "widget_odd"),
+    "in no area": (_framed(0, 0, 100, 40, area=(20, 20, 20, 20)), "widget_odd"),
+    "in a frame without area": (_framed(0, 0, 2000, 0), "widget_odd"),
+    "in a frame of six numbers": (_framed(0, 0, 100, 40, 5, 6), "widget_odd"),
     "in two places": (_two_widgets, "appearance_shared"),
     "in many pieces": (_tiles, "widget_covers_page"),
     "on two pages": (_second_page, "widget_odd"),
