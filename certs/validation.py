@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 
@@ -24,6 +24,7 @@ from certs.container import names_its_certificate
 from certs.coverage import covers_whole_file, signed_end, update_is_legitimate
 from certs.knowledge import ensure_readable, gather_knowledge, read_store, state_of
 from certs.longterm import Archive, Outcome, Proof, Stamp, judge_archive, judge_signature
+from certs.moments import tellable, tellable_if_known
 from certs.names import friendly_name, shown
 from certs.pictured import judge_pictures, tell_pictures
 from certs.remarks import find_claim_fault, tell_remarks
@@ -292,20 +293,20 @@ def _report(
         signer_dn=friendly_name(certificate.subject),
         serial=f"{certificate.serial_number:x}",
         issuer=friendly_name(certificate.issuer),
-        claimed_at=_aware(signature.self_reported_timestamp),
-        timestamp_at=outcome.stamped_at,
+        claimed_at=tellable_if_known(signature.self_reported_timestamp),
+        timestamp_at=tellable_if_known(outcome.stamped_at),
         level=_level(signature, archive, frozenset(one.der for one in told)),
         covers_whole_file=whole,
         certifies=_certifies(signature),
         digest_algorithm=str(signature.md_algorithm),
         message=verdict.message,
-        proven_at=outcome.proven_at,
+        proven_at=tellable_if_known(outcome.proven_at),
         proven_by=outcome.proven_by,
         certificate_then=then,
         certificate_now=current,
-        revoked_at=revoked_at,
-        valid_from=certificate.not_valid_before,
-        valid_to=certificate.not_valid_after,
+        revoked_at=tellable_if_known(revoked_at),
+        valid_from=tellable(certificate.not_valid_before),
+        valid_to=tellable(certificate.not_valid_after),
         covered_bytes=signed_end(signature),
     )
     report = replace(report, claim_fault=find_claim_fault(report, now))
@@ -346,9 +347,10 @@ def _hold_against_structure(
 def _stamp_report(pdf: bytes, stamp: Stamp) -> TimestampReport:
     certificate = stamp.signature.signer_cert
     return TimestampReport(
-        field_name=shown(str(stamp.signature.field_name)), at=stamp.at, authority=_common_name(certificate.subject),
+        field_name=shown(str(stamp.signature.field_name)), at=tellable(stamp.at),
+        authority=_common_name(certificate.subject),
         indication=stamp.verdict.indication, sub_indication=stamp.verdict.sub_indication,
-        covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=certificate.not_valid_after)
+        covers_whole_file=covers_whole_file(pdf, stamp.signature), valid_to=tellable(certificate.not_valid_after))
 
 
 def _level(signature: EmbeddedPdfSignature, archive: Archive, genuine: frozenset[bytes]) -> str:
@@ -385,12 +387,6 @@ def _certifies(signature: EmbeddedPdfSignature) -> bool:
     permissions = signature.reader.root.get("/Perms", {})
     reference = permissions.raw_get("/DocMDP") if "/DocMDP" in permissions else None
     return reference is not None and reference == signature.sig_field.raw_get("/V")
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _common_name(name: object) -> str:

@@ -163,7 +163,10 @@ class Formatter:
 
     def _local(self, value: datetime | str) -> datetime:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return moment.astimezone(self.zone)
+        try:
+            return moment.astimezone(self.zone)
+        except OverflowError:  # in the calendar's last hours: until then is a certificate good that has no end
+            return moment
 
     def _day(self, value: Day | datetime | str) -> Day:
         if isinstance(value, str):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pikepdf
 import pytest
+from asn1crypto import cms
 from cryptography import x509
 
+from certs._der import encode
 from certs.ca import SignerSubject, create_development_pki, generate_signer_key, issue_signer_certificate
 from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
 from svc.services import credentials, decree_page, preservation
@@ -18,6 +20,7 @@ from tests.support.acts import blank_pdf
 from tests.support.clock import FrozenClock
 from tests.support.signers import give_certificates
 from tests.support.world import World
+from tests.unit.certs import crafted
 from tests.web.conftest import Visitor
 
 
@@ -176,6 +179,28 @@ def test_a_claimed_time_that_cannot_be_is_not_told_as_if_it_were_true(
     page = upload(visitor, sign_pdf(blank_pdf(), request, LocalSigner(certificate, key, pki.chain), None).pdf)
     assert "tidak dapat dipercaya: " in page
     assert "masih di masa depan" in page
+
+
+@pytest.mark.parametrize("claimed", [b"99991231235959Z", b"00000101000000Z", b""])
+def test_a_claim_at_the_calendars_ends_is_told_like_any_other(
+    visitor: Visitor, clock: FrozenClock, claimed: bytes
+) -> None:
+    """A time zone or an hour later there is no such day; and a certificate may have no end (RFC 5280, 4.1.2.5)."""
+    key = generate_signer_key()
+    until = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    holder = crafted.issue("Sari Contoh", key, None, clock.now() - timedelta(days=1), until)
+    request = SignRequest(clock.now(), "Sari Contoh", level=Level.B_B)
+    signed = sign_pdf(blank_pdf(), request, LocalSigner(holder.certificate, key, ()), None).pdf
+    if claimed:
+        plain = crafted.attribute("signing_time", cms.Time({"utc_time": clock.now()}))
+        raw = encode(0x30, plain["type"].dump() + encode(0x31, encode(0x18, claimed)))
+        signed = crafted.replaced(
+            signed, holder, (), crafted.reference(holder.certificate), cms.CMSAttribute.load(raw))
+    page = upload(visitor, signed)
+    assert "Common Name: Sari Contoh" in page
+    assert ("tidak dapat dipercaya: " in page) is bool(claimed)
+    report = visitor.post("/verify/report", {"file": (io.BytesIO(signed), "x.pdf")}, content_type="multipart/form-data")
+    assert report.mimetype == "application/pdf"
 
 
 def test_a_certificate_revoked_since_is_told_with_the_time(visitor: Visitor, issued: tuple[World, str],
