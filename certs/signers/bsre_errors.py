@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from certs.signers.bsre_model import STATUSES, text_of
+from certs.signers.call_records import blot
 from certs.signers.http import HttpAnswer
 from certs.signers.port import (
     ActivationRefused,
@@ -65,9 +66,7 @@ def read_refusal(status: int, body: bytes, secrets: tuple[str, ...] = ()) -> Ref
     text = _text(data, body)
     number = _number(data, text)
     kind = _BY_NUMBER.get(number) or _by_text(text.lower()) or _by_status(status)
-    for secret in sorted((one for one in secrets if one), key=len, reverse=True):
-        text = text.replace(secret, "…")
-    return Refusal(kind, number, text[:_MOST_TEXT])
+    return Refusal(kind, number, blot(text, secrets, "…")[:_MOST_TEXT])
 
 
 def failure(answer: HttpAnswer, signs: bool, secrets: tuple[str, ...] = (), reference: str = "") -> BackendError:

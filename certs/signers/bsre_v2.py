@@ -26,6 +26,7 @@ from certs.signers.bsre_model import (
     text_of,
 )
 from certs.signers.bsre_v2_reports import read_verification
+from certs.signers.call_records import blot
 from certs.signers.http import HttpCaller
 from certs.signers.port import ActivationRefused, BackendRefused, BackendUnavailable, OutcomeUnknown, SignerNotReady
 
@@ -153,9 +154,7 @@ class BsreV2Client:
         # 200 does not mean yes: result and success do
         if answer.get("success") is False or inner.get("result") is False:
             message = text_of(inner, "message") or text_of(answer, "message")
-            for secret in secrets:
-                message = message.replace(secret, "…")
-            raise ActivationRefused(f"the service refused: {message[:200]}", "totp")
+            raise ActivationRefused(f"the service refused: {blot(message, secrets, '…')[:200]}", "totp")
         return answer
 
     def _sign(self, path: str, who: dict[str, object], files: Sequence[bytes], properties: Sequence[BsreProperties],

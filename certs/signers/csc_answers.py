@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
+from certs.signers.call_records import blot, plain_number
 from certs.signers.port import (
     ActivationRefused,
     BackendError,
@@ -29,6 +30,7 @@ _NOT_READY = {  # words in error_description, since the specification gives all 
 }
 _SECRET_KEYS = {"SAD", "access_token", "refresh_token", "challenge"}
 _SHOWN = 200
+_DEEPEST = 32  # the specification's own answers have five levels
 
 
 class TokenRefused(BackendError):
@@ -36,12 +38,22 @@ class TokenRefused(BackendError):
 
 
 def read_object(body: bytes) -> dict[str, object]:
-    """A JSON object, or an empty one when the bytes are none."""
+    """A JSON object, or an empty one when the bytes are none, or one that is nested deeper than any honest answer."""
     try:
         read = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return read if isinstance(read, dict) and not _is_deep(read) else {}
+
+
+def _is_deep(read: object) -> bool:
+    level: list[object] = [read]
+    for _ in range(_DEEPEST):
+        level = [below for one in level if isinstance(one, dict | list)
+                 for below in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True
 
 
 def failure(status: int, body: bytes, factor: str, signs: bool, secrets: Iterable[str]) -> BackendError:
@@ -102,12 +114,9 @@ def _shown_value(value: object, secrets: tuple[str, ...]) -> object:
         return _shown(value, secrets)
     if isinstance(value, list):
         return [_shown_value(one, secrets) for one in value]
-    return _clean(value, secrets) if isinstance(value, str) else value
+    return _clean(value, secrets) if isinstance(value, str) else plain_number(value)
 
 
 def _clean(text: str, secrets: Iterable[str]) -> str:
     """One short line in which nothing stands that the signer typed, even if the service echoes it."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return "".join(one if one.isprintable() else " " for one in text)[:_SHOWN]
+    return "".join(one if one.isprintable() else " " for one in blot(text, secrets, "***"))[:_SHOWN]

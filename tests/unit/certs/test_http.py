@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 from cryptography import x509
@@ -20,7 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from certs.signers.bsre_errors import read_refusal
 from certs.signers.call_records import describe_answer, describe_value
+from certs.signers.csc_answers import loggable
 from certs.signers.http import HttpCall, HttpCaller, HttpConfig
 from certs.signers.port import BackendUnavailable, CallRecord, OutcomeUnknown
 from tests.support.raw_server import answer, raw_server, read_request
@@ -170,7 +174,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tls(certificate: Path) -> Iterator[ssl.SSLContext]:
+def tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
@@ -286,6 +290,27 @@ def test_a_slow_call_holds_up_no_other(caller: HttpCaller) -> None:
         assert slow.is_alive()
         let_go.set()
         slow.join()
+
+
+@pytest.mark.parametrize("typed", ['kata"sandi\\TTE', "rahasia-é&<TTE>", "dua  spasi+100%/2026"])
+def test_no_echo_of_a_secret_is_kept_however_it_is_spelled(typed: str) -> None:
+    sent = json.dumps({"passphrase": typed})
+    for spelled in (typed, sent, json.dumps({"body": sent}), json.dumps(typed, ensure_ascii=False), html.escape(typed),
+                    quote(typed), quote_plus(typed), quote_plus(typed).replace("%2B", "%2b").replace("%2F", "%2f")):
+        echo = f"tidak dapat dibaca: {spelled}!"
+        for kept in (describe_answer(json.dumps({"error": echo}).encode(), "application/json", (typed,)),
+                     describe_answer(f"<p>{echo}</p>".encode(), "text/html", (typed,)),
+                     loggable(json.dumps({"error_description": echo}).encode(), (typed,)),
+                     read_refusal(400, json.dumps({"error": echo}).encode(), (typed,)).text):
+            assert not any(part in str(kept) for part in ("sandi", "rahasia", "spasi")), kept
+
+
+def test_an_answer_of_any_shape_can_be_kept() -> None:
+    for body in (b'{"a":' * 800 + b"1" + b"}" * 800, b'{"signatures":' + b"[" * 800 + b"]" * 800 + b"}"):
+        assert set(loggable(body)) == {"body"}
+        json.dumps(describe_answer(body, "application/json"))
+    for kept in (loggable(b'{"expiresIn": 1e999, "x": NaN}'), describe_answer(b'{"a": 1e999, "b": NaN}', "")):
+        json.dumps(kept, allow_nan=False)
 
 
 def test_the_log_keeps_no_file_and_no_secret() -> None:
