@@ -21,8 +21,8 @@ from inspect import getattr_static
 from typing import IO, Any
 
 from asn1crypto import cms, core, x509
-from pyhanko.pdf_utils import generic, misc, xref
-from pyhanko.pdf_utils.misc import PDF_DELIMITERS, PDF_WHITESPACE
+from pyhanko.pdf_utils import generic, misc, reader, xref
+from pyhanko.pdf_utils.misc import PDF_DELIMITERS, PDF_WHITESPACE, PdfReadError
 from pyhanko.sign import general
 from pyhanko.sign.validation import generic_cms
 
@@ -41,6 +41,8 @@ _SUBSECTION = re.compile(rb"(\d{1,9}) (\d{1,9}) ?[\r\n]+((?:\d{10} \d{5} [nf]..)
 _ENTRY = 20  # bytes
 _ENCODED = "_encoded_for_comparison"
 _SORTED = "_sorted_for_validation"
+_LONGEST_END_LINE = 4096
+_LINE_END = re.compile(rb"[^\r\n][\r\n]")
 _LONGEST_IDENTIFIER = 32  # bytes
 _LONGEST_KEPT = 4096  # bytes of a name; no honest one comes near
 
@@ -55,6 +57,7 @@ slow_name = generic._decode_name
 slow_dotted = core.ObjectIdentifier.dotted.fget
 slow_table = xref.parse_xref_table
 slow_certificates = generic_cms.extract_certs_for_validation
+slow_end_line: Any = reader.read_next_end_line
 
 
 def read_hex_string(stream: IO[bytes]) -> Any:
@@ -188,6 +191,20 @@ def read_table(stream: IO[bytes], strict: bool) -> Iterator[xref.XRefEntry]:
     stream.seek(start + found.end())
 
 
+def read_end_line(stream: IO[bytes]) -> bytes:
+    """The line that ends here. pyHanko reads backwards a byte at a time, for seconds where a line or the empty ones
+    before it have millions, and for ever where the file begins with them: what is longer than the end of any PDF is
+    refused unread, the one case in which the result is another."""
+    here = stream.tell()
+    before = min(here, _LONGEST_END_LINE)
+    stream.seek(here - before)
+    block = stream.read(before + 1)
+    stream.seek(here)
+    if _LINE_END.search(block) is None and (before == _LONGEST_END_LINE or b"\n" in block or b"\r" in block):
+        raise PdfReadError("EOL marker not found")
+    return bytes(slow_end_line(stream))
+
+
 def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDataCerts:
     """Sorted out once a container; those of authorities that the trust store has, and of signers who were met before
     and believed, are not parsed once more."""
@@ -206,6 +223,7 @@ _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (generic, "read_until_delimiter", read_word),
     (generic, "_decode_name", decode_name),
     (xref, "parse_xref_table", read_table),
+    (reader, "read_next_end_line", read_end_line),
     (general, "match_issuer_serial", match_issuer_serial),
     (generic_cms, "extract_certs_for_validation", certificates_for_validation),
     (core.ObjectIdentifier, "dotted", property(dotted)),

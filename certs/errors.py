@@ -218,6 +218,24 @@ class UploadHasRichMedia(UploadRefused):
     code = "upload_rich_media"
 
 
+class UploadHasForm(UploadRefused):
+    """Fields to fill in, or what once was such: each viewer shows their values in its own way, or none."""
+
+    code = "upload_form"
+
+
+class UploadHasLayers(UploadRefused):
+    """Optional content: shown or not, as viewer and printer please."""
+
+    code = "upload_layers"
+
+
+class UploadHasAnnotations(UploadRefused):
+    """Notes, stamps and drawings that lie over the pages, which viewers and printers show or leave out."""
+
+    code = "upload_annotations"
+
+
 class UploadAlreadySigned(UploadRefused):
     code = "upload_already_signed"
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import pikepdf
 from pikepdf import settings
 
-from certs import errors
+from certs import changeable, errors
 from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
 from certs.anatomy.tiling import TOLERABLE
 from certs.structure import examine
@@ -62,6 +62,10 @@ _PRIORITY: tuple[_Refusal, ...] = (
     errors.UploadHasLaunchAction,
     errors.UploadHasAttachment,
     errors.UploadHasRichMedia,
+    errors.UploadHasForm,
+    errors.UploadHasLayers,
+    errors.UploadHasAnnotations,
+    errors.UploadAmbiguous,
 )
 
 
@@ -77,13 +81,13 @@ class PdfFacts:
 
 
 def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES) -> PdfFacts:
-    """Accept a plain document; refuse what acts, hides or is signed already.
+    """Accept a plain document; refuse what acts, hides, is signed already or may show itself differently elsewhere.
 
     Every object of the file is looked at, wherever it hangs (names, actions, annotations, fields, or nowhere).
 
     :raises UploadRefused: one of its subclasses, each with its own code: too large, not a PDF, broken,
-        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, too many or no pages, or
-        built so that its signature would not be believed, since readers may differ on what it shows
+        encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, too many or no pages, a
+        form, layers, annotations, or built so that readers may differ on what it shows
     """
     if len(pdf) > max_bytes:
         raise errors.UploadTooLarge(f"{len(pdf)} bytes, at most {max_bytes}")
@@ -127,11 +131,11 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
 
 def _ensure_harmless(document: pikepdf.Pdf) -> None:
     found: dict[_Refusal, str] = {}
-    for refusal, where in _catalogue_findings(document.Root):
+    for refusal, where in (*_catalogue_findings(document.Root), *changeable.of_document(document)):
         found.setdefault(refusal, where)
     for item in document.objects:
         for dictionary in _dictionaries(item):
-            for refusal in _findings(dictionary):
+            for refusal in (*_findings(dictionary), *changeable.of_dictionary(dictionary)):
                 found.setdefault(refusal, f"object {item.objgen[0]}")
     for refusal in _PRIORITY:
         if refusal in found:

@@ -7,6 +7,7 @@ import sys
 import click
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
+from svc import logs
 from svc.commands import (
     archive,
     audit,
@@ -39,6 +40,7 @@ def cli() -> None:
 
     Settings come from the environment (PARAF_…) or a .env file; see docs/operations.md.
     """
+    logs.keep_out_of_output()
 
 
 for module in (archive, operate, decrees, issue, batch, batch_sign, verify, audit, routes, keys, pki, signer,

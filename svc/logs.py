@@ -36,6 +36,15 @@ def drop_personal(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return event
 
 
+def keep_out_of_output() -> None:
+    """For commands that log before settings are read, or without: to standard error, never into what they print."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+                    structlog.processors.format_exc_info, drop_personal,
+                    structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr), cache_logger_on_first_use=False)
+
+
 def configure(settings: Settings) -> None:
     """Set up structlog and the standard library's root logger, to standard error."""
     renderer: Any = (structlog.processors.JSONRenderer() if settings.log_format == "json"

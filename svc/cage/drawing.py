@@ -52,12 +52,13 @@ def _draw(pdf: bytes, page: int, scale_of: Any, colours: int) -> bytes:
         try:
             document = pypdfium2.PdfDocument(pdf)
             try:
+                document.init_forms()  # viewers draw fields too, and nobody is to see less here
                 if not 0 <= page < len(document):
                     raise DrawingFailed("no such page")
                 sheet = document[page]
                 width, height = sheet.get_size()
                 scale = scale_of(max(width, 1), max(height, 1))
-                image = sheet.render(scale=scale, may_draw_forms=False).to_pil().convert("RGB")
+                image = sheet.render(scale=scale).to_pil().convert("RGB")
             finally:
                 document.close()
         except (pypdfium2.PdfiumError, ValueError, IndexError) as error:

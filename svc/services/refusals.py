@@ -16,6 +16,10 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadHasLaunchAction: "Berkas PDF ini memuat perintah untuk membuka program. Cetak ke PDF, lalu unggah.",
     errors.UploadHasAttachment: "Berkas PDF ini memuat lampiran tersembunyi. Hapus lampirannya, lalu unggah lagi.",
     errors.UploadHasRichMedia: "Berkas PDF ini memuat media. Cetak ke PDF, lalu unggah hasilnya.",
+    errors.UploadHasForm: "Berkas PDF ini memuat isian formulir. Cetak ke PDF, lalu unggah hasilnya.",
+    errors.UploadHasLayers: "Berkas PDF ini memuat lapisan yang dapat disembunyikan. Cetak ke PDF, lalu unggah.",
+    errors.UploadHasAnnotations: "Berkas PDF ini memuat catatan atau stempel di atas halamannya. Cetak ke PDF, lalu "
+                                 "unggah hasilnya.",
     errors.UploadAlreadySigned: "Berkas PDF ini sudah bertanda tangan elektronik dan tidak dapat menjadi konsep.",
     errors.UploadHasTooManyPages: "Berkas PDF ini terlalu banyak halamannya (paling banyak 500).",
     errors.UploadHasNoPages: "Berkas PDF ini tidak memuat halaman.",

@@ -50,3 +50,14 @@ def test_only_an_authority_can_be_trusted_for_a_call(tmp_path: Path) -> None:
     refused = paraf(tmp_path, "verify", "--trust", str(leaf), str(tmp_path / "sk.pdf"))
     assert (refused.returncode, "is no authority's certificate" in refused.stderr) == (2, True), refused.stderr
     assert paraf(tmp_path, "verify", "--trust", str(root), str(tmp_path / "sk.pdf")).returncode == 1  # no tables
+
+
+def test_what_a_command_logs_is_not_in_what_it_prints(tmp_path: Path) -> None:
+    program = ("import click, structlog\nfrom svc.cli import cli\n"
+               "@cli.command('contoh')\ndef show():\n"
+               "    structlog.get_logger('x').warning('happened', nip='197001011990011001')\n    click.echo('[]')\n"
+               "cli(['contoh'])\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+    assert "happened" in done.stderr
+    assert "1970" not in done.stderr

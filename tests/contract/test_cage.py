@@ -115,6 +115,20 @@ def test_resolution_and_size_have_their_bounds(cage: Cage, world: World, make_pd
     assert wall.width * wall.height <= 16_100_000
 
 
+def test_fields_are_drawn_as_viewers_draw_them(cage: Cage, make_pdf: MakePdf) -> None:  # noqa: F811
+    def fill(pdf: pikepdf.Pdf) -> None:
+        blue = pdf.make_stream(b"0 0 1 rg 0 0 595 842 re f", Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Form,
+                               BBox=pikepdf.Array([0, 0, 595, 842]))
+        field = pdf.make_indirect(pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Widget, FT=pikepdf.Name.Tx, T=pikepdf.String("f"), F=4,
+            Rect=pikepdf.Array([0, 0, 595, 842]), AP=pikepdf.Dictionary(N=pdf.make_indirect(blue))))
+        pdf.pages[0].obj.Annots = pikepdf.Array([field])
+        pdf.Root.AcroForm = pikepdf.Dictionary(Fields=pikepdf.Array([field]))
+
+    drawn = PIL.Image.open(io.BytesIO(cage.render_page(make_pdf(fill), 0, 72)))
+    assert drawn.convert("RGB").getpixel((300, 400)) == (0, 0, 255)
+
+
 @pytest.mark.parametrize("page", [-1, 2, 10**9])
 def test_a_page_that_is_not_there_is_not_drawn(cage: Cage, world: World, page: int) -> None:  # noqa: F811
     with pytest.raises(PageUndrawable):

@@ -203,14 +203,6 @@ def test_a_plain_document_is_accepted_with_its_facts(world: World) -> None:
     assert facts.sha256 == hashlib.sha256(world.page).hexdigest()
 
 
-def test_links_and_plain_form_fields_are_no_reason(make_pdf: MakePdf) -> None:
-    def change(document: Pdf) -> None:
-        annotate(document, Subtype=Name.Link, A=Dictionary(S=Name.URI, URI=String("https://example.test")))
-        field(document, FT=Name.Tx)
-
-    assert inspect_upload(make_pdf(change)).pages == 1
-
-
 def test_rotation_crop_and_units_count(make_pdf: MakePdf) -> None:
     def change(document: Pdf) -> None:
         page = document.pages[0].obj
@@ -223,4 +215,105 @@ def test_rotation_crop_and_units_count(make_pdf: MakePdf) -> None:
 
 def test_every_refusal_has_its_own_code() -> None:
     kinds = errors.UploadRefused.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 13
+    assert len({kind.code for kind in kinds}) == len(kinds) == 16
+
+
+def _paint(document: Pdf) -> pikepdf.Object:
+    return document.make_indirect(document.make_stream(
+        b"0 0 1 rg 0 0 300 100 re f", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 300, 100])))
+
+
+def _use(document: Pdf, **resources: object) -> None:
+    page = document.pages[0].obj
+    page.Resources = Dictionary({f"/{kind}": Dictionary(X=value) for kind, value in resources.items()})
+
+
+def _layer(document: Pdf) -> Dictionary:
+    return document.make_indirect(Dictionary(Type=Name.OCG, Name=String("L")))
+
+
+def _transfer(document: Pdf) -> Dictionary:
+    function = document.make_stream(b"{pop 1}", FunctionType=4, Domain=Array([0, 1]), Range=Array([0, 1]))
+    return Dictionary(TR=document.make_indirect(function))
+
+
+def _widget(document: Pdf) -> None:
+    """A field that is its own widget, on the page and in the form."""
+    annotate(document, Subtype=Name.Widget, FT=Name.Tx, T=String("f"))
+    document.Root.AcroForm = Dictionary(Fields=Array(document.pages[0].obj.Annots))
+
+
+def _image(document: Pdf, **entries: object) -> pikepdf.Object:
+    return document.make_indirect(document.make_stream(
+        b"\xff\x00\x00", Type=Name.XObject, Subtype=Name.Image, Width=1, Height=1, BitsPerComponent=8,
+        ColorSpace=Name.DeviceRGB, **entries))
+
+
+CHANGEABLE: list[tuple[str, type[errors.UploadRefused], Callable[[Pdf], object]]] = [
+    ("field", errors.UploadHasForm, lambda pdf: field(pdf, FT=Name.Tx, V=String("Rp 9.000.000"))),
+    ("widget", errors.UploadHasForm, _widget),
+    ("widget that no page has", errors.UploadHasForm,
+     lambda pdf: pdf.Root.__setattr__("Surprise", pdf.make_indirect(Dictionary(Subtype=Name.Widget)))),
+    ("appearances to be made", errors.UploadHasForm,
+     lambda pdf: pdf.Root.__setattr__("AcroForm", Dictionary(Fields=Array([]), NeedAppearances=True))),
+    ("layers", errors.UploadHasLayers, lambda pdf: pdf.Root.__setattr__("OCProperties", Dictionary(
+        OCGs=Array([_layer(pdf)]), D=Dictionary()))),
+    ("layer that nobody lists", errors.UploadHasLayers, lambda pdf: _use(pdf, Properties=_layer(pdf))),
+    ("stamp for the printer", errors.UploadHasAnnotations,
+     lambda pdf: annotate(pdf, Subtype=Name.Stamp, F=36, AP=Dictionary(N=_paint(pdf)))),
+    ("text over the page", errors.UploadHasAnnotations,
+     lambda pdf: annotate(pdf, Subtype=Name.FreeText, F=4, Contents=String("Rp 9.000.000"))),
+    ("watermark", errors.UploadHasAnnotations, lambda pdf: annotate(pdf, Subtype=Name.Watermark, F=4)),
+    ("note", errors.UploadHasAnnotations, lambda pdf: annotate(pdf, Subtype=Name.Popup, Open=True)),
+    ("link with a picture", errors.UploadHasAnnotations,
+     lambda pdf: annotate(pdf, Subtype=Name.Link, AP=Dictionary(N=_paint(pdf)))),
+    ("layer switched at opening", errors.UploadHasLaunchAction,
+     lambda pdf: set_open_action(pdf, Dictionary(S=Name.SetOCGState, State=Array([Name.ON])))),
+    ("another file at opening", errors.UploadHasLaunchAction,
+     lambda pdf: set_open_action(pdf, Dictionary(S=Name.GoToR, F=String("lain.pdf"), D=Array([0, Name.Fit])))),
+    ("an address at opening", errors.UploadHasLaunchAction,
+     lambda pdf: set_open_action(pdf, Dictionary(S=Name.URI, URI=String("https://contoh.invalid")))),
+    ("hidden by a click", errors.UploadAmbiguous,
+     lambda pdf: annotate(pdf, Subtype=Name.Link, A=Dictionary(S=Name.Hide, T=String("f")))),
+    ("acts when the page is turned", errors.UploadAmbiguous, lambda pdf: pdf.pages[0].obj.__setattr__(
+        "AA", Dictionary(O=Dictionary(S=Name.GoTo, D=Array([0, Name.Fit]))))),
+    ("steps of a presentation", errors.UploadAmbiguous,
+     lambda pdf: pdf.pages[0].obj.__setattr__("PresSteps", Dictionary(Type=Name.NavNode))),
+    ("another picture for the printer", errors.UploadAmbiguous, lambda pdf: _use(pdf, XObject=_image(
+        pdf, Alternates=Array([Dictionary(Image=_image(pdf), DefaultForPrinting=True)])))),
+    ("page of another file", errors.UploadAmbiguous, lambda pdf: _use(pdf, XObject=pdf.make_indirect(pdf.make_stream(
+        b"", Type=Name.XObject, Subtype=Name.Form, BBox=Array([0, 0, 1, 1]), Ref=Dictionary(Page=0))))),
+    ("PostScript", errors.UploadAmbiguous, lambda pdf: _use(pdf, XObject=pdf.make_indirect(pdf.make_stream(
+        b"0 setgray", Type=Name.XObject, Subtype=Name.PS)))),
+    ("picture from elsewhere", errors.UploadAmbiguous, lambda pdf: _use(pdf, XObject=_image(pdf, OPI=Dictionary()))),
+    ("colours replaced", errors.UploadAmbiguous, lambda pdf: _use(pdf, ExtGState=_transfer(pdf))),
+]
+
+
+@pytest.mark.parametrize(("refusal", "change"), [row[1:] for row in CHANGEABLE], ids=[row[0] for row in CHANGEABLE])
+def test_what_may_show_itself_differently_is_refused(
+    make_pdf: MakePdf, refusal: type[errors.UploadRefused], change: Callable[[Pdf], object]
+) -> None:
+    with pytest.raises(errors.UploadRefused) as caught:
+        inspect_upload(make_pdf(change))
+    assert type(caught.value) is refusal
+    assert caught.value.detail
+
+
+def _as_word_processors_write(document: Pdf) -> None:
+    """Opened at the first page, with links and bookmarks, tagged, an empty form, roles with names like keys."""
+    annotate(document, Subtype=Name.Link, Border=Array([0, 0, 0]),
+             A=Dictionary(S=Name.URI, URI=String("https://contoh.invalid/peraturan")))
+    document.Root.OpenAction = Dictionary(S=Name.GoTo, D=Array([document.pages[0].obj, Name.Fit]))
+    document.Root.AcroForm = Dictionary(Fields=Array([]))
+    document.Root.StructTreeRoot = document.make_indirect(Dictionary(
+        Type=Name.StructTreeRoot, RoleMap=Dictionary(TR=Name.TR, AA=Name.P),
+        ClassMap=Dictionary(TR=Dictionary(O=Name.Table), AA=Dictionary(O=Name.Layout))))
+    item = document.make_indirect(Dictionary(Title=String("Bab I"), Dest=Array([document.pages[0].obj, Name.Fit])))
+    document.Root.Outlines = Dictionary(First=item, Last=item, Count=1)
+    document.pages[0].obj.Trans = Dictionary(S=Name.Dissolve)
+    _use(document, ExtGState=Dictionary(TR=Name.Identity, TR2=Name.Default))
+
+
+def test_what_word_processors_write_is_accepted(make_pdf: MakePdf) -> None:
+    assert inspect_upload(make_pdf(_as_word_processors_write)).pages == 1

@@ -32,6 +32,7 @@ _UPSTREAM = {
     "slow_dotted": "fa158b8ff92e03a3",
     "slow_table": "f8538c1b53dac4d9",
     "slow_certificates": "5d3207f7a0b9b3d2",
+    "slow_end_line": "e1df797f1d7427e7",
 }
 
 
@@ -135,6 +136,28 @@ def test_tables_of_objects_are_read_alike() -> None:
             assert one == two, (data[:200], strict)
             quick += one[1] is None
     assert quick > 5000
+
+
+def test_lines_at_the_end_are_read_alike() -> None:
+    chance = random.Random(9)
+    endings = [bytes(chance.choices(b"%EOF79startxref\r\n", k=chance.randrange(40))) for _ in range(2000)]
+    endings += [b"x" * 4000 + b"\n%%EOF", b"x\n" + b"7" * 4094, b"x", b""]
+    for data in endings:
+        if data[:1] in {b"\r", b"\n"}:  # where pyHanko may look for ever
+            continue
+        one, two = BytesIO(data), BytesIO(data)
+        for stream in (one, two):
+            stream.seek(max(0, len(data) - 1))
+        told = outcome(_swift.read_end_line, one), outcome(_swift.slow_end_line, two)
+        assert told[0] == told[1], data
+        assert told[0][0] != "value" or one.tell() == two.tell(), data
+
+
+@pytest.mark.parametrize("data", [b"%%EOF\n" + b"x" * 9000, b"%%EOF" + b"\n" * 9000, b"\r\n" * 9, b"\n", b"\nx"])
+def test_what_ends_no_pdf_is_refused_unread(data: bytes) -> None:
+    stream = BytesIO(data)
+    stream.seek(-1, 2)
+    assert outcome(_swift.read_end_line, stream) == ("PdfReadError", "EOL marker not found")
 
 
 def test_object_identifiers_are_numbered_alike() -> None:
