@@ -10,6 +10,7 @@ import click
 from cryptography import x509
 
 from certs.names import shown
+from certs.validation import Indication
 from svc.commands import shell
 from svc.deps import Deps, build_deps
 from svc.errors import AppError
@@ -18,7 +19,9 @@ from svc.services.finding_words import with_words
 from svc.services.verdict_json import json_value
 from svc.settings import Settings
 
-_PASSED, _FAILED = "TOTAL-PASSED", "TOTAL-FAILED"
+_PASSED = "TOTAL-PASSED"
+_LABELS = ((Indication.TOTAL_PASSED, "signed by"), (Indication.INDETERMINATE, "not proven, though it names"),
+           (Indication.TOTAL_FAILED, "fails, though it names"))
 
 
 def register(group: click.Group) -> None:
@@ -53,8 +56,8 @@ def _print(verdict: verification.FileVerdict) -> None:
     told = ("registry: " + verdict.registry, *((f"number: {verdict.number}",) if verdict.number else ()),
             *((f"legal status: {verdict.legal_status}",) if verdict.legal_status else ()))
     click.echo(f"  {', '.join(told)}")
-    for label, is_failed in (("signed by", False), ("fails, though it names", True)):
-        names = [one.signer_name for one in verdict.signatures if (one.indication.value == _FAILED) is is_failed]
+    for indication, label in _LABELS:
+        names = [one.signer_name for one in verdict.signatures if one.indication is indication]
         if names:
             click.echo(f"  {label}: {', '.join(names)}")
     if verdict.registry == "extends":

@@ -7,9 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from certs import ca
+from certs.pades import Level, LocalSigner, SignRequest, sign_pdf
+from tests.support.acts import blank_pdf
 
 COUNT = 3
 
@@ -56,6 +61,29 @@ def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_p
     told = paraf(var, "verify", str(bad)).stdout
     assert "signed by:" not in told
     assert "B-T" not in told
+
+
+def test_what_is_logged_stays_out_of_what_a_program_reads(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    slow = tmp_path / "slow.pdf"
+    slow.write_bytes(next(demo[1].glob("*.pdf")).read_bytes() + b"%" + b"x" * (16 << 20))
+    done = paraf(demo[0], "verify", str(slow), "--json", PARAF_CAGE_SECONDS="1")
+    (verdict,) = json.loads(done.stdout)
+    assert (done.returncode, verdict["sub_indication"]) == (1, "FORMAT_FAILURE")
+    assert "cage_task_ended" in done.stderr
+
+
+def test_nobody_is_said_to_have_signed_for_whom_no_authority_answers(demo: tuple[Path, Path], tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    pki, key = ca.create_development_pki("Instansi Lain", now - timedelta(days=1)), ca.generate_signer_key()
+    certificate = ca.issue_signer_certificate(
+        pki.issuing, ca.SignerSubject("Gubernur Contoh", "Lain"), key.public_key(), now - timedelta(hours=1))
+    signed = sign_pdf(blank_pdf(), SignRequest(now, "Gubernur Contoh", level=Level.B_B),
+                      LocalSigner(certificate, key, pki.chain), None)
+    (tmp_path / "lain.pdf").write_bytes(signed.pdf)
+    told = paraf(demo[0], "verify", str(tmp_path / "lain.pdf")).stdout
+    assert "INDETERMINATE / NO_CERTIFICATE_CHAIN_FOUND" in told
+    assert "  not proven, though it names: Gubernur Contoh" in told
+    assert "signed by" not in told
 
 
 def test_each_file_is_told_in_words_that_are_not_cut(demo: tuple[Path, Path], tmp_path: Path) -> None:
