@@ -139,7 +139,7 @@ def claim(deps: Deps, actor: Actor, task_id: str, seen_version: int, frozen_sha2
         ensure_seen(session, decree, seen_version)
         flow = load_flow(session, deps, decree)
         held = ensure_may_sign(session, deps, actor, decree, flow)
-        credential = _ensure_active(session, opened.credential_id)
+        credential = ensure_active(session, opened.credential_id)
         row_id, authorisation = authorisations.give(session, actor, credential, [frozen_sha256], opened.factors, now)
         task = session.scalars(select(Task).where(Task.public_id == task_id)).one()
         run_command(session, deps, flow, ClaimSigning(to_workflow(actor), seen_version, frozen_sha256),
@@ -334,8 +334,8 @@ def _place_in_line(session: Session, decree: Decree) -> tuple[int, int]:
     return (given + 1, max(len(blocks), 1))
 
 
-def _ensure_active(session: Session, credential_id: int) -> Credential:
-    """It may have been revoked or replaced since the key was opened."""
+def ensure_active(session: Session, credential_id: int) -> Credential:
+    """The credential, locked. :raises CredentialUnusable: revoked or replaced since the key was opened"""
     credential = session.scalars(
         select(Credential).where(Credential.id == credential_id).with_for_update()).one()
     if credential.status != "active":

@@ -6,12 +6,13 @@ import csv
 import hashlib
 import io
 import zipfile
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from certs.validation import validate_pdf
-from svc.errors import CredentialLocked, DocumentChanged, NotYourTask, SelfApproval, StepUpFailed
+from svc.errors import CredentialLocked, CredentialUnusable, DocumentChanged, NotYourTask, SelfApproval, StepUpFailed
 from svc.models import (
     AuditEvent,
     AuthorisedDocument,
@@ -21,12 +22,13 @@ from svc.models import (
     RegisterEntry,
     Signature,
     SigningAttempt,
+    SigningAuthorisation,
     Task,
 )
-from svc.services import audit, decree_page, trust
+from svc.services import audit, credentials, decree_page, trust
 from svc.services.batches import chunks, drafting, receipts, results, review, signing, work
 from svc.services.batches.drafting import NewRow
-from svc.services.signing_keys import StepUp
+from svc.services.signing_keys import StepUp, UnlockedKey, unlock
 from svc.worker import run_once
 from tests.support import batches as b
 from tests.support.acts import text_of
@@ -49,6 +51,24 @@ def test_a_batch_ends_as_numbered_signed_issued_decrees(world: World) -> None:
         assert decree.number is not None
         assert decree.number in text_of(pdf)
     assert audit.verify(world.deps).is_intact
+
+
+def test_a_key_that_was_replaced_while_it_was_opened_signs_no_list(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id, actor = b.ready(world, 2), world.actor(b.SIGNER)
+
+    def meanwhile(*given: Any) -> UnlockedKey:
+        key = unlock(*given)
+        credentials.issue(world.deps, actor, actor.person_public_id, "kata-sandi-yang-baru")
+        return key
+
+    monkeypatch.setattr(signing, "unlock", meanwhile)
+    with pytest.raises(CredentialUnusable):
+        b.authorise(world, batch_id)
+    with world.deps.db.read_session() as session:
+        assert session.scalar(select(func.count()).select_from(SigningAuthorisation)) == 0
+    assert [one.status for one in b.decrees_of(world, batch_id)] == ["ready_to_sign"] * 2
 
 
 def test_the_records_of_each_decree_are_those_of_a_single_one(world: World) -> None:

@@ -18,7 +18,7 @@ from svc.actors import Actor
 from svc.db import tell_of_work
 from svc.deps import Deps
 from svc.errors import Conflict, DocumentChanged, Forbidden, InvalidInput, ServiceUnavailable
-from svc.models import AuditEvent, Batch, BatchRow, Credential, Decree, Person, Position, SigningAuthorisation
+from svc.models import AuditEvent, Batch, BatchRow, Decree, Person, Position, SigningAuthorisation
 from svc.ports import SigningHostDown
 from svc.roles import is_allowed
 from svc.services import authorisations, numbering
@@ -43,7 +43,7 @@ from svc.services.second_step import Demand, demand
 from svc.services.signing_errors import NamedOtherwise
 from svc.services.signing_keys import StepUp, give_try_back, unlock
 from svc.services.signing_sheet import CredentialState, credential_state
-from svc.services.signing_steps import capacity_line
+from svc.services.signing_steps import capacity_line, ensure_active
 
 _SAMPLES = 5
 _MAX_REASON = 2000
@@ -185,8 +185,7 @@ def authorise(deps: Deps, actor: Actor, batch_id: str, seen_version: int, list_s
             batch = lock_batch(session, deps, actor, batch_id, seen_version)
             hashes = _ensure_ready(session, deps, actor, batch, seen_version, list_sha256)
             earlier = batch.authorisation_id
-            credential = session.scalars(
-                select(Credential).where(Credential.id == key.credential_id).with_for_update()).one()
+            credential = ensure_active(session, key.credential_id)
             row_id, authorisation = authorisations.give(session, actor, credential, hashes, key.factors, now)
             deps.signing_host.open(authorisation, key.material)
             opened = authorisation
