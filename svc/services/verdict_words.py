@@ -41,6 +41,10 @@ GENUINE = Sentence(
 EXTENDED = Sentence(
     Tone.AMBER, N_("Asli dengan tambahan: unduh yang asli"),
     more="Berkas ini memuat naskah yang asli, tetapi setelah ditandatangani ada yang ditambahkan kepadanya.")
+EXTENDED_CHANGED = Sentence(
+    Tone.AMBER, N_("Asli dengan tambahan, dan naskahnya tidak berlaku lagi seperti semula"),
+    more="Berkas ini memuat naskah yang asli, tetapi setelah ditandatangani ada yang ditambahkan kepadanya. Apa yang "
+         "terjadi dengan naskahnya sejak itu tertulis pada status hukumnya di bawah.")
 EXTENDED_NOT_ISSUED = Sentence(
     Tone.AMBER, N_("Belum terbit, dan berkas ini memuat tambahan setelah tanda tangan"),
     more="Naskahnya sudah ditandatangani tetapi belum terbit, dan berkas ini bukan berkas yang ditandatangani itu: ada "
@@ -84,7 +88,8 @@ _BECAUSE: Mapping[str, str] = {
         N_("Tidak dapat dibuktikan, karena sertifikat penerbitnya dicabut dan waktu tanda tangannya tidak terbukti"),
     "OUT_OF_BOUNDS_NO_POE":
         N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir dan masa berlakunya saat itu tidak terbukti"),
-    "EXPIRED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir ketika tanda tangan dibuat"),
+    "EXPIRED":
+        N_("Tidak dapat dibuktikan, karena sertifikatnya sudah berakhir sebelum waktu tanda tangan yang terbukti"),
     "REVOKED": N_("Tidak dapat dibuktikan, karena sertifikatnya sudah dicabut ketika tanda tangan dibuat"),
     "NOT_YET_VALID": N_("Tidak dapat dibuktikan, karena sertifikatnya belum berlaku ketika tanda tangan dibuat"),
     "REVOCATION_OUT_OF_BOUNDS_NO_POE":

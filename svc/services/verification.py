@@ -39,6 +39,7 @@ from svc.services.trust import trust_store
 from svc.services.verdict_words import Sentence
 
 _SECRET = frozenset({"R", "SR"})
+_EXTENDED = {words.Tone.GREEN: words.EXTENDED, words.Tone.BLUE: words.EXTENDED_CHANGED}
 _ROOM_FOR_SIGNATURE = 1024 * 1024  # what was uploaded within the limit grew when it was signed
 
 
@@ -276,8 +277,8 @@ def _upload_sentence(registry: str, report: Report, found: Found, registered: Pu
         return words.grey(words.ON_PAPER)
     if registry == "extends" and registered is not None:
         # "Asli" is only said of an original that still verifies.
-        if registered.sentence.tone in {words.Tone.GREEN, words.Tone.BLUE}:
-            return words.EXTENDED
+        if registered.sentence.tone in _EXTENDED:
+            return _EXTENDED[registered.sentence.tone]
         return words.EXTENDED_NOT_ISSUED if registered.sentence.text == words.NOT_ISSUED else registered.sentence
     return _sentence(report, found)
 

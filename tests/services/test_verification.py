@@ -226,6 +226,16 @@ def test_a_file_with_additions_is_told_from_the_original(issued: tuple[World, st
     assert verdict.indication != "TOTAL-PASSED"
 
 
+def test_additions_do_not_hide_that_the_original_is_revoked(issued: tuple[World, str]) -> None:
+    world, decree_id = issued
+    legal.set_status(world.deps, world.actor("kepala"), decree_id, "revoked", "Ada yang baru")
+    verdict = verification.of_upload(world.deps, pdf_of(world, decree_id) + b"% catatan\n")
+    assert (verdict.registry, verdict.sentence.tone) == ("extends", Tone.AMBER)
+    assert verdict.sentence.text == "Asli dengan tambahan, dan naskahnya tidak berlaku lagi seperti semula"
+    assert verdict.registered is not None
+    assert verdict.registered.legal_status == "revoked"
+
+
 def test_a_changed_file_is_called_changed(issued: tuple[World, str]) -> None:
     world, decree_id = issued
     pdf = bytearray(pdf_of(world, decree_id))
