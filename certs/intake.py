@@ -12,6 +12,7 @@ import pikepdf
 from pikepdf import settings
 
 from certs import changeable, errors
+from certs.alike import is_seen, tell_guess
 from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
 from certs.anatomy.tiling import TOLERABLE
 from certs.structure import examine
@@ -134,9 +135,17 @@ def _ensure_harmless(document: pikepdf.Pdf) -> None:
     for refusal, where in (*_catalogue_findings(document.Root), *changeable.of_document(document)):
         found.setdefault(refusal, where)
     for item in document.objects:
-        for dictionary in _dictionaries(item):
-            for refusal in (*_findings(dictionary), *changeable.of_dictionary(dictionary)):
+        for container in _containers(item):
+            refusals = () if isinstance(container, pikepdf.Array) else (
+                *_findings(container), *changeable.of_dictionary(container))
+            for refusal in refusals:
                 found.setdefault(refusal, f"object {item.objgen[0]}")
+            guess = tell_guess(container)
+            if guess:
+                found.setdefault(errors.UploadAmbiguous, f"object {item.objgen[0]}: {guess}")
+    for number, page in enumerate(document.pages, start=1):
+        if not is_seen(page):
+            found.setdefault(errors.UploadAmbiguous, f"page {number} has no area")
     for refusal in _PRIORITY:
         if refusal in found:
             raise refusal(found[refusal])
@@ -150,15 +159,15 @@ def _catalogue_findings(root: Any) -> Iterator[tuple[_Refusal, str]]:
         yield errors.UploadHasAttachment, "catalogue, names"
     if "/Collection" in root:
         yield errors.UploadHasAttachment, "catalogue, portfolio"
-    if "/Perms" in root:
-        yield errors.UploadAlreadySigned, "catalogue, permissions"
+    if "/Perms" in root or "/DSS" in root:
+        yield errors.UploadAlreadySigned, "catalogue, permissions or validation data"
     form = root.get("/AcroForm", {})
-    if "/XFA" in form:
+    if "/XFA" in form or root.get("/NeedsRendering", False):
         yield errors.UploadHasXfa, "catalogue, form"
 
 
-def _dictionaries(item: Any) -> Iterator[Any]:
-    """The dictionaries within one indirect object, without following references."""
+def _containers(item: Any) -> Iterator[Any]:
+    """The dictionaries and arrays within one indirect object, without following references."""
     stack = [item]
     while stack:
         current = stack.pop()
@@ -166,6 +175,7 @@ def _dictionaries(item: Any) -> Iterator[Any]:
             yield current
             children = [current.get(key) for key in current.keys()]  # noqa: SIM118 - not a mapping
         elif isinstance(current, pikepdf.Array):
+            yield current
             children = list(current)
         else:
             continue

@@ -68,13 +68,17 @@ def read_picture(widget: Any, added: frozenset[Key]) -> tuple[Picture, list[Faul
 
 
 def _frame_faults(widget: Any, form: Any) -> Iterator[Fault]:
-    frame, matrix = form.get("/BBox", None), form.get("/Matrix", None)
-    if not _is_numbers(frame, 4):
-        yield "widget_odd", widget, "/BBox"
-    elif not (has_area(widget) and _area(_numbers(frame)) > 0) and _draws(form):
+    if not has_frame(form):
+        yield "widget_odd", widget, "/BBox or /Matrix"
+    elif not (has_area(widget) and _area(_numbers(form.BBox)) > 0) and _draws(form):
         yield "widget_odd", widget, "a picture without an area"
-    if matrix is not None and not _is_numbers(matrix, 6):
-        yield "widget_odd", widget, "/Matrix"
+
+
+def has_frame(form: Any) -> bool:
+    """Whether a form XObject has the rectangle by which it is placed and clipped, and a matrix of six numbers or none:
+    what readers do otherwise, nobody knows."""
+    matrix = form.get("/Matrix", None)
+    return _is_numbers(form.get("/BBox", None), 4) and (matrix is None or _is_numbers(matrix, 6))
 
 
 def _is_numbers(value: Any, count: int) -> bool:
