@@ -80,14 +80,14 @@ def totp() -> str:
 @signed_in
 @limited("10 per minute")
 def enrol_totp() -> Response | Page:
-    """Keep the second factor once its first code is right."""
+    """Keep the second factor once the account's password and its first code are right."""
     try:
         begun = second_factor.resume_enrolment(deps(), current_sign_in().username, session.get(_SECRET, ""))
     except NotFound:
         return redirect(url_for("account.totp"))
     try:
-        session_id = second_factor.confirm_enrolment(
-            deps(), current_actor(), begun.secret, request.form.get("code", ""))
+        session_id = accounts.enrol_second_factor(
+            deps(), current_actor(), _password("password"), begun.secret, request.form.get("code", ""))
     except InvalidInput as error:
         return _totp_page(translated_fields(error)), _UNPROCESSABLE
     renew_session(session_id)

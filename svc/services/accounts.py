@@ -154,6 +154,16 @@ def confirm_password(deps: Deps, actor: Actor, password: str) -> None:
     _prove_password(deps, actor, password, "password", wrong)
 
 
+def enrol_second_factor(deps: Deps, actor: Actor, password: str, secret: str, code: str) -> str:
+    """:func:`svc.services.second_factor.confirm_enrolment` for who types the account's password: a screen left open
+    must not put somebody else's telephone between the person and the account.
+
+    :raises InvalidInput: the password or the code is wrong. :raises Conflict: there is a second factor already
+    """
+    confirm_password(deps, actor, password)
+    return second_factor.confirm_enrolment(deps, actor, secret, code)
+
+
 def activate(deps: Deps, token: str, new: str, repeated: str) -> str:
     """Set the password by a one-time link; returns the session id.
 

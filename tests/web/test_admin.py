@@ -109,7 +109,7 @@ def test_a_lost_phone_is_helped_by_the_administrator(log_in: LogIn, deps: Deps) 
     assert shown
     secret = shown.group(1)
     code = pyotp.TOTP(secret).at(int(deps.clock.now().timestamp()))
-    assert official.post("/account/second-factor", {"code": code}).status_code == 302
+    assert official.post("/account/second-factor", {"code": code, "password": PASSWORD}).status_code == 302
 
     found = person_id(deps, "kabid")
     assert log_in("admin").post(f"/admin/people/{found}/second-factor").status_code == 302

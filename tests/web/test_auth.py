@@ -162,8 +162,8 @@ def test_a_second_factor_is_set_up_asked_for_and_taken_once(
     person = log_in("kepala")
     totp = enrol(person)
     assert "data:image/svg+xml;base64," in person.get("/account/second-factor").get_data(as_text=True)
-    assert person.post("/account/second-factor", {"code": "000000"}).status_code == 422
-    assert person.post("/account/second-factor", {"code": code(totp, clock)}).status_code == 302
+    assert person.post("/account/second-factor", {"code": "000000", "password": PASSWORD}).status_code == 422
+    assert person.post("/account/second-factor", {"code": code(totp, clock), "password": PASSWORD}).status_code == 302
     assert person.get("/inbox").status_code == 200
 
     clock.advance(seconds=60)
@@ -200,6 +200,16 @@ def test_the_second_step_without_the_first_is_refused(visitor: Visitor, world: W
     assert visitor.post("/login", {"totp": "123456"}).status_code == 401
 
 
+def test_a_session_alone_sets_up_no_second_factor(log_in: LogIn, clock: FrozenClock) -> None:
+    person = log_in("kepala")
+    typed = code(enrol(person), clock)
+    for given in ({}, {"password": "bukan ini"}):
+        refused = person.post("/account/second-factor", {"code": typed, **given})
+        assert refused.status_code == 422
+        assert "Kata sandi akun salah" in refused.get_data(as_text=True)
+    assert "data:image/svg+xml;base64," in person.get("/account/second-factor").get_data(as_text=True)
+
+
 def test_where_a_second_factor_is_demanded_nothing_else_opens_before_it(
         deps: Deps, world: World, clock: FrozenClock) -> None:
     strict = replace(deps, settings=deps.settings.model_copy(update={"require_totp": True}))
@@ -207,7 +217,7 @@ def test_where_a_second_factor_is_demanded_nothing_else_opens_before_it(
     person.log_in("kepala")
     assert person.get("/inbox").headers["Location"] == "/account/second-factor"
     totp = enrol(person)
-    person.post("/account/second-factor", {"code": code(totp, clock)})
+    person.post("/account/second-factor", {"code": code(totp, clock), "password": PASSWORD})
     assert person.get("/inbox").status_code == 200
 
     clerk = Visitor(create_app(strict.settings, strict).test_client())
