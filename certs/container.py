@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from asn1crypto import cms, core, tsp, x509
 from asn1crypto import parser as asn1_parser
+from pyhanko.sign import general
 from pyhanko.sign.general import check_ess_certid
 
 _INTEGER, _OCTETS, _OID, _SEQUENCE, _SET = (0, 2), (0, 4), (0, 6), (0, 16), (0, 17)
@@ -52,7 +53,22 @@ def tell_token_fault(token: cms.SignedData) -> str:
         return "a critical extension that nobody knows"
     if not names_its_certificate(token["signer_infos"][0]):
         return "what was signed does not name the authority's certificate"
-    return _tell(_check_token, token.dump())
+    return tell_certificates_fault(token) or _tell(_check_token, token.dump())
+
+
+def tell_certificates_fault(data: cms.SignedData) -> str:
+    """What is wrong with the certificates that come along, which nobody signs: several answer to the name by which the
+    signer's is chosen, and readers differ on which they take. Empty: nothing."""
+    named = data["signer_infos"][0]["sid"]
+    found = {one.dump() for one in data["certificates"] or ()
+             if one.name == "certificate" and _is_named(named, one.chosen)}
+    return "several certificates answer to the name of its signer's" if len(found) > 1 else ""
+
+
+def _is_named(named: cms.SignerIdentifier, certificate: x509.Certificate) -> bool:
+    if named.name == "issuer_and_serial_number":
+        return bool(general.match_issuer_serial(named.chosen, certificate))
+    return bool(certificate.key_identifier == named.native)
 
 
 def _tell(check: Callable[[bytes], None], data: bytes) -> str:

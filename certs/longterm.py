@@ -38,7 +38,13 @@ from certs import verdicts
 from certs._asn1 import known_certificate
 from certs.algorithms import AlgorithmEnds
 from certs.checks import tell_purpose_fault, tell_stamping_fault
-from certs.container import names_its_certificate, tell_form_fault, tell_reference_fault, tell_token_fault
+from certs.container import (
+    names_its_certificate,
+    tell_certificates_fault,
+    tell_form_fault,
+    tell_reference_fault,
+    tell_token_fault,
+)
 from certs.coverage import covered_end
 from certs.knowledge import Knowledge, read_store, with_seen
 from certs.verdicts import Indication, Verdict
@@ -155,7 +161,7 @@ def _hold_against_form(signature: EmbeddedPdfSignature, verdict: Verdict) -> Ver
     """What passed must be built as its standard says, so that every reader sees the same in it."""
     if not verdict.passed:
         return verdict
-    fault = tell_form_fault(signature.pkcs7_content)
+    fault = tell_form_fault(signature.pkcs7_content) or tell_certificates_fault(signature.signed_data)
     if fault:
         return verdicts.indeterminate(
             verdicts.FORMAT_FAILURE, f"The signature's container is not built as one: {fault}.")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from certs._der import encode, read_element
+from certs.ca import generate_signer_key
 from certs.container import tell_form_fault
 from certs.pades import SignedDocument
 from certs.validation import Indication, validate_pdf
@@ -105,6 +109,26 @@ def test_a_time_stamp_over_something_else_does_not_fail_the_signature(world: Wor
     report = validate_pdf(container.file(), world.trust(), world.later)
     assert (report.indication, report.sub_indication) == (Indication.INDETERMINATE, "SIG_CONSTRAINTS_FAILURE")
     assert report.signatures[0].proven_at is None
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_second_certificate_of_the_signers_number_is_not_believed(
+    world: World, signed: SignedDocument, is_first: bool
+) -> None:
+    """Nobody signs the certificates that come along, and some readers would name whoever stands first."""
+    own = world.certificate
+    named = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Gubernur Palsu")])
+    other = x509.CertificateBuilder(
+        issuer_name=own.issuer, subject_name=named, public_key=own.public_key(), serial_number=own.serial_number,
+        not_valid_before=own.not_valid_before_utc, not_valid_after=own.not_valid_after_utc,
+    ).sign(generate_signer_key(), hashes.SHA256()).public_bytes(Encoding.DER)
+    container = Container(signed.pdf)
+    container.signer[1].remove(container.unsigned)
+    container.data[1][3][1].insert(0 if is_first else 99, tree(other))
+    report = validate_pdf(container.file(), world.trust(), world.later)
+    assert (report.indication, report.sub_indication) == (Indication.INDETERMINATE, "FORMAT_FAILURE")
+    container.data[1][3][1].remove(tree(other))
+    assert validate_pdf(container.file(), world.trust(), world.later).passed
 
 
 @pytest.mark.parametrize("junk", [b"", b"\0", b"\x30", b"\x30\x03abc", b"\x30\x80", b"\x1f" * 40, bytes(4096)])
