@@ -29,7 +29,7 @@ def judge_pictures(
         return reports
     pages = pictured(pdf)
     first = min(one.covered_bytes for one in reports)
-    told = [replace(one, adds_picture_on=pages.get(_number(signature), 0)) if one.covered_bytes > first else one
+    told = [replace(one, pictures_on=pages.get(_number(signature), ())) if one.covered_bytes > first else one
             for signature, one in zip(signatures, reports, strict=True)]
     return tuple(_beneath(one, told) for one in told)
 
@@ -45,7 +45,7 @@ def _beneath(report: SignatureReport, all_of_them: Sequence[SignatureReport]) ->
         return report
     for number, later in enumerate(all_of_them, start=1):
         is_later = later.covered_bytes > report.covered_bytes
-        if is_later and later.adds_picture_on and later.indication is not Indication.TOTAL_PASSED:
+        if is_later and later.pictures_on and later.indication is not Indication.TOTAL_PASSED:
             # Waiting for revocation data is no other thing here than it is there.
             waits = later.indication is Indication.INDETERMINATE and later.sub_indication
             verdict = verdicts.indeterminate(
@@ -57,9 +57,9 @@ def _beneath(report: SignatureReport, all_of_them: Sequence[SignatureReport]) ->
 
 def tell_pictures(explanation: str, reports: Sequence[SignatureReport]) -> str:
     """The explanation, and a sentence for each picture that is not in it yet."""
-    sentences = [_sentence(number, one) for number, one in enumerate(reports, start=1) if one.adds_picture_on]
+    sentences = [_sentence(number, one) for number, one in enumerate(reports, start=1) if one.pictures_on]
     return " ".join([explanation, *(one for one in sentences if one not in explanation)])
 
 
 def _sentence(number: int, report: SignatureReport) -> str:
-    return f"Signature {number} adds a visible picture on page {report.adds_picture_on}."
+    return f"Signature {number} adds a visible picture on page {', '.join(map(str, report.pictures_on))}."

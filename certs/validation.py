@@ -76,8 +76,8 @@ class SignatureReport:
     at that moment and now is valid, revoked, expired, not_yet_valid or unknown (no revocation data).
     A signature that is TOTAL-FAILED proves nothing: it has no time, no level, and of its certificate is told only what
     speaks against it.
-    ``covered_bytes`` is where the signed part of the file ends. ``adds_picture_on`` is the page, counted from 1, on
-    which it shows a picture that an earlier signature does not cover; 0: none. ``claim_fault`` is why ``claimed_at``
+    ``covered_bytes`` is where the signed part of the file ends. ``pictures_on`` are the pages, counted from 1, on
+    which it shows a picture that an earlier signature does not cover. ``claim_fault`` is why ``claimed_at``
     cannot be true (in_future, before_certificate, after_certificate, after_proof); empty: it may be.
     """
 
@@ -103,7 +103,7 @@ class SignatureReport:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     covered_bytes: int = 0
-    adds_picture_on: int = 0
+    pictures_on: tuple[int, ...] = ()
     claim_fault: str = ""
 
 

@@ -213,17 +213,18 @@ def has_area(widget: Any) -> bool:
     return is_dictionary(widget) and _area(box_of(widget)) > 0
 
 
-def pictured(pdf: bytes) -> dict[Key, int]:
-    """On which page, counted from 1, the signature with this object number shows a picture.
+def pictured(pdf: bytes) -> dict[Key, tuple[int, ...]]:
+    """On which pages, counted from 1, the signature with this object number shows a picture.
 
     :raises pikepdf.PdfError: unreadable
     """
-    found: dict[Key, int] = {}
+    found: dict[Key, tuple[int, ...]] = {}
     with open_qpdf(pdf) as document:
         for number, page in enumerate(document.pages, start=1):
             for one in page.obj.get("/Annots", ()):
                 if is_dictionary(one) and has_picture(one):
-                    found.setdefault(_field_of(one).V.objgen, number)
+                    value = _field_of(one).V.objgen
+                    found[value] = tuple(dict.fromkeys((*found.get(value, ()), number)))
     return found
 
 

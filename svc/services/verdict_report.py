@@ -204,7 +204,7 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         now = f"{now}, {_revoked(say, one.revoked_at)}"
     then = _("Sertifikat saat menandatangani") if one.proven_by == "timestamp" else _("Sertifikat saat terbukti ada")
     picture = _("tanda tangan ini menambahkan gambar yang terlihat di halaman %(page)s") % {
-        "page": one.adds_picture_on}
+        "page": ", ".join(map(str, one.pictures_on))}
     return (
         (_("Hasil"), _outcome(one.indication.value, one.sub_indication or "")),
         (_("Terbukti ada sejak"), _proven(say, one)),
@@ -213,7 +213,7 @@ def _signature_rows(say: Formatter, one: SignatureReport) -> Rows:
         (_("Nomor seri"), one.serial),
         *(((then, _(_CERTIFICATE.get(one.certificate_then, unknown))),) if one.proven_by else ()),
         (_("Sertifikat sekarang"), now), (_("Tingkat"), _level(say, one.level)), (_("Cakupan"), _coverage(say, one)),
-        *(((_("Gambar"), picture),) if one.adds_picture_on else ()),
+        *(((_("Gambar"), picture),) if one.pictures_on else ()),
         (_("Algoritma ringkasan"), one.digest_algorithm))
 
 

@@ -237,6 +237,26 @@ def _framed(*frame: int, area: Box | None = None) -> Tamper:
     return change
 
 
+def on_both_pages(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject) -> None:
+    """The field's one widget becomes two, each with a picture of its own."""
+    own, appearance, box = _own(writer), widget.pop(NAME("/AP")), widget.pop(NAME("/Rect"))
+    first, second = (writer.root["/Pages"]["/Kids"].raw_get(at) for at in (0, 1))
+    copy = StreamObject(dict(form.items()), stream_data=form.data)
+    kids = ArrayObject()
+    for page, shown in ((first, appearance), (second, DictionaryObject({NAME("/N"): writer.add_object(copy)}))):
+        kid = writer.add_object(DictionaryObject({
+            NAME("/Type"): NAME("/Annot"), NAME("/Subtype"): NAME("/Widget"), NAME("/Rect"): box, NAME("/P"): page,
+            NAME("/F"): NumberObject(4), NAME("/Parent"): own, NAME("/AP"): shown}))
+        kids.append(kid)
+        sheet = page.get_object()
+        others = [one for one in sheet.get("/Annots", ()) if one != own]
+        sheet[NAME("/Annots")] = ArrayObject([*others, kid])
+        writer.update_container(sheet)
+    for key in ("/Type", "/Subtype", "/P", "/F"):
+        widget.pop(NAME(key), None)
+    widget[NAME("/Kids")] = kids
+
+
 def _own(writer: IncrementalPdfFileWriter) -> Any:
     """The new field's reference."""
     listed = writer.root["/AcroForm"]["/Fields"]

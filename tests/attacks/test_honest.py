@@ -21,7 +21,7 @@ from certs.validation import Indication, validate_pdf
 from tests.attacks import escaped
 from tests.attacks.conftest import request
 from tests.attacks.craft import Sample, edited, update
-from tests.attacks.pictures import broken, pictured
+from tests.attacks.pictures import broken, on_both_pages, pictured
 from tests.attacks.second import _stranger as stranger_of
 from tests.attacks.second import countersigned
 
@@ -185,13 +185,22 @@ def test_a_later_picture_of_somebody_trusted_passes_and_is_told(sample: Sample) 
     assert_explained(once, 2)
     report = validate_pdf(once, world.trust(), world.later)
     assert report.passed, report.explanation
-    assert [one.adds_picture_on for one in report.signatures] == [0, 1]
+    assert [one.pictures_on for one in report.signatures] == [(), (1,)]
     assert report.explanation.endswith("Signature 2 adds a visible picture on page 1.")
     twice = pictured(world, once, world.signer, box=(300, 20, 400, 60), field="Kedua")
     assert_explained(twice, 3)
     report = validate_pdf(twice, world.trust(), world.later)
-    assert (report.passed, [one.adds_picture_on for one in report.signatures]) == (True, [0, 1, 1])
+    assert (report.passed, [one.pictures_on for one in report.signatures]) == (True, [(), (1,), (1,)])
     assert validate_pdf(sample.plain, world.trust(), world.later).explanation.count("picture") == 0
+
+
+def test_pictures_of_one_signature_are_told_with_all_their_pages(sample: Sample) -> None:
+    world = sample.world
+    pdf = pictured(world, sample.plain, world.signer, on_both_pages)
+    assert_explained(pdf, 2)
+    report = validate_pdf(pdf, world.trust(), world.later)
+    assert (report.passed, report.signatures[1].pictures_on) == (True, (1, 2))
+    assert report.explanation.endswith("Signature 2 adds a visible picture on page 1, 2.")
 
 
 def test_under_a_picture_that_nobody_vouches_for_no_signature_passes(sample: Sample) -> None:

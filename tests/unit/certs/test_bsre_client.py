@@ -184,7 +184,7 @@ def test_two_pictures_on_one_document_leave_both_signatures_good(world: BsreWorl
     report = world.desk.judge(both)
     assert report.passed, report.explanation
     assert report.explained
-    assert [one.adds_picture_on for one in report.signatures] == [0, 1]
+    assert [one.pictures_on for one in report.signatures] == [(), (1,)]
 
 
 def test_v1_draws_a_link_and_finds_a_mark(world: BsreWorld, pdf: bytes) -> None:
