@@ -236,6 +236,12 @@ class UploadHasAnnotations(UploadRefused):
     code = "upload_annotations"
 
 
+class UploadFontsMissing(UploadRefused):
+    """It names fonts that it does not hold: each machine puts another in their place."""
+
+    code = "upload_fonts"
+
+
 class UploadAlreadySigned(UploadRefused):
     code = "upload_already_signed"
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 import pikepdf
 from pikepdf import settings
 
-from certs import changeable, errors
-from certs.alike import is_seen, tell_guess
+from certs import errors
 from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
 from certs.anatomy.tiling import TOLERABLE
 from certs.structure import examine
+from certs.upload import changeable, painting, resources
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 500
@@ -66,6 +66,7 @@ _PRIORITY: tuple[_Refusal, ...] = (
     errors.UploadHasForm,
     errors.UploadHasLayers,
     errors.UploadHasAnnotations,
+    errors.UploadFontsMissing,
     errors.UploadAmbiguous,
 )
 
@@ -88,7 +89,7 @@ def inspect_upload(pdf: bytes, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
 
     :raises UploadRefused: one of its subclasses, each with its own code: too large, not a PDF, broken,
         encrypted, JavaScript, XFA, launch action, attachment, rich media, already signed, too many or no pages, a
-        form, layers, annotations, or built so that readers may differ on what it shows
+        form, layers, annotations, fonts left out, or built so that readers may differ on what it shows
     """
     if len(pdf) > max_bytes:
         raise errors.UploadTooLarge(f"{len(pdf)} bytes, at most {max_bytes}")
@@ -119,6 +120,13 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
     if pages > max_pages:
         raise errors.UploadHasTooManyPages(f"{pages} pages, at most {max_pages}")
     _ensure_harmless(document)
+    for number, page in enumerate(document.pages, start=1):
+        if not resources.is_seen(page):
+            raise errors.UploadAmbiguous(f"page {number} has no area")
+    try:
+        painting.ensure_plain(document)
+    except painting.NotByTheBookError as error:
+        raise errors.UploadAmbiguous(str(error)) from error
     if any(DUPLICATE in one for one in complaints_of(document)):
         raise errors.UploadBroken("a key stands twice in a dictionary, and readers differ on which counts")
     return PdfFacts(
@@ -135,17 +143,9 @@ def _ensure_harmless(document: pikepdf.Pdf) -> None:
     for refusal, where in (*_catalogue_findings(document.Root), *changeable.of_document(document)):
         found.setdefault(refusal, where)
     for item in document.objects:
-        for container in _containers(item):
-            refusals = () if isinstance(container, pikepdf.Array) else (
-                *_findings(container), *changeable.of_dictionary(container))
-            for refusal in refusals:
+        for part in _parts(item):
+            for refusal in _findings(part):
                 found.setdefault(refusal, f"object {item.objgen[0]}")
-            guess = tell_guess(container)
-            if guess:
-                found.setdefault(errors.UploadAmbiguous, f"object {item.objgen[0]}: {guess}")
-    for number, page in enumerate(document.pages, start=1):
-        if not is_seen(page):
-            found.setdefault(errors.UploadAmbiguous, f"page {number} has no area")
     for refusal in _PRIORITY:
         if refusal in found:
             raise refusal(found[refusal])
@@ -166,7 +166,7 @@ def _catalogue_findings(root: Any) -> Iterator[tuple[_Refusal, str]]:
         yield errors.UploadHasXfa, "catalogue, form"
 
 
-def _containers(item: Any) -> Iterator[Any]:
+def _parts(item: Any) -> Iterator[Any]:
     """The dictionaries and arrays within one indirect object, without following references."""
     stack = [item]
     while stack:
@@ -184,7 +184,14 @@ def _containers(item: Any) -> Iterator[Any]:
         ]
 
 
-def _findings(dictionary: Any) -> Iterator[_Refusal]:
+def _findings(part: Any) -> Iterator[_Refusal]:
+    yield from resources.of_item(part)
+    if not isinstance(part, pikepdf.Array):
+        yield from changeable.of_dictionary(part)
+        yield from _of_dictionary(part)
+
+
+def _of_dictionary(dictionary: Any) -> Iterator[_Refusal]:
     action = _name(dictionary, "/S")
     if action in _ACTIONS:
         yield _ACTIONS[action]

@@ -20,6 +20,8 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadHasLayers: "Berkas PDF ini memuat lapisan yang dapat disembunyikan. Cetak ke PDF, lalu unggah.",
     errors.UploadHasAnnotations: "Berkas PDF ini memuat catatan atau stempel di atas halamannya. Cetak ke PDF, lalu "
                                  "unggah hasilnya.",
+    errors.UploadFontsMissing: "Berkas PDF ini tidak memuat semua fontnya. Cetak ke PDF dengan font disertakan, lalu "
+                               "unggah.",
     errors.UploadAlreadySigned: "Berkas PDF ini sudah bertanda tangan elektronik dan tidak dapat menjadi konsep.",
     errors.UploadHasTooManyPages: "Berkas PDF ini terlalu banyak halamannya (paling banyak 500).",
     errors.UploadHasNoPages: "Berkas PDF ini tidak memuat halaman.",

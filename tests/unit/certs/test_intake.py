@@ -215,7 +215,7 @@ def test_rotation_crop_and_units_count(make_pdf: MakePdf) -> None:
 
 def test_every_refusal_has_its_own_code() -> None:
     kinds = errors.UploadRefused.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 16
+    assert len({kind.code for kind in kinds}) == len(kinds) == 17
 
 
 def _paint(document: Pdf) -> pikepdf.Object:

@@ -1,0 +1,1 @@
+"""Why an uploaded PDF, though it opens, may look otherwise to somebody else; for :mod:`certs.intake`."""

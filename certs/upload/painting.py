@@ -1,0 +1,165 @@
+"""Content streams as the standard has them, and nothing else.
+
+Viewers repair what is wrong in a content stream, each in its own way: an operator nobody knows, an operand too many or
+too few, a number like ``3-00``, a resource that is not there. Then one shows a page and another shows another one. So
+whatever is not written by the book is told; a program that prints to PDF writes nothing of the kind.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pikepdf
+
+from certs.anatomy.pictures import has_frame
+from certs.upload import operators as ops
+
+_END = "n"  # put behind every stream: what was not closed swallows it, and what was left over becomes its operand
+_LARGEST = 2**31 - 1
+
+
+class NotByTheBookError(Exception):
+    """What is wrong, for logs."""
+
+
+def ensure_plain(document: pikepdf.Pdf) -> None:
+    """Look at what every page, form, pattern and drawn glyph of the file paints.
+
+    :raises NotByTheBookError: at the first thing that readers may take differently
+    """
+    with pikepdf.new() as scratch, warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # qpdf's parser ends early, and only warns of it
+        for page in document.pages:
+            _ensure(scratch, _parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True))
+        for item in document.objects:
+            for stream, walk in _painted_by(item):
+                _ensure(scratch, [stream], walk)
+
+
+def _parts(contents: Any) -> Sequence[Any]:
+    if contents is None:
+        return ()
+    return list(contents) if isinstance(contents, pikepdf.Array) else [contents]
+
+
+def _painted_by(item: Any) -> Iterator[tuple[Any, _Walk]]:
+    """Forms, patterns and drawn glyphs, wherever they hang; they may begin with the font of who calls them."""
+    if isinstance(item, pikepdf.Stream) and (item.get("/Subtype") == "/Form" or item.get("/PatternType") == 1):
+        if not has_frame(item):
+            raise NotByTheBookError("a form without a frame")
+        yield item, _Walk(item.get("/Resources"))
+    elif isinstance(item, pikepdf.Dictionary) and item.get("/Subtype") == "/Type3":
+        glyphs = item.get("/CharProcs", pikepdf.Dictionary())
+        for name in glyphs.keys():  # noqa: SIM118 - not a mapping
+            yield glyphs[name], _Walk(item.get("/Resources"), is_glyph=True)
+
+
+def _ensure(scratch: pikepdf.Pdf, streams: Sequence[Any], walk: _Walk) -> None:
+    written = b"\n".join(one.read_bytes() for one in streams)
+    try:
+        instructions = pikepdf.parse_content_stream(scratch.make_stream(written + f"\n{_END}".encode()))
+    except (pikepdf.PdfError, UserWarning) as error:
+        raise NotByTheBookError(f"content: {type(error).__name__}") from error
+    if not instructions or str(instructions[-1].operator) != _END or len(instructions[-1].operands):
+        raise NotByTheBookError("content that is not closed")
+    for instruction in instructions[:-1]:
+        if isinstance(instruction, pikepdf.ContentStreamInlineImage):
+            walk.picture()
+        else:
+            walk.step(str(instruction.operator), instruction.operands)
+    walk.end()
+
+
+class _Walk:
+    """Where in a content stream one is: on the page, in a path, in a text object; how deep in states and marks."""
+
+    def __init__(self, resources: Any, *, needs_font: bool = False, is_glyph: bool = False) -> None:
+        self._resources = resources if isinstance(resources, pikepdf.Dictionary) else pikepdf.Dictionary()
+        self._lacks_font, self._is_glyph = needs_font, is_glyph
+        self._is_path = self._is_text = False
+        self._states = self._marks = 0
+
+    def step(self, operator: str, operands: Any) -> None:
+        """The next instruction. :raises NotByTheBookError: it does not belong here"""
+        wanted = ops.OPERANDS.get(operator)
+        if wanted is None or not _fits(wanted, operands) or (operator in ops.METRICS and not self._is_glyph):
+            raise NotByTheBookError(f"operator {operator[:10]} with {len(operands)} operands")
+        if (self._is_path and operator not in ops.IN_PATH) or (self._is_text and operator not in ops.IN_TEXT):
+            raise NotByTheBookError(f"operator {operator} in a path or text")
+        self._turn(operator)
+        self._name(operator, operands)
+
+    def picture(self) -> None:
+        """A picture within the content. :raises NotByTheBookError: not here"""
+        if self._is_path or self._is_text:
+            raise NotByTheBookError("a picture in a path or text")
+
+    def end(self) -> None:
+        """:raises NotByTheBookError: a text, a path or a mark is still open"""
+        if self._is_text or self._is_path or self._marks:
+            raise NotByTheBookError("content that is not closed")
+
+    def _turn(self, operator: str) -> None:
+        if operator in ops.CONSTRUCTION:
+            self._is_path = True
+        elif operator in ops.PAINTING:
+            self._is_path = False
+        elif operator in {"BT", "ET"}:
+            if self._is_text is (operator == "BT"):
+                raise NotByTheBookError("ET without BT")
+            self._is_text = operator == "BT"
+        elif operator in {"q", "Q"}:
+            self._states += 1 if operator == "q" else -1
+        elif operator in {"BMC", "BDC", "EMC"}:
+            self._marks += -1 if operator == "EMC" else 1
+        if self._states < 0 or self._marks < 0:
+            raise NotByTheBookError(f"operator {operator} too often")
+
+    def _name(self, operator: str, operands: Any) -> None:
+        if operator == "Tf":
+            self._lacks_font = False
+        elif operator in ops.SHOWING and self._lacks_font:
+            raise NotByTheBookError("text without a font")
+        kind = ops.RESOURCE.get(operator)
+        name = _resource_name(operator, operands) if kind else ""
+        if kind == "/ColorSpace" and name in ops.DEVICE_SPACES:
+            return
+        if kind and name and name not in self._resources.get(kind, pikepdf.Dictionary()):
+            raise NotByTheBookError(f"{kind} that is not there")
+        if operator in {"BMC", "BDC"} and str(operands[0]) == "/OC":
+            raise NotByTheBookError("optional content")
+
+
+def _resource_name(operator: str, operands: Any) -> str:
+    """The name to be looked up; empty where none is."""
+    if operator in {"SCN", "scn", "DP", "BDC"}:
+        return str(operands[-1]) if len(operands) and isinstance(operands[-1], pikepdf.Name) else ""
+    return str(operands[0])
+
+
+def _fits(wanted: str, operands: Any) -> bool:
+    if wanted in {"*", "?"}:
+        given = list(operands)
+        if wanted == "?" and given and isinstance(given[-1], pikepdf.Name):
+            given.pop()
+            return all(map(_is_number, given))
+        return bool(given) and all(map(_is_number, given))
+    return len(operands) == len(wanted) and all(
+        _is(letter, operand) for letter, operand in zip(wanted, operands, strict=True))
+
+
+def _is(letter: str, operand: Any) -> bool:
+    if letter == "n":
+        return _is_number(operand)
+    if letter == "a":
+        return isinstance(operand, pikepdf.Array) and all(
+            _is_number(one) or isinstance(one, pikepdf.String) for one in operand)
+    kinds = {"N": pikepdf.Name, "s": pikepdf.String, "p": pikepdf.Name | pikepdf.Dictionary}
+    return isinstance(operand, kinds[letter])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
