@@ -249,8 +249,9 @@ async def _judge_stamps(
 def _of_stamp(verdict: Verdict) -> Verdict:
     """What a time stamp's verdict means for the signature: one that failed, or is about something else, does not fail
     what it stands beside (EN 319 102-1, 5.5.4)."""
-    if verdict.indication is not Indication.TOTAL_FAILED:
-        return verdict
+    if verdict.indication is not Indication.TOTAL_FAILED and verdict.sub_indication is not None:
+        return verdicts.indeterminate(
+            verdict.sub_indication, f"The signature's time stamp is not believed: {verdict.message}")
     return verdicts.indeterminate(
         verdicts.SIG_CONSTRAINTS_FAILURE, f"The signature's time stamp does not hold ({verdict.sub_indication}).")
 

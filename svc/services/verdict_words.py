@@ -128,6 +128,7 @@ _UNREADABLE: Mapping[str, tuple[str, str]] = {
         N_("Tidak dapat dibuktikan, karena PDF ini dilindungi sandi"),
         "Mintalah PDF asli yang tanpa sandi; membuka sandinya sendiri mengubah berkas dan merusak tanda tangannya."),
 }
+_STAMP_REVOKED = N_("Tidak dapat dibuktikan, karena sertifikat stempel waktunya dicabut")
 _BECAUSE_OTHER = N_("Tidak dapat dibuktikan, karena tanda tangannya tidak lolos pemeriksaan")
 # What proves that the signed bytes are others, not merely that a certificate is unfit.
 _PROVES_CHANGE = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
@@ -144,6 +145,8 @@ def of_failure(report: Report) -> Sentence:
     for finding in report.findings if report.sub_indication == "FORMAT_FAILURE" else ():
         if finding.code in _UNREADABLE:
             return grey(*_UNREADABLE[finding.code])
+    if report.sub_indication == "REVOKED_NO_POE" and not any(one.revoked_at for one in report.signatures):
+        return grey(_STAMP_REVOKED)
     return grey(_BECAUSE.get(report.sub_indication or "", _BECAUSE_OTHER))
 
 

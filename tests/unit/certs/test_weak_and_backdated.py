@@ -14,14 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.algorithms import NO_ENDS
-from certs.ca import Revocation
+from certs.ca import Revocation, build_crl
 from certs.longterm import _hold_against_token
 from certs.pades import LocalSigner
 from certs.profiles import PDF_SIGNING, end_entity_extensions, key_usage
 from certs.tsa import TimeStampAuthority
 from certs.validation import validate_pdf
 from certs.verdicts import PASSED, TIMESTAMP_ORDER_FAILURE
+from svc.services.verdict_words import of_failure
 from tests.unit.certs.conftest import World
+from tests.unit.certs.crafted import DAY
 
 
 def issued(
@@ -85,3 +87,13 @@ def test_a_list_over_a_broken_hash_says_nothing_good_but_revokes(
     trust = world.pki.trust_store([broken.dump()])
     report = validate_pdf(world.sign(world.request(), world.page).pdf, trust, world.later)
     assert (report.passed, report.sub_indication) == (False, sub_indication)
+
+
+def test_a_revoked_time_stamp_authority_is_not_told_as_the_signer(world: World) -> None:
+    gone = Revocation(world.pki.tsa.certificate.serial_number, world.now - timedelta(minutes=5))
+    known = world.trust()
+    trust = replace(known, crls=(*known.crls, build_crl(world.pki.root, (gone,), world.later, world.later + DAY)))
+    report = validate_pdf(world.sign(world.request(), world.page).pdf, trust, world.later)
+    assert (report.passed, report.signatures[0].proven_at, report.signatures[0].revoked_at) == (False, None, None)
+    assert report.explanation.startswith("The signature's time stamp is not believed: ")
+    assert "stempel waktunya dicabut" in of_failure(report).text
