@@ -51,7 +51,6 @@ for module in (archive, operate, decrees, issue, batch, batch_sign, verify, audi
 def main() -> None:
     """Entry point: errors that are the user's to know become one line. Exit code 2 for what was asked wrongly, 1 where
     the database is away or not ready."""
-    logs.keep_off_standard_output()
     try:
         # Without standalone mode click gives back the code that --help, --version and ctx.exit() end with.
         outcome = cli.main(standalone_mode=False)

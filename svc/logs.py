@@ -71,11 +71,6 @@ def configure(settings: Settings) -> None:
     root.setLevel(settings.log_level)
 
 
-def keep_off_standard_output() -> None:
-    """Until :func:`configure` is called: what a command prints is its own, and may be read by a program."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-
-
 def install(app: Flask) -> None:
     """Give each request an id and write one line about it. Addresses are not logged: some carry secrets."""
 
