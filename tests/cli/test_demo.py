@@ -63,15 +63,6 @@ def test_one_changed_byte_fails_the_whole_command(demo: tuple[Path, Path], tmp_p
     assert "B-T" not in told
 
 
-def test_what_is_logged_stays_out_of_what_a_program_reads(demo: tuple[Path, Path], tmp_path: Path) -> None:
-    slow = tmp_path / "slow.pdf"
-    slow.write_bytes(next(demo[1].glob("*.pdf")).read_bytes() + b"%" + b"x" * (16 << 20))
-    done = paraf(demo[0], "verify", str(slow), "--json", PARAF_CAGE_SECONDS="1")
-    (verdict,) = json.loads(done.stdout)
-    assert (done.returncode, verdict["sub_indication"]) == (1, "FORMAT_FAILURE")
-    assert "cage_task_ended" in done.stderr
-
-
 def test_nobody_is_said_to_have_signed_for_whom_no_authority_answers(demo: tuple[Path, Path], tmp_path: Path) -> None:
     now = datetime.now(UTC)
     pki, key = ca.create_development_pki("Instansi Lain", now - timedelta(days=1)), ca.generate_signer_key()
