@@ -30,7 +30,8 @@ def of_document(document: pikepdf.Pdf) -> Iterator[Finding]:
     if "/OCProperties" in root:
         yield errors.UploadHasLayers, "catalogue, optional content"
     opening = root.get("/OpenAction")
-    if opening is not None and not isinstance(opening, _DESTINATIONS) and opening.get("/S") != "/GoTo":
+    is_action = opening is not None and not isinstance(opening, _DESTINATIONS)
+    if is_action and (opening.get("/S") != "/GoTo" or "/Next" in opening):  # what comes next acts by itself, too
         yield errors.UploadHasLaunchAction, "catalogue, open action"
     for number, page in enumerate(document.pages, start=1):
         for annotation in page.obj.get("/Annots", ()):

@@ -273,6 +273,9 @@ CHANGEABLE: list[tuple[str, type[errors.UploadRefused], Callable[[Pdf], object]]
      lambda pdf: set_open_action(pdf, Dictionary(S=Name.GoToR, F=String("lain.pdf"), D=Array([0, Name.Fit])))),
     ("an address at opening", errors.UploadHasLaunchAction,
      lambda pdf: set_open_action(pdf, Dictionary(S=Name.URI, URI=String("https://contoh.invalid")))),
+    ("an address after the opening", errors.UploadHasLaunchAction,
+     lambda pdf: set_open_action(pdf, Dictionary(
+         S=Name.GoTo, D=Array([0, Name.Fit]), Next=Dictionary(S=Name.URI, URI=String("https://contoh.invalid"))))),
     ("hidden by a click", errors.UploadAmbiguous,
      lambda pdf: annotate(pdf, Subtype=Name.Link, A=Dictionary(S=Name.Hide, T=String("f")))),
     ("acts when the page is turned", errors.UploadAmbiguous, lambda pdf: pdf.pages[0].obj.__setattr__(
