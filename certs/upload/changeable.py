@@ -29,9 +29,9 @@ def of_document(document: pikepdf.Pdf) -> Iterator[Finding]:
         yield errors.UploadHasForm, "catalogue, form"
     if "/OCProperties" in root:
         yield errors.UploadHasLayers, "catalogue, optional content"
-    opening = root.get("/OpenAction")
-    is_action = opening is not None and not isinstance(opening, _DESTINATIONS)
-    if is_action and (opening.get("/S") != "/GoTo" or "/Next" in opening):  # what comes next acts by itself, too
+    opening: Any = root.get("/OpenAction", pikepdf.Array())
+    # What comes next acts by itself, too.
+    if not isinstance(opening, _DESTINATIONS) and (opening.get("/S") != "/GoTo" or "/Next" in opening):
         yield errors.UploadHasLaunchAction, "catalogue, open action"
     for number, page in enumerate(document.pages, start=1):
         for annotation in page.obj.get("/Annots", ()):
