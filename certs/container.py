@@ -126,7 +126,9 @@ def _is_weak(named: tsp.ESSCertID | tsp.ESSCertIDv2) -> bool:
 def _check_container(container: bytes) -> None:
     outer = _fixed(_read(container).content, "ContentInfo", [_OID, _FIRST])
     (data,) = _fixed(outer[1].content, "ContentInfo", [_SEQUENCE])
-    _check_data(data)
+    digest, announced = _check_data(data)
+    if {*announced} != {digest}:  # nobody signs the list, and some readers take its first for the signer's
+        raise _Misbuilt("a digest algorithm is announced that no signer used")
 
 
 def _check_token(token: bytes) -> None:
@@ -134,7 +136,8 @@ def _check_token(token: bytes) -> None:
     _check_data(_fixed(data.content, "ContentInfo", [_SEQUENCE])[0] if data.kind == _FIRST else data)
 
 
-def _check_data(data: _Element) -> None:
+def _check_data(data: _Element) -> tuple[bytes, list[bytes]]:
+    """The signer's digest algorithm, and those that are announced."""
     parts = _elements(data.content)
     kinds = [one.kind for one in parts]
     optional = [one for one in (_FIRST, _SECOND) if one in kinds]
@@ -143,9 +146,10 @@ def _check_data(data: _Element) -> None:
     if parts[0].content not in _SIGNED_DATA_VERSIONS:
         raise _Misbuilt("the version of SignedData")
     (signer,) = _fixed(parts[-1].content, "signerInfos", [_SEQUENCE])
-    digest = _check_signer(signer)
-    if digest not in [_identifier(one) for one in _elements(parts[1].content)]:
+    digest, announced = _check_signer(signer), [_identifier(one) for one in _elements(parts[1].content)]
+    if digest not in announced:
         raise _Misbuilt("the signer's digest algorithm is not among those announced")
+    return digest, announced
 
 
 def _check_signer(signer: _Element) -> bytes:

@@ -79,8 +79,8 @@ class SignatureBox:
 
 @dataclass(frozen=True)
 class FurtherField:
-    """An empty field for a later signer: a certifying signature must have it in what it certifies, since P=2 lets
-    fields be filled and none be added. ``locks``: that signature will close all fields."""
+    """An empty field for a later signer: a certifying signature should have it in what it certifies, since readers
+    differ on whether P=2 lets fields be added. ``locks``: that signature will close all fields."""
 
     name: str
     box: SignatureBox | None

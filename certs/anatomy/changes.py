@@ -10,6 +10,7 @@ import pikepdf
 
 from certs.anatomy.additions import Additions, same_prefix
 from certs.anatomy.findings import Finding, Limits, Notebook, Refused
+from certs.anatomy.locks import is_locked
 from certs.anatomy.parsers import QPDF_ERRORS, open_qpdf
 from certs.anatomy.pictures import check_pictures
 from certs.anatomy.revisions import read_revisions
@@ -98,7 +99,7 @@ class _Comparison:
         if touched > _MOST_TOUCHED:
             return [Finding("too_many_changes", 0)]
         self._changed = {key for key in self._moved if not self._same(key)}
-        self._locked = _is_locked(self._older)
+        self._locked = is_locked(self._older)
         self._trailer()
         self._catalogue()
         self._filled_fields()
@@ -324,19 +325,3 @@ def _name(field: Any) -> str:
 
 def _is_page(value: Any) -> bool:
     return isinstance(value, pikepdf.Dictionary) and str(value.get("/Type", "")) == "/Page"
-
-
-def _is_locked(document: Any) -> bool:
-    """Whether a signature of the older revision allows no further one (DocMDP or a field's lock, P = 1)."""
-    permissions = document.Root.get("/Perms", None)
-    certified = permissions.get("/DocMDP", None) if is_dictionary(permissions) else None
-    levels = []
-    for reference in certified.get("/Reference", ()) if is_dictionary(certified) else ():
-        parameters = reference.get("/TransformParams", None)
-        levels.append(parameters.get("/P", 2) if is_dictionary(parameters) else 2)
-    form = document.Root.get("/AcroForm", None)
-    for one in form.get("/Fields", ()) if is_dictionary(form) else ():
-        lock = one.get("/Lock", None)
-        if is_dictionary(lock) and "/V" in one:
-            levels.append(lock.get("/P", 2))
-    return 1 in levels

@@ -65,6 +65,8 @@ BENT: dict[str, Callable[[Container], object]] = {
     "in an attribute": lambda one: one.unsigned[1][0][1].append(_EXTRA),
     "an attribute without value": lambda one: one.unsigned[1].append(unknown_attribute()),
     "no digest algorithm announced": lambda one: one.algorithms[1].clear(),
+    "a digest algorithm announced that nobody used": lambda one: one.algorithms[1].insert(
+        0, [0x30, [[0x06, b"\x2b\x0e\x03\x02\x1a"], [0x05, b""]]]),
     "very many attributes": lambda one: one.unsigned[1].extend([unknown_attribute([0x05, b""])] * 250),
 }
 
