@@ -310,13 +310,13 @@ def _place_of(row: Credential) -> str:
 
 
 def replace_earlier(session: Session, owner: Person) -> str:
-    """Returns what signing with it demanded besides."""
-    earlier = session.scalars(
-        select(Credential).where(Credential.owner_id == owner.id, Credential.status.in_(("active", "locked")))
-        .order_by(Credential.id).with_for_update()).all()
-    for row in earlier:
-        row.status = "replaced"
-    return next((row.second_factor for row in reversed(earlier) if row.second_factor), "")
+    """Returns what signing with the newest one demands besides, whatever became of it: ending a key ends no demand."""
+    rows = session.scalars(
+        select(Credential).where(Credential.owner_id == owner.id).order_by(Credential.id).with_for_update()).all()
+    for row in rows:
+        if row.status in {"active", "locked"}:
+            row.status = "replaced"
+    return rows[-1].second_factor if rows else ""
 
 
 def is_own_issue(deps: Deps, certificate: x509.Certificate) -> bool:

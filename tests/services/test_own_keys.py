@@ -45,6 +45,18 @@ def test_an_open_session_alone_makes_no_key(world: World, install: Install) -> N
     assert _all(world) == before
 
 
+def test_a_key_that_its_owner_ended_leaves_its_demand(world: World) -> None:
+    give_certificates(world, SIGNER)
+    with world.deps.db.unit_of_work() as session:
+        row = session.scalars(select(Credential)).one()
+        row.second_factor, ended = "any", row.public_id
+    credentials.revoke(world.deps, world.actor(SIGNER), ended, "superseded")
+    for _ in range(2):
+        made = _issue(world, PASSWORD)
+    with world.deps.db.read_session() as session:
+        assert session.scalars(select(Credential.second_factor).where(Credential.public_id == made)).one() == "any"
+
+
 @pytest.mark.parametrize("install", [_issue, _import])
 def test_the_owner_is_told_of_a_new_key_and_an_earlier_demand_stays(world: World, install: Install) -> None:
     give_certificates(world, SIGNER)
