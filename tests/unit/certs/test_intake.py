@@ -21,6 +21,13 @@ MakePdf = Callable[[Callable[[Pdf], object]], bytes]
 
 
 
+def ensure_refused(pdf: bytes, refusal: type[errors.UploadRefused]) -> None:
+    with pytest.raises(errors.UploadRefused) as caught:
+        inspect_upload(pdf)
+    assert type(caught.value) is refusal
+    assert caught.value.detail
+
+
 def script() -> Dictionary:
     return Dictionary(S=Name.JavaScript, JS=String("app.alert(1)"))
 
@@ -126,10 +133,7 @@ REFUSED: list[tuple[str, type[errors.UploadRefused], Callable[[Pdf], object]]] =
 def test_what_acts_or_hides_is_refused(
     make_pdf: MakePdf, refusal: type[errors.UploadRefused], change: Callable[[Pdf], object]
 ) -> None:
-    with pytest.raises(errors.UploadRefused) as caught:
-        inspect_upload(make_pdf(change))
-    assert type(caught.value) is refusal
-    assert caught.value.detail
+    ensure_refused(make_pdf(change), refusal)
 
 
 @pytest.mark.parametrize("mode", ["generate", "disable"])
@@ -297,10 +301,7 @@ CHANGEABLE: list[tuple[str, type[errors.UploadRefused], Callable[[Pdf], object]]
 def test_what_may_show_itself_differently_is_refused(
     make_pdf: MakePdf, refusal: type[errors.UploadRefused], change: Callable[[Pdf], object]
 ) -> None:
-    with pytest.raises(errors.UploadRefused) as caught:
-        inspect_upload(make_pdf(change))
-    assert type(caught.value) is refusal
-    assert caught.value.detail
+    ensure_refused(make_pdf(change), refusal)
 
 
 def _as_word_processors_write(document: Pdf) -> None:
