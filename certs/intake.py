@@ -15,7 +15,8 @@ from certs import errors
 from certs.anatomy.parsers import DUPLICATE, complaints_of, has_external_data
 from certs.anatomy.tiling import TOLERABLE
 from certs.structure import examine
-from certs.upload import changeable, painting, resources
+from certs.upload import changeable, faces, painting, resources
+from certs.upload.book import NotByTheBookError
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 500
@@ -31,6 +32,8 @@ settings.set_qpdf_limits(
     max_stream_filters=8,
     doc_max_warnings=500,
 )
+
+_CUT_OFF = "input stream is complete but output may still be valid"  # as qpdf says it
 
 _Refusal: TypeAlias = type[errors.UploadRefused]
 
@@ -125,9 +128,13 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
             raise errors.UploadAmbiguous(f"page {number} has no area")
     try:
         painting.ensure_plain(document)
-    except painting.NotByTheBookError as error:
+        faces.ensure_plain(document)
+    except NotByTheBookError as error:
         raise errors.UploadAmbiguous(str(error)) from error
-    if any(DUPLICATE in one for one in complaints_of(document)):
+    complaints = complaints_of(document)
+    if any(_CUT_OFF in one for one in complaints):
+        raise errors.UploadBroken("packed data end too early, and readers show more or less of them")
+    if any(DUPLICATE in one for one in complaints):
         raise errors.UploadBroken("a key stands twice in a dictionary, and readers differ on which counts")
     return PdfFacts(
         pages=pages,

@@ -18,8 +18,10 @@ OPERANDS: Final = {
     "d": "an", "Tf": "Nn", "Tj": "s", "TJ": "a", "'": "s", '"': "nns"}
 
 METRICS: Final = frozenset({"d0", "d1"})  # of a drawn glyph
+COLOURING: Final = frozenset({"g", "G", "rg", "RG", "k", "K", "cs", "CS", "sc", "SC", "scn", "SCN", "sh", "ri"})
 CONSTRUCTION: Final = frozenset({"m", "l", "c", "v", "y", "h", "re"})
 PAINTING: Final = frozenset({"S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "n"})
+CONTINUING: Final = frozenset({"l", "c", "v", "y", "W", "W*"})  # of a path that is there
 IN_PATH: Final = CONSTRUCTION | PAINTING | {"W", "W*"}
 SHOWING: Final = frozenset({"Tj", "TJ", "'", '"'})
 IN_TEXT: Final = SHOWING | {
@@ -30,3 +32,6 @@ RESOURCE: Final = {"Tf": "/Font", "Do": "/XObject", "gs": "/ExtGState", "sh": "/
                    "cs": "/ColorSpace", "SCN": "/Pattern", "scn": "/Pattern", "DP": "/Properties",
                    "BDC": "/Properties"}
 DEVICE_SPACES: Final = frozenset({"/DeviceGray", "/DeviceRGB", "/DeviceCMYK", "/Pattern"})
+# The least and the greatest value of the only operand; with a greatest one, whole numbers only.
+RANGES: Final[dict[str, tuple[int, int | None]]] = {"w": (0, None), "J": (0, 2), "j": (0, 2), "Tr": (0, 7)}
+STATES: Final = {"LW": "w", "LC": "J", "LJ": "j"}  # the same in a graphics state

@@ -15,18 +15,17 @@ from typing import Any
 import pikepdf
 
 from certs.anatomy.pictures import has_frame
+from certs.upload import colours, inline, pictures
 from certs.upload import operators as ops
+from certs.upload.book import NotByTheBookError
 
 _END = "n"  # put behind every stream: what was not closed swallows it, and what was left over becomes its operand
+_UNCOLOURED = 2  # the paint type of a tiling pattern that takes the colour of its user
 _LARGEST = 2**31 - 1
 
 
-class NotByTheBookError(Exception):
-    """What is wrong, for logs."""
-
-
 def ensure_plain(document: pikepdf.Pdf) -> None:
-    """Look at what every page, form, pattern and drawn glyph of the file paints.
+    """Look at what every page, form, pattern, drawn glyph and picture of the file paints.
 
     :raises NotByTheBookError: at the first thing that readers may take differently
     """
@@ -35,6 +34,8 @@ def ensure_plain(document: pikepdf.Pdf) -> None:
         for page in document.pages:
             _ensure(scratch, _parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True))
         for item in document.objects:
+            if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image":
+                pictures.ensure_plain(item)
             for stream, walk in _painted_by(item):
                 _ensure(scratch, [stream], walk)
 
@@ -50,6 +51,8 @@ def _painted_by(item: Any) -> Iterator[tuple[Any, _Walk]]:
     if isinstance(item, pikepdf.Stream) and (item.get("/Subtype") == "/Form" or item.get("/PatternType") == 1):
         if not has_frame(item):
             raise NotByTheBookError("a form without a frame")
+        if item.get("/PatternType") == 1 and not (item.get("/XStep") and item.get("/YStep")):
+            raise NotByTheBookError("a pattern without a step")
         yield item, _Walk(item.get("/Resources"))
     elif isinstance(item, pikepdf.Dictionary) and item.get("/Subtype") == "/Type3":
         glyphs = item.get("/CharProcs", pikepdf.Dictionary())
@@ -58,6 +61,8 @@ def _painted_by(item: Any) -> Iterator[tuple[Any, _Walk]]:
 
 
 def _ensure(scratch: pikepdf.Pdf, streams: Sequence[Any], walk: _Walk) -> None:
+    if any(_is_predicted(one) for one in streams):
+        raise NotByTheBookError("content that is packed like a picture")
     written = b"\n".join(one.read_bytes() for one in streams)
     try:
         instructions = pikepdf.parse_content_stream(scratch.make_stream(written + f"\n{_END}".encode()))
@@ -67,10 +72,17 @@ def _ensure(scratch: pikepdf.Pdf, streams: Sequence[Any], walk: _Walk) -> None:
         raise NotByTheBookError("content that is not closed")
     for instruction in instructions[:-1]:
         if isinstance(instruction, pikepdf.ContentStreamInlineImage):
-            walk.picture()
+            walk.picture(instruction)
         else:
             walk.step(str(instruction.operator), instruction.operands)
     walk.end()
+
+
+def _is_predicted(stream: Any) -> bool:
+    """Readers do not agree on rows of a kind that is none, and nobody packs content in rows."""
+    given = stream.get("/DecodeParms", ())
+    return any(isinstance(one, pikepdf.Dictionary) and one.get("/Predictor", 1) != 1
+               for one in (given if isinstance(given, pikepdf.Array) else [given]))
 
 
 class _Walk:
@@ -78,29 +90,48 @@ class _Walk:
 
     def __init__(self, resources: Any, *, needs_font: bool = False, is_glyph: bool = False) -> None:
         self._resources = resources if isinstance(resources, pikepdf.Dictionary) else pikepdf.Dictionary()
-        self._lacks_font, self._is_glyph = needs_font, is_glyph
-        self._is_path = self._is_text = False
-        self._states = self._marks = 0
+        self._lacks_font, self._awaits_measure = needs_font, is_glyph
+        self._is_path = self._is_text = self._is_shape = False
+        self._marks = 0
+        self._colours = colours.Colours(
+            self._resources.get("/ColorSpace", pikepdf.Dictionary()), is_called=not needs_font)
 
     def step(self, operator: str, operands: Any) -> None:
         """The next instruction. :raises NotByTheBookError: it does not belong here"""
         wanted = ops.OPERANDS.get(operator)
-        if wanted is None or not _fits(wanted, operands) or (operator in ops.METRICS and not self._is_glyph):
+        if wanted is None or not _fits(wanted, operands) :
             raise NotByTheBookError(f"operator {operator[:10]} with {len(operands)} operands")
+        self._measure(operator)
         if (self._is_path and operator not in ops.IN_PATH) or (self._is_text and operator not in ops.IN_TEXT):
             raise NotByTheBookError(f"operator {operator} in a path or text")
+        if operator in ops.CONTINUING and not self._is_path:
+            raise NotByTheBookError(f"operator {operator} without a path")
+        if not _is_in_range(operator, operands):
+            raise NotByTheBookError(f"operator {operator} with a value out of range")
         self._turn(operator)
         self._name(operator, operands)
+        self._colours.step(operator, operands)
 
-    def picture(self) -> None:
-        """A picture within the content. :raises NotByTheBookError: not here"""
+    def picture(self, instruction: Any) -> None:
+        """A picture within the content. :raises NotByTheBookError: not here, or not such a one"""
         if self._is_path or self._is_text:
             raise NotByTheBookError("a picture in a path or text")
+        self._measure("BI")
+        inline.ensure_plain(instruction, self._resources.get("/ColorSpace", pikepdf.Dictionary()))
+        if self._is_shape and not instruction.iimage.image_mask:
+            raise NotByTheBookError("a coloured picture in a drawn glyph that has the colour of the text")
 
     def end(self) -> None:
         """:raises NotByTheBookError: a text, a path or a mark is still open"""
         if self._is_text or self._is_path or self._marks:
             raise NotByTheBookError("content that is not closed")
+
+    def _measure(self, operator: str) -> None:
+        """A drawn glyph begins with its measure; one that is a mere shape (d1) has the colour of the text."""
+        if (operator in ops.METRICS) is not self._awaits_measure or (self._is_shape and operator in ops.COLOURING):
+            raise NotByTheBookError(f"operator {operator} in a drawn glyph, or a measure elsewhere")
+        self._awaits_measure = False
+        self._is_shape = self._is_shape or operator == "d1"
 
     def _turn(self, operator: str) -> None:
         if operator in ops.CONSTRUCTION:
@@ -111,11 +142,9 @@ class _Walk:
             if self._is_text is (operator == "BT"):
                 raise NotByTheBookError("ET without BT")
             self._is_text = operator == "BT"
-        elif operator in {"q", "Q"}:
-            self._states += 1 if operator == "q" else -1
         elif operator in {"BMC", "BDC", "EMC"}:
             self._marks += -1 if operator == "EMC" else 1
-        if self._states < 0 or self._marks < 0:
+        if self._marks < 0:
             raise NotByTheBookError(f"operator {operator} too often")
 
     def _name(self, operator: str, operands: Any) -> None:
@@ -129,6 +158,12 @@ class _Walk:
             return
         if kind and name and name not in self._resources.get(kind, pikepdf.Dictionary()):
             raise NotByTheBookError(f"{kind} that is not there")
+        if kind == "/Pattern" and name:
+            is_coloured_here = len(operands) > 1
+            if (self._resources.Pattern[name].get("/PaintType", 1) == _UNCOLOURED) is not is_coloured_here:
+                raise NotByTheBookError("a pattern whose colour is told twice, or nowhere")
+        if operator == "gs" and not _is_plain_state(self._resources.ExtGState[name]):
+            raise NotByTheBookError("a graphics state with a value out of range")
         if operator in {"BMC", "BDC"} and str(operands[0]) == "/OC":
             raise NotByTheBookError("optional content")
 
@@ -149,6 +184,33 @@ def _fits(wanted: str, operands: Any) -> bool:
         return bool(given) and all(map(_is_number, given))
     return len(operands) == len(wanted) and all(
         _is(letter, operand) for letter, operand in zip(wanted, operands, strict=True))
+
+
+def _is_in_range(operator: str, operands: Any) -> bool:
+    if operator == "d":
+        return _is_dash(operands[0])
+    lowest, highest = ops.RANGES.get(operator, (None, None))
+    return lowest is None or (operands[0] >= lowest and (
+        highest is None or (operands[0] <= highest and operands[0] == int(operands[0]))))
+
+
+def _is_plain_state(state: Any) -> bool:
+    if not isinstance(state, pikepdf.Dictionary):
+        return False
+    widths: list[tuple[str, Any]] = [(operator, state.get(f"/{key}")) for key, operator in ops.STATES.items()]
+    opacities: list[Any] = [state.get(key) for key in ("/ca", "/CA")]
+    dash: Any = state.get("/D")
+    return (
+        all(one is None or (_is_number(one) and _is_in_range(operator, [one])) for operator, one in widths)
+        and all(one is None or (_is_number(one) and 0 <= one <= 1) for one in opacities)
+        and (dash is None or (
+            isinstance(dash, pikepdf.Array) and len(dash) == 2 and _is("a", dash[0]) and _is_dash(dash[0]))))
+
+
+def _is_dash(lengths: Any) -> bool:
+    """A line that is solid, or has parts of some length: of one that has none, readers draw all or nothing."""
+    parts = list(lengths)
+    return not parts or (all(one >= 0 for one in parts) and any(parts))
 
 
 def _is(letter: str, operand: Any) -> bool:
