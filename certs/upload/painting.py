@@ -15,7 +15,7 @@ from typing import Any
 import pikepdf
 
 from certs.anatomy.pictures import has_frame
-from certs.upload import colours, inline, pictures
+from certs.upload import blending, colours, inline, pictures
 from certs.upload import operators as ops
 from certs.upload.book import NotByTheBookError
 
@@ -36,6 +36,7 @@ def ensure_plain(document: pikepdf.Pdf) -> None:
         for item in document.objects:
             if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image":
                 pictures.ensure_plain(item)
+            blending.ensure_plain(item)
             for stream, walk in _painted_by(item):
                 _ensure(scratch, [stream], walk)
 
@@ -162,8 +163,8 @@ class _Walk:
             is_coloured_here = len(operands) > 1
             if (self._resources.Pattern[name].get("/PaintType", 1) == _UNCOLOURED) is not is_coloured_here:
                 raise NotByTheBookError("a pattern whose colour is told twice, or nowhere")
-        if operator == "gs" and not _is_plain_state(self._resources.ExtGState[name]):
-            raise NotByTheBookError("a graphics state with a value out of range")
+        if operator == "gs":
+            _ensure_state(self._resources.ExtGState[name])
         if operator in {"BMC", "BDC"} and str(operands[0]) == "/OC":
             raise NotByTheBookError("optional content")
 
@@ -194,17 +195,19 @@ def _is_in_range(operator: str, operands: Any) -> bool:
         highest is None or (operands[0] <= highest and operands[0] == int(operands[0]))))
 
 
-def _is_plain_state(state: Any) -> bool:
+def _ensure_state(state: Any) -> None:
     if not isinstance(state, pikepdf.Dictionary):
-        return False
+        raise NotByTheBookError("a graphics state that is none")
     widths: list[tuple[str, Any]] = [(operator, state.get(f"/{key}")) for key, operator in ops.STATES.items()]
     opacities: list[Any] = [state.get(key) for key in ("/ca", "/CA")]
     dash: Any = state.get("/D")
-    return (
+    if not (
         all(one is None or (_is_number(one) and _is_in_range(operator, [one])) for operator, one in widths)
         and all(one is None or (_is_number(one) and 0 <= one <= 1) for one in opacities)
         and (dash is None or (
-            isinstance(dash, pikepdf.Array) and len(dash) == 2 and _is("a", dash[0]) and _is_dash(dash[0]))))
+            isinstance(dash, pikepdf.Array) and len(dash) == 2 and _is("a", dash[0]) and _is_dash(dash[0])))):
+        raise NotByTheBookError("a graphics state with a value out of range")
+    blending.ensure_mask(state)
 
 
 def _is_dash(lengths: Any) -> bool:

@@ -193,6 +193,56 @@ def test_values_that_readers_take_differently_are_refused(make_pdf: MakePdf, con
     assert _is_refused(make_pdf(change))
 
 
+@pytest.mark.parametrize("function", [
+    b"{pop foo 1 0 0}", b"{pop 1 0 0", b"pop 1 0 0", b"{pop 3.7 2 idiv 0 0}", b"{pop -0.5 round 0 0}", b"{1 not}",
+    b"{pop 1} 0 0", b"{pop 1}}", b"", b"{pop 1e3 0 0}"])
+def test_functions_that_readers_calculate_differently_are_refused(make_pdf: MakePdf, function: bytes) -> None:
+    def change(document: Pdf) -> None:
+        made = document.make_stream(function, FunctionType=4, Domain=Array([0, 1]), Range=Array([0, 1] * 3))
+        space = Array([Name.Separation, Name.Biru, Name.DeviceRGB, document.make_indirect(made)])
+        _page(document, b"/C cs 1 scn", ColorSpace=Dictionary(C=space))
+
+    assert _is_refused(make_pdf(change))
+
+
+def _masked(
+    frame: list[int], group: dict[str, Any], kind: str = "/Luminosity", **entries: Any
+) -> Callable[[Pdf], None]:
+    def change(document: Pdf) -> None:
+        form = document.make_indirect(document.make_stream(
+            b"1 g 0 0 9 9 re f", Type=Name.XObject, Subtype=Name.Form, BBox=Array(frame), Group=Dictionary(**group)))
+        mask = Dictionary(Type=Name.Mask, S=Name(kind), G=form, **entries)
+        _page(document, b"/G gs", ExtGState=Dictionary(G=Dictionary(SMask=mask)))
+
+    return change
+
+
+GROUP = {"S": Name.Transparency, "CS": Name.DeviceGray}
+
+
+@pytest.mark.parametrize("change", [
+    _masked([0, 0, 0, 0], GROUP), _masked([0, 0, 9, 9], GROUP, BC=Array([1])), _masked([0, 0, 9, 9], GROUP, "/Foo"),
+    _masked([0, 0, 9, 9], {"S": Name.Transparency}, BC=Array([0])),
+    _content(b"/G gs", ExtGState=Dictionary(G=Dictionary(SMask=Dictionary(S=Name.Alpha))))], ids=range(5))
+def test_a_mask_that_readers_take_differently_is_refused(
+    make_pdf: MakePdf, change: Callable[[Pdf], None]
+) -> None:
+    assert _is_refused(make_pdf(change))
+
+
+def test_masks_and_functions_as_programs_write_them_are_accepted(make_pdf: MakePdf) -> None:
+    def change(document: Pdf) -> None:
+        _masked([0, 0, 9, 9], GROUP, BC=Array([0]))(document)
+        made = document.make_stream(b"{ % tint\n dup 0.5 gt {pop 1 0 0}{0 exch -.5 mul 0} ifelse}", FunctionType=4,
+                                    Domain=Array([0, 1]), Range=Array([0, 1] * 3))
+        states = document.pages[0].obj.Resources.ExtGState
+        states.N = Dictionary(SMask=Name("/None"), LW=0, D=Array([Array([1, 0]), 0]), LC=1, ca=1)
+        _page(document, b"/G gs /N gs /C cs 1 scn", ExtGState=states, ColorSpace=Dictionary(C=Array(
+            [Name.Separation, Name.Biru, Name.DeviceRGB, document.make_indirect(made)])))
+
+    assert inspect_upload(make_pdf(change)).pages == 1
+
+
 @pytest.mark.parametrize("glyph", [
     b"0 0 9 9 re f", b"0 0 9 9 re f 9 0 d0", b"9 0 d0 9 0 d0", b"9 0 0 0 9 9 d1 1 0 0 rg 0 0 9 9 re f",
     b"9 0 0 0 9 9 d1 BI /W 1 /H 1 /BPC 8 /CS /G ID x\nEI"])
