@@ -25,7 +25,7 @@ log = structlog.get_logger("paraf.errors")
 
 _OWN_PAGES = frozenset({400, 401, 403, 404, 409, 413, 429, 500})
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-          413: "too_large", 415: "unsupported_media_type", 429: "too_many_requests"}
+          413: "too_large", 415: "unsupported_media_type", 429: "too_many_attempts"}
 _TOO_MANY = 429
 _LAST_RESORT = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Paraf</title>
 <h1>Ada yang rusak di pihak kami</h1><p>Permintaan Anda tidak selesai. Coba sekali lagi; bila tetap gagal,

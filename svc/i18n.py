@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, session
+from flask import Flask, g, request, session
 from flask_babel import Babel, get_locale, get_translations
 
 from svc.formatting import Formatter
@@ -23,8 +23,8 @@ def deps_zone(app: Flask) -> str:
 
 
 def select_language() -> str:
-    """The language of this request."""
-    chosen = session.get("locale")
+    """The language of this request; programs say theirs in the address."""
+    chosen = (request.args.get("lang") if request.blueprint == "api" else None) or session.get("locale")
     if chosen is None and not g.get("is_database_gone", False) and is_signed_in():
         chosen = current_actor().locale
     return chosen if chosen in LANGUAGES else DEFAULT

@@ -29,3 +29,10 @@ def test_a_refused_request_says_when_to_come_back(visitor: Visitor, world: World
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 60
     assert "detik" in answer.get_data(as_text=True)
+
+
+def test_a_program_is_told_so_by_the_code_of_the_documentation(visitor: Visitor, world: World) -> None:
+    for _ in range(21):
+        answer = visitor.client.post("/api/v1/verify?lang=en", data={"none": "sent"})
+    assert (answer.status_code, answer.get_json()["code"]) == (429, "too_many_attempts")
+    assert answer.get_json()["message"].startswith("The request")

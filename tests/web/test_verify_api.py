@@ -92,5 +92,15 @@ def test_an_unknown_code_and_a_missing_file_are_said_as_json(visitor: Visitor, w
     assert (answer.status_code, list(answer.get_json()["fields"])) == (422, ["file"])
 
 
+def test_errors_speak_the_language_that_is_asked_for(visitor: Visitor, world: World) -> None:
+    for path, answer in (("/api/v1/verify", visitor.client.post("/api/v1/verify?lang=en", data={"lain": "x"})),
+                         ("/api/v1/verify/tidak-ada", visitor.client.get("/api/v1/verify/tidak-ada?lang=en"))):
+        told = answer.get_json()
+        spoken = visitor.client.open(path, method=answer.request.method, data={"lain": "x"}).get_json()
+        assert told["code"] == spoken["code"]
+        assert told["message"] != spoken["message"]
+        assert all(told["fields"][name] != spoken["fields"][name] for name in spoken["fields"])
+
+
 def _signed(visitor: Visitor, world: World, decree_id: str) -> bytes:
     return visitor.get(f"/v/{world.view(decree_id).verify_code}/file.pdf").data
