@@ -123,7 +123,8 @@ def finish_registration(deps: Deps, actor: Actor, challenge: str, answer: str, n
         given = json.loads(answer)
     except _UNREAD as error:
         raise InvalidInput(_NOT_READ) from error
-    transports = given.get("response", {}).get("transports", []) if isinstance(given, dict) else []
+    told = given.get("response", {}).get("transports") if isinstance(given, dict) else None
+    transports = told if isinstance(told, list) else []  # nobody signs them
     now = deps.clock.now()
     with deps.db.unit_of_work() as session:
         identifier = bytes_to_base64url(verified.credential_id)

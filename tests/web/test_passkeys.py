@@ -110,7 +110,7 @@ def test_a_forged_passkey_is_refused_and_nothing_kept(log_in: LogIn, world: Worl
     assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
 
 
-def with_key(options: dict[str, Any], origin: str, key: object) -> str:
+def with_key(options: dict[str, Any], origin: str, key: object, **more: object) -> str:
     """What a browser would send of an authenticator whose public key is ``key``."""
     told = {"type": "webauthn.create", "challenge": options["challenge"], "origin": origin, "crossOrigin": False}
     name = b"a" * 16
@@ -119,7 +119,7 @@ def with_key(options: dict[str, Any], origin: str, key: object) -> str:
     return json.dumps({"id": bytes_to_base64url(name), "rawId": bytes_to_base64url(name), "type": "public-key",
                        "response": {"clientDataJSON": bytes_to_base64url(json.dumps(told).encode()),
                                     "attestationObject": bytes_to_base64url(cbor2.dumps(
-                                        {"fmt": "none", "attStmt": {}, "authData": data}))}})
+                                        {"fmt": "none", "attStmt": {}, "authData": data})), **more}})
 
 
 @pytest.mark.parametrize("key", [[], {}, None], ids=["list", "map", "deep"])
@@ -132,6 +132,18 @@ def test_a_passkey_of_an_odd_shape_is_refused(log_in: LogIn, world: World, key: 
     assert refused.status_code == 422
     assert "tidak dapat dibaca" in refused.get_data(as_text=True)
     assert passkeys.list_own(world.deps, world.actor("kepala")) == ()
+
+
+@pytest.mark.parametrize("transports", [5, None, "usb", {"usb": 1}], ids=str)
+def test_what_is_said_of_its_transports_hinders_no_passkey(log_in: LogIn, world: World, transports: object) -> None:
+    person = log_in("kepala")
+    given = ask_options(person).get_json()
+    key = {1: 2, 3: -7, -1: 1, -2: bytes(31) + b"x", -3: bytes(31) + b"y"}
+    answer = with_key(given["options"], world.deps.settings.base_url, key, transports=transports)
+    made = person.post("/account/passkeys", {
+        "name": "Ponsel", "passkey_challenge": given["challenge"], "passkey_answer": answer})
+    assert made.status_code == 302
+    assert [one.name for one in passkeys.list_own(world.deps, world.actor("kepala"))] == ["Ponsel"]
 
 
 def test_a_passkey_needs_a_name(log_in: LogIn) -> None:
