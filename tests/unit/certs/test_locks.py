@@ -8,6 +8,7 @@ import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name
 
+from certs.anatomy.findings import Refused
 from certs.anatomy.locks import is_locked
 
 
@@ -42,3 +43,25 @@ ALL = {"Action": Name.All}
 def test_the_strictest_word_counts(references: list[Dictionary], lock: Dictionary | None, expected: bool) -> None:
     assert is_locked(_document(references, lock)) is expected
     assert is_locked(_document(references, lock, certifies=True)) is expected
+
+
+def _put_below(document: pikepdf.Pdf, *, again: bool = False) -> pikepdf.Pdf:
+    """The form's fields below another one, which has itself below itself too if ``again``."""
+    group = document.make_indirect(Dictionary(T=pikepdf.String("Grup"), Kids=document.Root.AcroForm.Fields))
+    if again:
+        group.Kids.append(group)
+    document.Root.AcroForm.Fields = Array([group])
+    return document
+
+
+@pytest.mark.parametrize(("references", "lock", "expected"), [
+    ([_reference("DocMDP", P=1)], None, True), ([_reference("DocMDP", P=2)], None, False),
+    ([], Dictionary(**ALL), True), ([_reference("FieldMDP", **ALL)], Dictionary(**ALL), False)], ids=range(4))
+def test_a_field_below_another_counts_as_well(references: list[Dictionary], lock: Dictionary | None,
+                                              expected: bool) -> None:
+    assert is_locked(_put_below(_document(references, lock))) is expected
+
+
+def test_a_form_that_goes_round_in_a_circle_is_refused() -> None:
+    with pytest.raises(Refused):
+        is_locked(_put_below(_document([], None), again=True))
