@@ -25,8 +25,8 @@ class Colours:
 
     def __init__(self, spaces: Any, *, is_called: bool) -> None:
         for name in spaces.keys():  # noqa: SIM118 - not a mapping
-            if name in pictures.DEVICES or name == "/Pattern" or (
-                    name in _DEFAULTS and pictures.family(spaces[name]) not in _REPLACED_BY):
+            is_renamed = (name in pictures.DEVICES or name == "/Pattern") and spaces[name] != name
+            if is_renamed or (name in _DEFAULTS and pictures.family(spaces[name]) not in _REPLACED_BY):
                 raise NotByTheBookError(f"another meaning of {name}")
         self._spaces = spaces
         self._kept: list[dict[str, int]] = []

@@ -100,7 +100,7 @@ class _Walk:
     def step(self, operator: str, operands: Any) -> None:
         """The next instruction. :raises NotByTheBookError: it does not belong here"""
         wanted = ops.OPERANDS.get(operator)
-        if wanted is None or not _fits(wanted, operands) :
+        if wanted is None or not _fits(wanted, operands):
             raise NotByTheBookError(f"operator {operator[:10]} with {len(operands)} operands")
         self._measure(operator)
         if (self._is_path and operator not in ops.IN_PATH) or (self._is_text and operator not in ops.IN_TEXT):

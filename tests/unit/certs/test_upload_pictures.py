@@ -193,6 +193,15 @@ def test_values_that_readers_take_differently_are_refused(make_pdf: MakePdf, con
     assert _is_refused(make_pdf(change))
 
 
+@pytest.mark.parametrize("name", ["/Pattern", "/DeviceRGB"])
+def test_a_colour_space_that_is_named_as_it_is_called_is_accepted(make_pdf: MakePdf, name: str) -> None:
+    """Ghostscript writes such lists."""
+    def change(document: Pdf) -> None:
+        _page(document, b"/DeviceRGB cs 1 0 0 sc 0 0 9 9 re f", ColorSpace=Dictionary({name: Name(name)}))
+
+    assert inspect_upload(make_pdf(change)).pages == 1
+
+
 @pytest.mark.parametrize("function", [
     b"{pop foo 1 0 0}", b"{pop 1 0 0", b"pop 1 0 0", b"{pop 3.7 2 idiv 0 0}", b"{pop -0.5 round 0 0}", b"{1 not}",
     b"{pop 1} 0 0", b"{pop 1}}", b"", b"{pop 1e3 0 0}"])
