@@ -73,7 +73,8 @@ def test_every_operator_in_its_place_is_accepted(make_pdf: MakePdf) -> None:
         spot = Array([Name.Separation, Name.Biru, Name.DeviceGray, document.make_indirect(function)])
         _page(PLAIN, Font=Dictionary(F=_font(Encoding=Name.WinAnsiEncoding)), ColorSpace=Dictionary(C=spot),
               ExtGState=Dictionary(G=Dictionary(BM=Name.Multiply, ca=1)),
-              Shading=Dictionary(S=Dictionary(ShadingType=2)),
+              Shading=Dictionary(S=Dictionary(ShadingType=2, ColorSpace=Name.DeviceGray, Coords=Array([0, 0, 9, 9]),
+                                              Function=document.make_indirect(function))),
               XObject=Dictionary(X=_form(document, PAINT, BBox=Array([0, 0, 9, 9]))))(document)
 
     assert inspect_upload(make_pdf(change)).pages == 1

@@ -214,6 +214,21 @@ def test_functions_that_readers_calculate_differently_are_refused(make_pdf: Make
     assert _is_refused(make_pdf(change))
 
 
+@pytest.mark.parametrize("entries", [
+    {"ShadingType": 9}, {"Function": Array([])}, {"Function": None}, {"Coords": Array([5, 5, 5, 5])},
+    {"Coords": Array([0, 0, 9])}, {"Domain": Array([1, 0])}, {"ShadingType": 3}], ids=range(7))
+def test_a_gradient_that_readers_take_differently_is_refused(make_pdf: MakePdf, entries: dict[str, Any]) -> None:
+    tint = Dictionary(FunctionType=2, N=1, Domain=Array([0, 1]), C0=Array([0]), C1=Array([1]))
+    plain = {"ShadingType": 2, "ColorSpace": Name.DeviceGray, "Coords": Array([0, 0, 9, 0]), "Function": tint}
+
+    def upload(given: dict[str, Any]) -> bytes:
+        return make_pdf(lambda document: _page(document, b"/S sh", Shading=Dictionary(
+            S=document.make_indirect(Dictionary(**{**plain, **given})))))
+
+    assert inspect_upload(upload({})).pages == 1
+    assert _is_refused(upload(entries))
+
+
 def _masked(
     frame: list[int], group: dict[str, Any], kind: str = "/Luminosity", **entries: Any
 ) -> Callable[[Pdf], None]:
