@@ -34,7 +34,7 @@ _HEADS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "/CIDFontType2": {"/FontFile2": (*_TRUETYPE, b"OTTO"), "/FontFile3": (*_TRUETYPE, b"OTTO")},
 }
 _ENCODED_OTHERWISE = ("/CIDFontType0", "/CIDFontType2")
-_MOST_SEGMENTS = 20_000
+_MOST_TABLES, _MOST_SEGMENTS = 16, 20_000
 
 _Table = dict[int, int]
 
@@ -101,7 +101,10 @@ def _tables(program: bytes) -> Iterator[tuple[tuple[int, int], _Table]]:
     at = places.get(b"cmap", 0)
     if not at:
         return
-    for entry in range(struct.unpack_from(">H", program, at + 2)[0]):
+    count = struct.unpack_from(">H", program, at + 2)[0]
+    if count > _MOST_TABLES:
+        raise NotByTheBookError("a font with too many tables")
+    for entry in range(count):
         platform, encoding, offset = struct.unpack_from(">HHI", program, at + 4 + 8 * entry)
         yield (platform, encoding), _table(program, at + offset)
 
@@ -124,10 +127,12 @@ def _table(program: bytes, at: int) -> _Table:
 def _segmented(program: bytes, at: int) -> _Table:
     double = struct.unpack_from(">H", program, at + 6)[0]
     table: _Table = {}
+    before = -1
     for segment in range(at, at + min(double, 2 * _MOST_SEGMENTS), 2):
         place = segment + 16 + 3 * double
         last, first = (struct.unpack_from(">H", program, segment + 14)[0],
                        struct.unpack_from(">H", program, segment + 16 + double)[0])
+        before = _ensure_ordered(before, first, last)
         delta, leap = (struct.unpack_from(">H", program, segment + 16 + 2 * double)[0],
                        struct.unpack_from(">H", program, place)[0])
         for code in _wanted(first, last):
@@ -140,16 +145,24 @@ def _segmented(program: bytes, at: int) -> _Table:
 
 def _grouped(program: bytes, at: int) -> _Table:
     table: _Table = {}
+    before = -1
     for group in range(min(struct.unpack_from(">I", program, at + 12)[0], _MOST_SEGMENTS)):
         first, last, letter = struct.unpack_from(">III", program, at + 16 + 12 * group)
+        before = _ensure_ordered(before, first, last)
         for code in _wanted(first, last):
             table.setdefault(code, letter + code - first)
     return table
+
+
+def _ensure_ordered(before: int, first: int, last: int) -> int:
+    """Ranges lie one behind the other, or readers that search in halves find another than those that go through."""
+    if not before < first <= last:
+        raise NotByTheBookError("a font with ranges of codes out of order")
+    return last
 
 
 def _wanted(first: int, last: int) -> Iterator[int]:
     """Of a range, the codes that are looked for, and one of it in any case."""
     for base in (0, *_PRIVATE):
         yield from range(max(first, base), min(last, base + 255) + 1)
-    if first <= last:
-        yield first
+    yield first
