@@ -22,6 +22,7 @@ from certs.upload.book import NotByTheBookError
 _END = "n"  # put behind every stream: what was not closed swallows it, and what was left over becomes its operand
 _UNCOLOURED = 2  # the paint type of a tiling pattern that takes the colour of its user
 _LARGEST = 2**31 - 1
+_NUMBERS = frozenset({int, Decimal})  # true and false are none
 
 
 def ensure_plain(document: pikepdf.Pdf) -> None:
@@ -75,7 +76,7 @@ def _ensure(scratch: pikepdf.Pdf, streams: Sequence[Any], walk: _Walk) -> None:
         if isinstance(instruction, pikepdf.ContentStreamInlineImage):
             walk.picture(instruction)
         else:
-            walk.step(str(instruction.operator), instruction.operands)
+            walk.step(str(instruction.operator), list(instruction.operands))
     walk.end()
 
 
@@ -102,6 +103,8 @@ class _Walk:
         wanted = ops.OPERANDS.get(operator)
         if wanted is None or not _fits(wanted, operands):
             raise NotByTheBookError(f"operator {operator[:10]} with {len(operands)} operands")
+        if self._is_path and operator in ops.CONSTRUCTION:
+            return  # a map has a million of them, and nothing else bears on them
         self._measure(operator)
         if (self._is_path and operator not in ops.IN_PATH) or (self._is_text and operator not in ops.IN_TEXT):
             raise NotByTheBookError(f"operator {operator} in a path or text")
@@ -177,6 +180,8 @@ def _resource_name(operator: str, operands: Any) -> str:
 
 
 def _fits(wanted: str, operands: Any) -> bool:
+    if not wanted.strip("n"):
+        return len(operands) == len(wanted) and all(map(_is_number, operands))
     if wanted in {"*", "?"}:
         given = list(operands)
         if wanted == "?" and given and isinstance(given[-1], pikepdf.Name):
@@ -227,4 +232,4 @@ def _is(letter: str, operand: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    return type(value) in _NUMBERS and -_LARGEST <= value <= _LARGEST
