@@ -196,11 +196,14 @@ def read_end_line(stream: IO[bytes]) -> bytes:
     before it have millions, and for ever where the file begins with them: what is longer than the end of any PDF is
     refused unread, the one case in which the result is another."""
     here = stream.tell()
-    before = min(here, _LONGEST_END_LINE)
-    stream.seek(here - before)
-    block = stream.read(before + 1)
-    stream.seek(here)
-    if _LINE_END.search(block) is None and (before == _LONGEST_END_LINE or b"\n" in block or b"\r" in block):
+    for longest in (_WORD, _LONGEST_END_LINE):  # few lines at the end are longer than a word
+        before = min(here, longest)
+        stream.seek(here - before)
+        block = stream.read(before + 1)
+        stream.seek(here)
+        if _LINE_END.search(block) is not None:
+            return bytes(slow_end_line(stream))
+    if before == _LONGEST_END_LINE or b"\n" in block or b"\r" in block:
         raise PdfReadError("EOL marker not found")
     return bytes(slow_end_line(stream))
 

@@ -96,6 +96,8 @@ class Archive:
 
         A revision is what the file says of itself; the signature's own bytes must lie within what was seen.
         """
+        if not self.stamps and not self.proofs:
+            return now, ""
         end = covered_end(self.pdf, signature)
         moments = [(stamp.at, "archive") for stamp in self.stamps
                    if stamp.verdict.passed and stamp.revision > signature.signed_revision and stamp.end >= end > 0]
