@@ -21,12 +21,12 @@ PUBLIC = {
     "home.index", "home.health", "home.static", "home.favicon", "auth.login", "auth.enter", "auth.set_locale",
     "account.activate", "account.set_first_password",
     "verify.by_code", "verify.first_page", "verify.download", "verify.upload", "verify.check", "verify.find",
-    "verify.decree_report", "verify.file_report",
+    "verify.decree_report", "verify.file_report", "api.verify_code", "api.verify_file",
     "pki.show", "pki.root_certificate", "pki.issuing_certificate", "pki.root_list", "pki.issuing_list",
     "pki.ask_status", "pki.answer_status", "pki.answer_timestamp",
 }
 # Programs of others post here, without a form: nothing is changed by it.
-PROTOCOLS = {"pki.answer_status", "pki.answer_timestamp"}
+PROTOCOLS = {"pki.answer_status", "pki.answer_timestamp", "api.verify_file"}
 # A person for each role alone, by user name in the demo province.
 PEOPLE = {"clerk": "analis", "official": "kabid", "signer": "kepala", "bureau": "biro", "admin": "admin"}
 

@@ -12,6 +12,7 @@ import pytest
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.signers import PdfTimeStamper
 
+from certs._aio import run_sync
 from certs.ca import build_crl
 from certs.pades import Level
 from certs.signer import ServiceTimeStamper
@@ -87,7 +88,8 @@ def test_a_time_stamp_over_a_table_that_points_beyond_it_proves_nothing_of_what_
         root: b"<</Type/Catalog/Pages %d 0 R/AcroForm<</Fields[%d 0 R]/SigFlags 3>>>>" % (pages, field),
     }, points={field + 1: _BEYOND}).replace(b"/Size %d/Root" % (field + 1), b"/Size %d/Root" % (field + 2))
     writer = IncrementalPdfFileWriter(io.BytesIO(prepared), strict=False)
-    stamped = PdfTimeStamper(ServiceTimeStamper(world.tsa, world.now)).timestamp_pdf(writer, "sha256").getvalue()
+    stamper = PdfTimeStamper(ServiceTimeStamper(world.tsa, world.now))
+    stamped = run_sync(stamper.async_timestamp_pdf(writer, "sha256")).getvalue()
     report = judged(world, put_beyond(world, stamped, field + 1))
     assert (report.indication, report.proven_at, report.proven_by) == (Indication.INDETERMINATE, None, "")
 
