@@ -62,8 +62,8 @@ def tell_certificates_fault(data: cms.SignedData) -> str:
     named = data["signer_infos"][0]["sid"]
     together = data["certificates"].contents
     if named.name == "issuer_and_serial_number" and isinstance(together, bytes) and together.count(
-            named.chosen["serial_number"].dump()) < 2:
-        return ""  # so nobody else has that number
+            named.chosen["serial_number"].contents) < 2:
+        return ""  # so nobody else has that number, however its length is written
     found = {one.dump() for one in data["certificates"] or ()
              if one.name == "certificate" and _is_named(named, one.chosen)}
     return "several certificates answer to the name of its signer's" if len(found) > 1 else ""

@@ -114,8 +114,9 @@ def test_a_time_stamp_over_something_else_does_not_fail_the_signature(world: Wor
 
 
 @pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("is_der", [True, False])
 def test_a_second_certificate_of_the_signers_number_is_not_believed(
-    world: World, signed: SignedDocument, is_first: bool
+    world: World, signed: SignedDocument, is_first: bool, is_der: bool
 ) -> None:
     """Nobody signs the certificates that come along, and some readers would name whoever stands first."""
     own = world.certificate
@@ -126,10 +127,15 @@ def test_a_second_certificate_of_the_signers_number_is_not_believed(
     ).sign(generate_signer_key(), hashes.SHA256()).public_bytes(Encoding.DER)
     container = Container(signed.pdf)
     container.signer[1].remove(container.unsigned)
-    container.data[1][3][1].insert(0 if is_first else 99, tree(other))
+    namesake = tree(other)
+    if not is_der:  # the number's length in two bytes where one would do, which not every reader minds
+        parts, number = [written(one) for one in namesake[1][0][1]], namesake[1][0][1][1][1]
+        parts[1] = b"\x02\x81" + bytes([len(number)]) + number
+        namesake[1][0][1] = b"".join(parts)
+    container.data[1][3][1].insert(0 if is_first else 99, namesake)
     report = validate_pdf(container.file(), world.trust(), world.later)
     assert (report.indication, report.sub_indication) == (Indication.INDETERMINATE, "FORMAT_FAILURE")
-    container.data[1][3][1].remove(tree(other))
+    container.data[1][3][1].remove(namesake)
     assert validate_pdf(container.file(), world.trust(), world.later).passed
 
 
