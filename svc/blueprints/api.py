@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext
 
 from svc.blueprints.metrics import csv_file, group_from_request, query_from_request
 from svc.blueprints.verify import uploaded_pdf
-from svc.catalogues import catalogue_of
 from svc.errors import InvalidInput
 from svc.i18n import DEFAULT, LANGUAGES
 from svc.limits import limited
@@ -38,8 +37,8 @@ def metrics() -> Response:
 @limited("60 per minute")
 def verify_code(code: str) -> Response:
     """The verdict on the decree behind a QR code, computed now."""
-    say = _say()
-    return _fresh(verdict_json.of_decree(verification.by_code(deps(), code), deps().settings.base_url, say))
+    _ensure_language()
+    return _fresh(verdict_json.of_decree(verification.by_code(deps(), code), deps().settings.base_url, gettext))
 
 
 @bp.post("/verify")
@@ -47,16 +46,14 @@ def verify_code(code: str) -> Response:
 @limited("20 per minute")
 def verify_file() -> Response:
     """The verdict on a file, sent as it is (``application/pdf``) or as the field ``file``; nothing of it is kept."""
-    say = _say()
+    _ensure_language()
     pdf = request.get_data() if request.mimetype == _PDF else uploaded_pdf()
-    return _fresh(verdict_json.of_upload(verification.of_upload(deps(), pdf), deps().settings.base_url, say))
+    return _fresh(verdict_json.of_upload(verification.of_upload(deps(), pdf), deps().settings.base_url, gettext))
 
 
-def _say() -> Callable[[str], str]:
-    language = request.args.get("lang", DEFAULT)
-    if language not in LANGUAGES:
+def _ensure_language() -> None:
+    if request.args.get("lang", DEFAULT) not in LANGUAGES:
         raise InvalidInput(fields={"lang": ", ".join(LANGUAGES)})
-    return catalogue_of(language).gettext
 
 
 def _fresh(told: dict[str, Any]) -> Response:
