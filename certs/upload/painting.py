@@ -30,16 +30,16 @@ def ensure_plain(document: pikepdf.Pdf) -> None:
 
     :raises NotByTheBookError: at the first thing that readers may take differently
     """
-    with pikepdf.new() as scratch, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # qpdf's parser ends early, and only warns of it
         for page in document.pages:
-            _ensure(scratch, _parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True))
+            _ensure(_parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True))
         for item in document.objects:
             if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image":
                 pictures.ensure_plain(item)
             blending.ensure_plain(item)
             for stream, walk in _painted_by(item):
-                _ensure(scratch, [stream], walk)
+                _ensure([stream], walk)
 
 
 def _parts(contents: Any) -> Sequence[Any]:
@@ -62,12 +62,17 @@ def _painted_by(item: Any) -> Iterator[tuple[Any, _Walk]]:
             yield glyphs[name], _Walk(item.get("/Resources"), is_glyph=True)
 
 
-def _ensure(scratch: pikepdf.Pdf, streams: Sequence[Any], walk: _Walk) -> None:
+def _ensure(streams: Sequence[Any], walk: _Walk) -> None:
     if any(_is_predicted(one) for one in streams):
         raise NotByTheBookError("content that is packed like a picture")
     written = b"\n".join(one.read_bytes() for one in streams)
+    with pikepdf.new() as scratch:  # one for each, or all that was looked at stays in memory to the last
+        _ensure_read(scratch.make_stream(written + f"\n{_END}".encode()), walk)
+
+
+def _ensure_read(content: Any, walk: _Walk) -> None:
     try:
-        instructions = pikepdf.parse_content_stream(scratch.make_stream(written + f"\n{_END}".encode()))
+        instructions = pikepdf.parse_content_stream(content)
     except (pikepdf.PdfError, UserWarning) as error:
         raise NotByTheBookError(f"content: {type(error).__name__}") from error
     if not instructions or str(instructions[-1].operator) != _END or len(instructions[-1].operands):
