@@ -105,6 +105,15 @@ def accept_code(deps: Deps, person: Person, code: str) -> bool:
     return True
 
 
+def is_spent(deps: Deps, person: Person, code: str) -> bool:
+    """Whether the code would be right, had it not been used already; nothing is remembered."""
+    if person.totp_secret is None or person.totp_last_step is None:
+        return False
+    secret = open_secret(person.totp_secret, deps.server_key, totp_purpose(person.public_id)).decode()
+    step = _matching_step(secret, code, deps.clock.now(), last_step=None)
+    return step is not None and step <= person.totp_last_step
+
+
 def remove(person: Person) -> None:
     """Forget the second factor and end the person's sessions (after a lost phone)."""
     person.totp_secret, person.totp_last_step = None, None

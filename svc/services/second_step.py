@@ -17,6 +17,8 @@ from svc.errors import CredentialUnusable, InvalidInput
 from svc.models import Credential, Passkey, Person
 from svc.services import passkeys, second_factor
 
+_SPENT = "Kode ini sudah dipakai. Tunggu sampai aplikasi Anda menampilkan kode yang berikutnya, lalu ketik kode itu."
+
 
 @dataclass(frozen=True)
 class SecondStep:
@@ -50,9 +52,16 @@ def demand(session: Session, deps: Deps, person_id: int, credential: Credential 
 
 
 def ensure_second_step_typed(deps: Deps, actor: Actor, credential: Credential, step: SecondStep) -> None:
-    """:raises CredentialUnusable: one is demanded and none is set up. :raises InvalidInput: it was not given"""
+    """Before anything is tried with it, so that it costs no attempt: a code that was just used to sign in or to set
+    the second factor up is typed again by honest people only; who guesses gains nothing by knowing it was right.
+
+    :raises CredentialUnusable: one is demanded and none is set up
+    :raises InvalidInput: it was not given, or its code has been used already
+    """
     with deps.db.read_session() as session:
         asked = demand(session, deps, actor.person_id, credential)
+        is_spent = step.kind == "totp" and asked.totp and second_factor.is_spent(
+            deps, session.get_one(Person, actor.person_id), step.totp)
     if not asked.is_demanded:
         return
     if not asked.totp and not asked.passkey:
@@ -62,6 +71,8 @@ def ensure_second_step_typed(deps: Deps, actor: Actor, credential: Credential, s
         text = ("Ketik kode dari aplikasi autentikator Anda." if asked.totp
                 else "Sentuh kunci sandi (passkey) Anda untuk melanjutkan.")
         raise InvalidInput(fields={"totp": text})
+    if is_spent:
+        raise InvalidInput(fields={"totp": _SPENT})
 
 
 def is_accepted(deps: Deps, actor: Actor, credential: Credential, step: SecondStep, frozen_sha256: str) -> bool:

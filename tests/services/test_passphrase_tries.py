@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -187,8 +188,12 @@ def test_a_second_factor_is_asked_for_and_works_once(ready: World, clock: Frozen
     with pytest.raises(InvalidInput) as missing:
         sign(ready, sheet)
     assert set(missing.value.fields) == {"totp"}
+    for _ in range(ready.deps.settings.passphrase_attempts + 1):  # costs none of them
+        with pytest.raises(InvalidInput) as spent:
+            sign(ready, sheet, totp=code.at(clock.now()))  # used when it was enrolled
+    assert "sudah dipakai" in spent.value.fields["totp"]
     with pytest.raises(key_use.WrongTotp):
-        sign(ready, sheet, totp=code.at(clock.now()))  # used when it was enrolled
+        sign(ready, sheet, totp=code.at(clock.now() + timedelta(days=1)))
     clock.advance(seconds=60)
     sign(ready, sheet, totp=code.at(clock.now()))
     assert status_of(ready, decree_id) in {"signed", "issued"}
