@@ -224,7 +224,6 @@ def _name(dictionary: Any, key: str) -> str:
 
 def _page_size(page: pikepdf.Page) -> tuple[float, float]:
     left, lower, right, upper = (float(corner) for corner in page.cropbox)
-    unit = float(page.obj.get("/UserUnit", 1))
-    width, height = abs(right - left) * unit, abs(upper - lower) * unit
+    width, height = abs(right - left), abs(upper - lower)
     turned = int(page.obj.get("/Rotate", 0)) % 180 == 90
     return (height, width) if turned else (width, height)

@@ -38,6 +38,8 @@ def of_item(item: Any) -> Iterator[type[errors.UploadRefused]]:
         return
     if item.get("/Subtype") in _FACES and "/BaseFont" in item and not _is_at_hand(item):
         yield errors.UploadFontsMissing
+    if item.get("/UserUnit", 1) != 1:  # half of the readers do not know of it
+        yield errors.UploadAmbiguous
     blend = item.get("/BM")
     if isinstance(blend, pikepdf.Name | pikepdf.Array) and str(blend) not in _BLENDS:
         yield errors.UploadAmbiguous
