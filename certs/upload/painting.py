@@ -119,6 +119,8 @@ class _Walk:
             raise NotByTheBookError(f"operator {operator} with a value out of range")
         self._turn(operator)
         self._name(operator, operands)
+        if operator in ops.COLOURED and not (operator == "Do" and self._is_picture(operands[0])):
+            self._colours.ensure_chosen()
         self._colours.step(operator, operands)
 
     def picture(self, instruction: Any) -> None:
@@ -127,8 +129,11 @@ class _Walk:
             raise NotByTheBookError("a picture in a path or text")
         self._measure("BI")
         inline.ensure_plain(instruction, self._resources.get("/ColorSpace", pikepdf.Dictionary()))
-        if self._is_shape and not instruction.iimage.image_mask:
+        is_stencil = instruction.iimage.image_mask
+        if self._is_shape and not is_stencil:
             raise NotByTheBookError("a coloured picture in a drawn glyph that has the colour of the text")
+        if is_stencil:
+            self._colours.ensure_chosen()
 
     def end(self) -> None:
         """:raises NotByTheBookError: a text, a path or a mark is still open"""
@@ -155,6 +160,11 @@ class _Walk:
             self._marks += -1 if operator == "EMC" else 1
         if self._marks < 0:
             raise NotByTheBookError(f"operator {operator} too often")
+
+    def _is_picture(self, name: Any) -> bool:
+        """With colours of its own, unlike a stencil or a form."""
+        drawn = self._resources.XObject[name]
+        return bool(drawn.get("/Subtype") == "/Image" and drawn.get("/ImageMask", False) is False)
 
     def _name(self, operator: str, operands: Any) -> None:
         if operator == "Tf":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pikepdf
@@ -29,7 +30,9 @@ ODD = {
     "no such form": b"/Nope Do", "no such state": b"/Nope gs", "no such colours": b"/Nope cs 1 scn",
     "no such font": b"BT /Nope 12 Tf (a) Tj ET", "no such pattern": b"/Pattern cs /Nope scn",
     "no such marks": b"/P /Nope BDC EMC", "layer": b"/OC <</A 1>> BDC EMC", "text without a font": b"BT (a) Tj ET",
-    "drawn glyph's measure": b"1 0 d0", "parts of a number array": b"[/A] 0 d",
+    "drawn glyph's measure": b"1 0 d0", "no pattern chosen": b"/Pattern cs 0 0 9 9 re f",
+    "no line chosen": b"/DeviceRGB CS 0 0 m 9 9 l S",
+    "parts of a number array": b"[/A] 0 d",
 }
 PLAIN = (
     b"q 1 0 0 1 0 0 cm /G gs 0.5 w 1 J 1 j 4 M [2 1] 0 d /Perceptual ri 1 i 0 0 m 1 1 l 1 2 3 4 5 6 c 1 2 3 4 v "
@@ -150,6 +153,30 @@ def _profile(document: Pdf) -> None:
     _page(PAINT, ExtGState=Dictionary(G=Dictionary(OP=True)))], ids=range(6))
 def test_colours_that_readers_mix_differently_are_refused(make_pdf: MakePdf, change: Callable[[Pdf], object]) -> None:
     assert _refusal(make_pdf(change)) is errors.UploadAmbiguous
+
+
+@pytest.mark.parametrize("unit", [2, Decimal("0.5"), Name.A])
+def test_a_page_in_units_of_its_own_is_refused(make_pdf: MakePdf, unit: object) -> None:
+    def change(document: Pdf) -> None:
+        document.pages[0].obj.UserUnit = unit
+
+    assert _refusal(make_pdf(change)) is errors.UploadAmbiguous
+
+
+@pytest.mark.parametrize("use", [b"BT /F 12 Tf (a) Tj ET", b"/X Do", b"q 0 0 9 9 re B Q"])
+def test_a_colour_space_without_a_colour_paints_nothing(make_pdf: MakePdf, use: bytes) -> None:
+    def upload(before: bytes) -> bytes:
+        return make_pdf(lambda document: _page(
+            before + use, Font=Dictionary(F=_font()), XObject=Dictionary(
+                X=_form(document, PAINT, BBox=Array([0, 0, 9, 9]))))(document))
+
+    assert _refusal(upload(b"/DeviceGray cs ")) is errors.UploadAmbiguous
+    assert inspect_upload(upload(b"/DeviceGray cs 1 sc ")).pages == 1
+
+
+def test_a_colour_space_without_a_colour_harms_nothing_that_needs_none(make_pdf: MakePdf) -> None:
+    picture = b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI"
+    assert inspect_upload(make_pdf(_page(b"q /Pattern cs 0 0 m W n " + picture + b" Q " + PAINT))).pages == 1
 
 
 @pytest.mark.parametrize("box", [[1000, 1000, 2000, 2000], [0, 0, 0, 0], [100, 100, 100, 300]])
