@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 
-from asn1crypto import algos
+from asn1crypto import algos, x509
 from asn1crypto.keys import PublicKeyInfo
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator.sig_validate import (
     DEFAULT_VALIDATION_CONTEXT,
     DefaultSignatureValidator,
     SignatureValidationContext,
 )
 
+_UNVERIFIED = (InvalidSignature, UnsupportedAlgorithm, AssertionError, ValueError, TypeError, NotImplementedError)
 _MOST = 4096
 _verified: dict[bytes, None] = {}
 
@@ -43,6 +45,17 @@ class RememberingValidator(DefaultSignatureValidator):
         if len(_verified) >= _MOST:
             _verified.clear()
         _verified[question] = None
+
+
+def is_signed(
+    signer: x509.Certificate, signature: bytes, data: bytes, algorithm: algos.SignedDigestAlgorithm
+) -> bool:
+    """Whether the key of this certificate made the signature over the data; whatever else is wrong is a no."""
+    try:
+        RememberingValidator().validate_signature(signature, data, signer.public_key, algorithm)
+    except _UNVERIFIED:
+        return False
+    return True
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from asn1crypto import x509
+from asn1crypto.crl import CertificateList
 from pyhanko_certvalidator.revinfo import validate_crl, validate_ocsp
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 from pyhanko_certvalidator.util import get_issuer_dn
+
+from certs._remembered import is_signed
 
 _SIGNS = frozenset({"digital_signature", "non_repudiation"})
 
@@ -24,7 +27,14 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
 
     It is the certificate's issuer's, or that authority's which the certificate names for its lists (RFC 5280 6.3.3,
     b 1). pyHanko besides takes that of anybody whom the same issuer has certified, so of any sister authority.
+
+    And it bears that authority's signature. pyHanko notes a list's issuer under the value of its signature alone, and
+    without any verification while that issuer's own certificate is being checked; whatever else bears the value, or
+    is met again, it then believes.
     """
+    if not is_signed_list(certificate_list_cont.crl_data, crl_issuer):
+        errs.issuer_failures += 1
+        return None
     found: set[str] | None = lenient_scope(crl_issuer, cert, certificate_list_cont, is_indirect, errs)
     if found is None or crl_issuer.subject == get_issuer_dn(cert):
         return found
@@ -33,6 +43,11 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
         return found
     errs.issuer_failures += 1
     return None
+
+
+def is_signed_list(crl: CertificateList, authority: x509.Certificate) -> bool:
+    """Whether the key of this certificate has signed the list."""
+    return is_signed(authority, crl["signature"].native, crl["tbs_cert_list"].dump(), crl["signature_algorithm"])
 
 
 def may_respond(responder_cert: x509.Certificate) -> bool:

@@ -16,13 +16,10 @@ from datetime import datetime, timedelta
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
-from asn1crypto.algos import SignedDigestAlgorithm
-from asn1crypto.keys import PublicKeyInfo
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from pyhanko_certvalidator.revinfo.constants import KNOWN_CRL_EXTENSIONS
 
-from certs._remembered import RememberingValidator
-from certs._strict import may_respond
+from certs._remembered import is_signed
+from certs._strict import is_signed_list, may_respond
 from certs.revocation import listed_entry
 
 _TOLERANCE = timedelta(minutes=5)
@@ -30,7 +27,6 @@ _HOLD, _RELEASED = "certificate_hold", "remove_from_crl"
 _KNOWN_EXTENSIONS = frozenset({"nonce", "crl", "archive_cutoff", "extended_revoke"})
 _KEY_HASHES = frozenset({"sha1", "sha224", "sha256", "sha384", "sha512"})
 _NAME_HASHES = frozenset({"sha1", "sha256"})  # those that pyHanko knows; another is an error there
-_UNVERIFIED = (InvalidSignature, UnsupportedAlgorithm, AssertionError, ValueError, TypeError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -59,11 +55,10 @@ class RevocationData:
     def is_signed_by(self, authority: asn1_x509.Certificate) -> bool:
         """Whether the key of this certificate has signed it."""
         if self.crl is not None:
-            return _is_signed(authority, self.crl["signature"].native, self.crl["tbs_cert_list"].dump(),
-                              self.crl["signature_algorithm"])
+            return is_signed_list(self.crl, authority)
         basic = None if self.ocsp is None else self.ocsp.basic_ocsp_response
-        return basic is not None and _is_signed(authority, basic["signature"].native, basic["tbs_response_data"].dump(),
-                                                basic["signature_algorithm"])
+        return basic is not None and is_signed(authority, basic["signature"].native, basic["tbs_response_data"].dump(),
+                                               basic["signature_algorithm"])
 
     @property
     def is_indirect(self) -> bool:
@@ -142,7 +137,7 @@ def claims_revocation(data: Iterable[RevocationData], serial: int) -> bool:
 
 def is_issued_by(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate) -> bool:
     """Whether the issuer's name is the one in the certificate, and his key has signed it."""
-    return certificate.issuer == issuer.subject and _is_signed(
+    return certificate.issuer == issuer.subject and is_signed(
         issuer, certificate["signature_value"].native, certificate["tbs_certificate"].dump(),
         certificate["signature_algorithm"])
 
@@ -232,8 +227,8 @@ def _is_response_of(
 ) -> bool:
     at = basic["tbs_response_data"]["produced_at"].native
     signers = [issuer, *(one for one in (*_embedded(basic), *known) if _is_delegate(one, issuer, at))]
-    return any(_is_signed(one, basic["signature"].native, basic["tbs_response_data"].dump(),
-                          basic["signature_algorithm"]) for one in signers)
+    return any(is_signed(one, basic["signature"].native, basic["tbs_response_data"].dump(),
+                         basic["signature_algorithm"]) for one in signers)
 
 
 def _is_delegate(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certificate, at: datetime) -> bool:
@@ -244,14 +239,3 @@ def _is_delegate(certificate: asn1_x509.Certificate, issuer: asn1_x509.Certifica
 
 def _embedded(basic: asn1_ocsp.BasicOCSPResponse) -> list[asn1_x509.Certificate]:
     return list(basic["certs"]) if basic["certs"].native is not None else []
-
-
-def _is_signed(
-    signer: asn1_x509.Certificate, signature: bytes, data: bytes, algorithm: SignedDigestAlgorithm
-) -> bool:
-    key: PublicKeyInfo = signer.public_key
-    try:
-        RememberingValidator().validate_signature(signature, data, key, algorithm)
-    except _UNVERIFIED:  # whatever is wrong with it, it is not genuine
-        return False
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -90,6 +90,36 @@ def test_an_indirect_list_counts_only_where_the_certificate_names_its_issuer(cha
     # The one who lists is confirmed by his issuer's own list, which says nothing of the signer.
     assert not chain.judge(lists, known=(lister,))[0]
     assert chain.judge(lists, signer=naming, known=(lister,)) == (True, None)
+
+
+@pytest.mark.parametrize("has_own", [False, True])
+def test_a_list_that_anybody_signed_is_believed_nowhere(chain: Chain, has_own: bool) -> None:
+    """Neither while the authority itself is looked at, which its indirect lists are asked about too, nor after."""
+    at, stranger = chain.world.later, replace(chain.issuing, key=new_key())
+    indirect = x509.IssuingDistributionPoint(None, None, False, False, None, True, False)
+    forged = [listed(stranger, at, indirect), listed(stranger, at - DAY / 24, indirect), listed(stranger, at)]
+    own = (listed(chain.root, at),) if has_own else ()
+    assert chain.judge(own) == chain.judge((*own, *forged)) == (False, "TRY_LATER")
+    carried = replaced(chain.pdf, chain.signer, lists=[*own, *forged])
+    report = validate_pdf(carried, TrustStore((chain.root.certificate,), (chain.issuing.certificate,), crls=own), at)
+    assert (report.passed, report.sub_indication) == (False, "TRY_LATER")
+
+
+def test_a_list_with_the_signature_of_another_is_not_believed(chain: Chain) -> None:
+    """The genuine one has ended; what bears the value of its signature is a copy with other dates."""
+    at, above = chain.world.later, listed(chain.root, chain.world.later)
+    ended = crl.CertificateList.load(listed(chain.issuing, at - 60 * DAY))
+    assert ended["tbs_cert_list"]["next_update"].native < at
+    content = ended["tbs_cert_list"].copy()
+    content["this_update"] = crl.Time("utc_time", at - 60 * DAY - DAY / 24)  # the newest is looked at first
+    content["next_update"] = crl.Time("utc_time", at + 99 * DAY)
+    copy = crl.CertificateList({**{name: ended[name] for name in ("signature_algorithm", "signature")},
+                                "tbs_cert_list": content}).dump(force=True)
+    for lists in ((ended.dump(), copy), (copy, ended.dump())):
+        assert chain.judge((above, *lists)) == (False, "TRY_LATER")
+        pdf = replaced(chain.pdf, chain.signer, lists=list(lists))
+        trust = TrustStore((chain.root.certificate,), (chain.issuing.certificate,), crls=(above,))
+        assert not validate_pdf(pdf, trust, at).passed
 
 
 @pytest.mark.parametrize(("extensions", "is_heard"), [
