@@ -194,6 +194,12 @@ class UploadAmbiguous(UploadRefused):
     code = "upload_ambiguous"
 
 
+class UploadTooComplex(UploadRefused):
+    """More strokes and letters than can be looked at in time."""
+
+    code = "upload_too_complex"
+
+
 class UploadEncrypted(UploadRefused):
     code = "upload_encrypted"
 

@@ -130,7 +130,7 @@ def _inspect(document: pikepdf.Pdf, pdf: bytes, max_pages: int) -> PdfFacts:
         painting.ensure_plain(document)
         faces.ensure_plain(document)
     except NotByTheBookError as error:
-        raise errors.UploadAmbiguous(str(error)) from error
+        raise error.refusal(str(error)) from error
     complaints = complaints_of(document)
     if any(_CUT_OFF in one for one in complaints):
         raise errors.UploadBroken("packed data end too early, and readers show more or less of them")

@@ -11,6 +11,7 @@ import zlib
 from typing import Any
 
 import pikepdf
+from pikepdf.models.image import PdfInlineImage
 
 from certs.upload import pictures
 from certs.upload.book import NotByTheBookError
@@ -23,18 +24,14 @@ _MOST = 64 * 1024 * 1024
 _ADDED_AT_MOST = 2  # white space before EI
 
 
-def ensure_plain(instruction: pikepdf.ContentStreamInlineImage, spaces: Any) -> None:
+def ensure_plain(picture: PdfInlineImage, spaces: Any) -> None:
     """Look at a picture within content.
 
     :param spaces: the colour spaces of the resources
     :raises NotByTheBookError: readers may differ on how it looks or where it ends
     """
-    try:
-        picture = instruction.iimage
-        dictionary: Any = picture.obj
-        data: bytes = picture.read_raw_bytes()
-    except pikepdf.PdfError as error:  # a key that stands twice, in full and in short
-        raise NotByTheBookError("a picture whose keys stand twice") from error
+    dictionary: Any = picture.obj
+    data: bytes = picture.read_raw_bytes()
     pictures.ensure_plain(dictionary, spaces)
     given = dictionary.get("/Filter", ())
     filters = [str(given)] if isinstance(given, pikepdf.Name) else [str(one) for one in given]

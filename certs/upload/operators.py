@@ -24,7 +24,7 @@ PAINTING: Final = frozenset({"S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "n"
 CONTINUING: Final = frozenset({"l", "c", "v", "y", "W", "W*"})  # of a path that is there
 IN_PATH: Final = CONSTRUCTION | PAINTING | {"W", "W*"}
 SHOWING: Final = frozenset({"Tj", "TJ", "'", '"'})
-COLOURED: Final = PAINTING - {"n"} | SHOWING | {"Do"}  # a stencil or a form takes the colour, too
+COLOURED: Final = SHOWING | {"Do"}  # a stencil or a form takes the colour, too
 IN_TEXT: Final = SHOWING | {
     "ET", "Tc", "Tw", "Tz", "TL", "Tf", "Tr", "Ts", "Td", "TD", "Tm", "T*", "w", "J", "j", "M", "d", "ri", "i", "gs",
     "CS", "cs", "SC", "SCN", "sc", "scn", "G", "g", "RG", "rg", "K", "k", "MP", "DP", "BMC", "BDC", "EMC"}

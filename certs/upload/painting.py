@@ -7,21 +7,22 @@ whatever is not written by the book is told; a program that prints to PDF writes
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pikepdf
+from pikepdf.models.image import PdfInlineImage
 
 from certs.anatomy.pictures import has_frame
-from certs.upload import blending, colours, inline, pictures
+from certs.upload import blending, colours, inline, pictures, reading
 from certs.upload import operators as ops
 from certs.upload.book import NotByTheBookError
 
-_END = "n"  # put behind every stream: what was not closed swallows it, and what was left over becomes its operand
 _UNCOLOURED = 2  # the paint type of a tiling pattern that takes the colour of its user
 _LARGEST = 2**31 - 1
+_NUMBERS_ONLY = frozenset({one for one in ops.OPERANDS.values() if not one.strip("n")})
 _NUMBERS = frozenset({int, Decimal})  # true and false are none
 
 
@@ -30,16 +31,15 @@ def ensure_plain(document: pikepdf.Pdf) -> None:
 
     :raises NotByTheBookError: at the first thing that readers may take differently
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # qpdf's parser ends early, and only warns of it
-        for page in document.pages:
-            _ensure(_parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True))
-        for item in document.objects:
-            if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image":
-                pictures.ensure_plain(item)
-            blending.ensure_plain(item)
-            for stream, walk in _painted_by(item):
-                _ensure([stream], walk)
+    counter = count()
+    for page in document.pages:
+        _ensure(_parts(page.obj.get("/Contents")), _Walk(page.resources, needs_font=True), counter)
+    for item in document.objects:
+        if isinstance(item, pikepdf.Stream) and item.get("/Subtype") == "/Image":
+            pictures.ensure_plain(item)
+        blending.ensure_plain(item)
+        for stream, walk in _painted_by(item):
+            _ensure([stream], walk, counter)
 
 
 def _parts(contents: Any) -> Sequence[Any]:
@@ -62,27 +62,10 @@ def _painted_by(item: Any) -> Iterator[tuple[Any, _Walk]]:
             yield glyphs[name], _Walk(item.get("/Resources"), is_glyph=True)
 
 
-def _ensure(streams: Sequence[Any], walk: _Walk) -> None:
+def _ensure(streams: Sequence[Any], walk: _Walk, counter: Iterator[int]) -> None:
     if any(_is_predicted(one) for one in streams):
         raise NotByTheBookError("content that is packed like a picture")
-    written = b"\n".join(one.read_bytes() for one in streams)
-    with pikepdf.new() as scratch:  # one for each, or all that was looked at stays in memory to the last
-        _ensure_read(scratch.make_stream(written + f"\n{_END}".encode()), walk)
-
-
-def _ensure_read(content: Any, walk: _Walk) -> None:
-    try:
-        instructions = pikepdf.parse_content_stream(content)
-    except (pikepdf.PdfError, UserWarning) as error:
-        raise NotByTheBookError(f"content: {type(error).__name__}") from error
-    if not instructions or str(instructions[-1].operator) != _END or len(instructions[-1].operands):
-        raise NotByTheBookError("content that is not closed")
-    for instruction in instructions[:-1]:
-        if isinstance(instruction, pikepdf.ContentStreamInlineImage):
-            walk.picture(instruction)
-        else:
-            walk.step(str(instruction.operator), list(instruction.operands))
-    walk.end()
+    reading.read(b"\n".join(one.read_bytes() for one in streams), walk, counter)
 
 
 def _is_predicted(stream: Any) -> bool:
@@ -115,6 +98,9 @@ class _Walk:
             raise NotByTheBookError(f"operator {operator} in a path or text")
         if operator in ops.CONTINUING and not self._is_path:
             raise NotByTheBookError(f"operator {operator} without a path")
+        if operator in ops.IN_PATH:
+            self._draw(operator)
+            return
         if not _is_in_range(operator, operands):
             raise NotByTheBookError(f"operator {operator} with a value out of range")
         self._turn(operator)
@@ -123,13 +109,13 @@ class _Walk:
             self._colours.ensure_chosen()
         self._colours.step(operator, operands)
 
-    def picture(self, instruction: Any) -> None:
+    def picture(self, picture: PdfInlineImage) -> None:
         """A picture within the content. :raises NotByTheBookError: not here, or not such a one"""
         if self._is_path or self._is_text:
             raise NotByTheBookError("a picture in a path or text")
         self._measure("BI")
-        inline.ensure_plain(instruction, self._resources.get("/ColorSpace", pikepdf.Dictionary()))
-        is_stencil = instruction.iimage.image_mask
+        inline.ensure_plain(picture, self._resources.get("/ColorSpace", pikepdf.Dictionary()))
+        is_stencil = picture.image_mask
         if self._is_shape and not is_stencil:
             raise NotByTheBookError("a coloured picture in a drawn glyph that has the colour of the text")
         if is_stencil:
@@ -147,12 +133,16 @@ class _Walk:
         self._awaits_measure = False
         self._is_shape = self._is_shape or operator == "d1"
 
-    def _turn(self, operator: str) -> None:
-        if operator in ops.CONSTRUCTION:
-            self._is_path = True
-        elif operator in ops.PAINTING:
+    def _draw(self, operator: str) -> None:
+        if operator in ops.PAINTING:
             self._is_path = False
-        elif operator in {"BT", "ET"}:
+            if operator != "n":
+                self._colours.ensure_chosen()
+        elif operator in ops.CONSTRUCTION:
+            self._is_path = True
+
+    def _turn(self, operator: str) -> None:
+        if operator in {"BT", "ET"}:
             if self._is_text is (operator == "BT"):
                 raise NotByTheBookError("ET without BT")
             self._is_text = operator == "BT"
@@ -195,7 +185,7 @@ def _resource_name(operator: str, operands: Any) -> str:
 
 
 def _fits(wanted: str, operands: Any) -> bool:
-    if not wanted.strip("n"):
+    if wanted in _NUMBERS_ONLY:
         return len(operands) == len(wanted) and all(map(_is_number, operands))
     if wanted in {"*", "?"}:
         given = list(operands)

@@ -10,6 +10,8 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadNotPdf: "Berkas ini bukan PDF. Simpan naskah sebagai PDF, lalu unggah lagi.",
     errors.UploadBroken: "Berkas PDF ini rusak. Buat lagi dari aplikasi asalnya, lalu unggah.",
     errors.UploadAmbiguous: "Berkas PDF ini dapat tampil berlainan di aplikasi lain. Cetak ke PDF, lalu unggah.",
+    errors.UploadTooComplex: "Berkas PDF ini memuat terlalu banyak garis dan huruf untuk diperiksa. Pisahkan "
+                             "halamannya, atau ganti peta dan bagannya dengan gambar, lalu unggah lagi.",
     errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",
     errors.UploadHasJavaScript: "Berkas PDF ini memuat JavaScript. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadHasXfa: "Berkas PDF ini memuat formulir XFA. Cetak ke PDF, lalu unggah hasilnya.",

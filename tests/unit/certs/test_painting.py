@@ -13,6 +13,7 @@ from pikepdf import Array, Dictionary, Name, Pdf
 
 from certs import errors
 from certs.intake import inspect_upload
+from certs.upload import reading
 
 MakePdf = Callable[[Callable[[Pdf], object]], bytes]
 PAINT = b"1 0 0 rg 50 600 300 100 re f"
@@ -81,6 +82,18 @@ def test_every_operator_in_its_place_is_accepted(make_pdf: MakePdf) -> None:
               XObject=Dictionary(X=_form(document, PAINT, BBox=Array([0, 0, 9, 9]))))(document)
 
     assert inspect_upload(make_pdf(change)).pages == 1
+
+
+def test_a_map_of_many_strokes_is_accepted_and_one_of_too_many_refused_in_its_own_words(
+    make_pdf: MakePdf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strokes = b"0 0 m 100 100 l S\n" * 1000
+    pdf = make_pdf(_page(strokes))
+    assert inspect_upload(pdf).pages == 1
+    monkeypatch.setattr(reading, "_MOST_INSTRUCTIONS", 2999)
+    assert _refusal(pdf) is errors.UploadTooComplex
+    monkeypatch.setattr(reading, "_MOST_BYTES", 999)
+    assert _refusal(pdf) is errors.UploadTooComplex
 
 
 def test_forms_patterns_and_drawn_glyphs_are_looked_at_too(make_pdf: MakePdf) -> None:
