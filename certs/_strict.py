@@ -9,8 +9,11 @@ from typing import Any
 
 from asn1crypto import x509
 from asn1crypto.crl import CertificateList
+from pyhanko_certvalidator.context import ValidationContext
+from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.revinfo import validate_crl, validate_ocsp
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
+from pyhanko_certvalidator.revinfo.manager import RevinfoManager
 from pyhanko_certvalidator.util import get_issuer_dn
 
 from certs._remembered import is_signed
@@ -19,6 +22,8 @@ _SIGNS = frozenset({"digital_signature", "non_repudiation"})
 
 lenient_scope = validate_crl._get_crl_scope_assuming_authority
 lenient_delegate = validate_ocsp._ocsp_allowed
+lenient_lister = validate_crl._find_crl_issuer
+lenient_memory = RevinfoManager.check_crl_issuer
 
 
 def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLContainer, is_indirect: bool, errs: Any
@@ -27,14 +32,7 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
 
     It is the certificate's issuer's, or that authority's which the certificate names for its lists (RFC 5280 6.3.3,
     b 1). pyHanko besides takes that of anybody whom the same issuer has certified, so of any sister authority.
-
-    And it bears that authority's signature. pyHanko notes a list's issuer under the value of its signature alone, and
-    without any verification while that issuer's own certificate is being checked; whatever else bears the value, or
-    is met again, it then believes.
     """
-    if not is_signed_list(certificate_list_cont.crl_data, crl_issuer):
-        errs.issuer_failures += 1
-        return None
     found: set[str] | None = lenient_scope(crl_issuer, cert, certificate_list_cont, is_indirect, errs)
     if found is None or crl_issuer.subject == get_issuer_dn(cert):
         return found
@@ -43,6 +41,29 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
         return found
     errs.issuer_failures += 1
     return None
+
+
+async def find_lister(
+    certificate_list: CertificateList, *, validation_context: ValidationContext, **asked: Any
+) -> ValidationPath:
+    """The path to who has signed a list (RFC 5280 6.3.3, f and g).
+
+    pyHanko does not ask for the signature where it takes for him the authority that it is just looking into, so that
+    a list in an authority's name would count whoever made it.
+
+    :raises CRLValidationError: its signature is nobody's who may have made it
+    """
+    path: ValidationPath = await lenient_lister(certificate_list, validation_context=validation_context, **asked)
+    validate_crl._verify_crl_signature(certificate_list, path.last.public_key, validation_context.sig_validator)
+    return path
+
+
+def recall_lister(_manager: RevinfoManager, _certificate_list: CertificateList) -> None:
+    """Nobody is known to have signed a list before he and it were looked at for this very question.
+
+    pyHanko notes who signed a list under the signature's value alone, and before it knows whether his certificate is
+    in order: whatever else bears the value, and what a revoked authority signed, it then believes.
+    """
 
 
 def is_signed_list(crl: CertificateList, authority: x509.Certificate) -> bool:
@@ -61,3 +82,5 @@ def install() -> None:
     """Put them in place, for the whole process; again does nothing more."""
     validate_crl._get_crl_scope_assuming_authority = scope
     validate_ocsp._ocsp_allowed = may_respond
+    validate_crl._find_crl_issuer = find_lister
+    RevinfoManager.check_crl_issuer = recall_lister  # type: ignore[method-assign, assignment]  # names

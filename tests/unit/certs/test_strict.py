@@ -36,7 +36,8 @@ from tests.unit.certs.crafted import (
 
 
 @pytest.mark.parametrize(("name", "digest"), [
-    ("lenient_scope", "ecdfea9eca956e29"), ("lenient_delegate", "02c35bdf99aaf580")])
+    ("lenient_scope", "ecdfea9eca956e29"), ("lenient_delegate", "02c35bdf99aaf580"),
+    ("lenient_lister", "0a7589297efc7c55"), ("lenient_memory", "925efb608f502b55")])
 def test_what_is_replaced_is_what_was_read(name: str, digest: str) -> None:
     """Where it changes: read what changed, see whether it is still needed, then write the new digest here."""
     source = inspect.getsource(getattr(_strict, name))
@@ -88,8 +89,11 @@ def test_an_indirect_list_counts_only_where_the_certificate_names_its_issuer(cha
     naming = issue("Budi Contoh", world.key, chain.issuing, since, until, x509.CRLDistributionPoints([
         x509.DistributionPoint(place, None, None, [x509.DirectoryName(named("Pendaftar"))])]), purposes=DOCUMENTS)
     # The one who lists is confirmed by his issuer's own list, which says nothing of the signer.
+    confirmed = (*lists, listed(chain.issuing, world.later))
     assert not chain.judge(lists, known=(lister,))[0]
-    assert chain.judge(lists, signer=naming, known=(lister,)) == (True, None)
+    assert chain.judge(lists, signer=naming, known=(lister,)) == (False, "TRY_LATER")
+    assert chain.judge(confirmed[::2], signer=naming, known=(lister,)) == (False, "TRY_LATER")
+    assert chain.judge(confirmed, signer=naming, known=(lister,)) == (True, None)
 
 
 @pytest.mark.parametrize("has_own", [False, True])
@@ -120,6 +124,24 @@ def test_a_list_with_the_signature_of_another_is_not_believed(chain: Chain) -> N
         pdf = replaced(chain.pdf, chain.signer, lists=list(lists))
         trust = TrustStore((chain.root.certificate,), (chain.issuing.certificate,), crls=(above,))
         assert not validate_pdf(pdf, trust, at).passed
+
+
+@pytest.mark.parametrize("is_indirect", [True, False])
+def test_a_list_that_an_authority_s_lost_key_signed_is_not_believed(chain: Chain, is_indirect: bool) -> None:
+    """It got another certificate after its key was stolen, and its first one was revoked."""
+    world, at = chain.world, chain.world.later
+    since, until, keys = world.now - 99 * DAY, world.now + 999 * DAY, (new_key(), new_key())
+    numbers = [x509.SubjectKeyIdentifier.from_public_key(one.public_key()) for one in keys]
+    lost, new = (issue("Penerbit", one, chain.root, since, until, number, is_authority=True)
+                 for one, number in zip(keys, numbers, strict=True))
+    signer = issue("Budi Contoh", world.key, new, since, until, ASKED,
+                   x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(numbers[1]), purposes=DOCUMENTS)
+    above = listed(chain.root, at - DAY / 24, revoked=[lost.certificate.serial_number])
+    point = x509.IssuingDistributionPoint(None, None, False, False, None, True, False)
+    forged = listed(lost, at - DAY / 48, *([point] if is_indirect else []))
+    for lists, is_proven in (((above, forged), False), ((above, forged, listed(new, at)), True)):
+        trust = TrustStore((chain.root.certificate,), (lost.certificate, new.certificate), crls=lists)
+        assert validate_pdf(replaced(chain.pdf, signer), trust, at).passed is is_proven
 
 
 @pytest.mark.parametrize(("extensions", "is_heard"), [
