@@ -6,7 +6,7 @@ the colour before, and no reader has a pattern then.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pikepdf
 
@@ -16,11 +16,20 @@ from certs.upload.book import NotByTheBookError
 _DEFAULTS = frozenset({"/DefaultGray", "/DefaultRGB", "/DefaultCMYK"})
 _REPLACED_BY = frozenset({"/ICCBased", *pictures.DEVICES})
 _SET = {"g": 1, "rg": 3, "k": 4}
+_FILLING, _STROKING = frozenset({"f", "F", "f*"}), frozenset({"S", "s"})  # and all else does both
 _UNKNOWN, _PATTERN = -1, 0
 
 
+class _Colour(NamedTuple):
+    """``count`` is how many numbers tell it; ``is_first``: nothing was chosen yet, and a page begins with black."""
+
+    count: int
+    is_chosen: bool = True
+    is_first: bool = False
+
+
 class Colours:
-    """The numbers of the current colours, filling and stroking, in the current graphics state.
+    """The current colours, filling and stroking, in the current graphics state.
 
     :param spaces: the colour spaces of the resources
     :param is_called: whether a form, pattern or glyph is drawn, which begins with the colours of who calls it
@@ -33,31 +42,38 @@ class Colours:
             if is_renamed or (name in _DEFAULTS and pictures.family(spaces[name]) not in _REPLACED_BY):
                 raise NotByTheBookError(f"another meaning of {name}")
         self._spaces = spaces
-        self._kept: list[tuple[dict[str, int], dict[str, bool]]] = []
-        self._now = dict.fromkeys(("fill", "stroke"), _UNKNOWN if is_called else 1)
-        self._chosen = dict.fromkeys(("fill", "stroke"), True)
+        self._fill = self._stroke = _Colour(_UNKNOWN) if is_called else _Colour(1, is_first=True)
+        self._kept: list[tuple[_Colour, _Colour]] = []
 
     def step(self, operator: str, operands: Any) -> None:
         """The next instruction. :raises NotByTheBookError: a colour of another space, or a state restored too often"""
-        side = "fill" if operator.islower() else "stroke"
         if operator == "q":
-            self._kept.append((dict(self._now), dict(self._chosen)))
+            self._kept.append((self._fill, self._stroke))
         elif operator == "Q":
             if not self._kept:
                 raise NotByTheBookError("operator Q too often")
-            self._now, self._chosen = self._kept.pop()
-        elif operator.lower() in _SET:
-            self._now[side], self._chosen[side] = _SET[operator.lower()], True
-        elif operator.lower() == "cs":
-            self._now[side], self._chosen[side] = self._count(str(operands[0])), False
-        elif operator.lower() in {"sc", "scn"}:
-            self._ensure(self._now[side], operands)
-            self._chosen[side] = True
+            self._fill, self._stroke = self._kept.pop()
+        elif operator.islower():
+            self._fill = self._next(self._fill, operator, operands)
+        else:
+            self._stroke = self._next(self._stroke, operator.lower(), operands)
 
-    def ensure_chosen(self) -> None:
+    def ensure_chosen(self, operator: str) -> None:
         """Before something is painted. :raises NotByTheBookError: there is a colour space, and no colour of it"""
-        if not all(self._chosen.values()):
+        if not ((self._fill.is_chosen or operator in _STROKING) and (self._stroke.is_chosen or operator in _FILLING)):
             raise NotByTheBookError("painted in a colour that was not chosen")
+
+    def _next(self, now: _Colour, operator: str, operands: Any) -> _Colour:
+        if operator in _SET:
+            return _Colour(_SET[operator])
+        if operator == "cs":
+            name = str(operands[0])
+            is_black = now.is_first and name in pictures.DEVICES  # as it was before
+            return _Colour(self._count(name), is_black, is_black)
+        if operator in {"sc", "scn"}:
+            self._ensure(now.count, operands)
+            return _Colour(now.count)
+        return now
 
     def _count(self, name: str) -> int:
         space = pikepdf.Name(name) if name in {*pictures.DEVICES, "/Pattern"} else self._spaces[name]

@@ -106,7 +106,7 @@ class _Walk:
         self._turn(operator)
         self._name(operator, operands)
         if operator in ops.COLOURED and not (operator == "Do" and self._is_picture(operands[0])):
-            self._colours.ensure_chosen()
+            self._colours.ensure_chosen(operator)
         self._colours.step(operator, operands)
 
     def picture(self, picture: PdfInlineImage) -> None:
@@ -119,7 +119,7 @@ class _Walk:
         if self._is_shape and not is_stencil:
             raise NotByTheBookError("a coloured picture in a drawn glyph that has the colour of the text")
         if is_stencil:
-            self._colours.ensure_chosen()
+            self._colours.ensure_chosen("f")
 
     def end(self) -> None:
         """:raises NotByTheBookError: a text, a path or a mark is still open"""
@@ -137,7 +137,7 @@ class _Walk:
         if operator in ops.PAINTING:
             self._is_path = False
             if operator != "n":
-                self._colours.ensure_chosen()
+                self._colours.ensure_chosen(operator)
         elif operator in ops.CONSTRUCTION:
             self._is_path = True
 

@@ -32,7 +32,7 @@ ODD = {
     "no such font": b"BT /Nope 12 Tf (a) Tj ET", "no such pattern": b"/Pattern cs /Nope scn",
     "no such marks": b"/P /Nope BDC EMC", "layer": b"/OC <</A 1>> BDC EMC", "text without a font": b"BT (a) Tj ET",
     "drawn glyph's measure": b"1 0 d0", "no pattern chosen": b"/Pattern cs 0 0 9 9 re f",
-    "no line chosen": b"/DeviceRGB CS 0 0 m 9 9 l S",
+    "no line chosen": b"1 0 0 RG /DeviceRGB CS 0 0 m 9 9 l S",
     "parts of a number array": b"[/A] 0 d",
 }
 PLAIN = (
@@ -183,12 +183,14 @@ def test_a_colour_space_without_a_colour_paints_nothing(make_pdf: MakePdf, use: 
             before + use, Font=Dictionary(F=_font()), XObject=Dictionary(
                 X=_form(document, PAINT, BBox=Array([0, 0, 9, 9]))))(document))
 
-    assert _refusal(upload(b"/DeviceGray cs ")) is errors.UploadAmbiguous
-    assert inspect_upload(upload(b"/DeviceGray cs 1 sc ")).pages == 1
+    assert _refusal(upload(b"1 g /DeviceGray cs ")) is errors.UploadAmbiguous
+    assert inspect_upload(upload(b"1 g /DeviceGray cs 1 sc ")).pages == 1
+    assert inspect_upload(upload(b"/DeviceRGB CS /DeviceRGB cs ")).pages == 1  # black, as it was
 
 
 def test_a_colour_space_without_a_colour_harms_nothing_that_needs_none(make_pdf: MakePdf) -> None:
     picture = b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI"
+    assert inspect_upload(make_pdf(_page(b"/Pattern CS " + PAINT))).pages == 1
     assert inspect_upload(make_pdf(_page(b"q /Pattern cs 0 0 m W n " + picture + b" Q " + PAINT))).pages == 1
 
 
