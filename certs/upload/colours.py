@@ -21,9 +21,9 @@ _UNKNOWN, _PATTERN = -1, 0
 
 
 class _Colour(NamedTuple):
-    """``count`` is how many numbers tell it; ``is_first``: nothing was chosen yet, and a page begins with black."""
+    """``numbers`` is how many tell it; ``is_first``: nothing was chosen yet, and a page begins with black."""
 
-    count: int
+    numbers: int
     is_chosen: bool = True
     is_first: bool = False
 
@@ -71,8 +71,8 @@ class Colours:
             is_black = now.is_first and name in pictures.DEVICES  # as it was before
             return _Colour(self._count(name), is_black, is_black)
         if operator in {"sc", "scn"}:
-            self._ensure(now.count, operands)
-            return _Colour(now.count)
+            self._ensure(now.numbers, operands)
+            return _Colour(now.numbers)
         return now
 
     def _count(self, name: str) -> int:
