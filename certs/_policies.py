@@ -57,7 +57,10 @@ class RevocationValidator(RememberingValidator):
         if context is DEFAULT_VALIDATION_CONTEXT and not _is_strong(
                 signature_algorithm.dump(), public_key_info.dump()):
             raise InvalidSignature("a broken hash or a short key")
-        super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)
+        try:
+            super().validate_signature(signature, signed_data, public_key_info, signature_algorithm, context)
+        except (AssertionError, TypeError) as error:  # authorities go from one kind of key to another, name and all
+            raise InvalidSignature("made with another kind of key") from error
 
 
 @lru_cache(maxsize=512)

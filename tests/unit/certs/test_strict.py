@@ -11,6 +11,7 @@ import pytest
 from asn1crypto import crl
 from asn1crypto import pdf as asn1_pdf
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from certs import _strict
 from certs.pades import SignedDocument
@@ -124,6 +125,18 @@ def test_a_list_with_the_signature_of_another_is_not_believed(chain: Chain) -> N
         pdf = replaced(chain.pdf, chain.signer, lists=list(lists))
         trust = TrustStore((chain.root.certificate,), (chain.issuing.certificate,), crls=(above,))
         assert not validate_pdf(pdf, trust, at).passed
+
+
+def test_an_authority_may_have_keys_of_two_kinds(chain: Chain, other_key: rsa.RSAPrivateKey) -> None:
+    """One list is tried with the other key then, and that is no reason to believe the file damaged."""
+    at, name = chain.world.later, "Penerbit"
+    since, until = chain.world.now - 99 * DAY, chain.world.now + 999 * DAY
+    other = issue(name, other_key, chain.root, since, until, is_authority=True)
+    above, lists = listed(chain.root, at), (listed(other, at), listed(chain.issuing, at))
+    for signer in (chain.signer, issue("Budi Contoh", chain.world.key, other, since, until, ASKED, purposes=DOCUMENTS)):
+        for given in (lists, lists[::-1]):
+            assert chain.judge((above, *given), signer=signer, known=(other,)) == (True, None)
+    assert chain.judge((above, lists[0])) == (False, "TRY_LATER")
 
 
 @pytest.mark.parametrize("is_indirect", [True, False])
