@@ -30,6 +30,7 @@ from pyhanko_certvalidator.revinfo.archival import CRLContainer, OCSPContainer
 
 from certs._asn1 import freeze_crl, freeze_ocsp, known_certificate, known_crl, known_ocsp, to_asn1
 from certs._policies import USUAL, EndsPolicy, RevocationValidator
+from certs.moments import EARLIEST
 from certs.pool import carried, ensure_sound
 from certs.revocation import listed_entry
 from certs.trust import TrustStore
@@ -172,12 +173,17 @@ class Knowledge:
     def answers_about(
         self, certificate: asn1_x509.Certificate, carried: Iterable[asn1_x509.Certificate] = ()
     ) -> tuple[Answer, ...]:
-        """What genuine revocation data says of a certificate, whatever its chain is worth.
+        """What genuine revocation data says of a certificate, whatever its chain is worth; an issuer from whom no chain
+        leads to an anchor can say nothing for what he issued.
 
         :param carried: further certificates among which its issuer may be
         """
-        issuer = next((one for one in (*self._authorities(), *carried) if is_issued_by(certificate, one)), None)
-        return () if issuer is None else answers(self.lists, certificate, issuer, (*self.certificates, *carried))
+        issuers = [one for one in (*self._authorities(), *carried) if is_issued_by(certificate, one)]
+        if not issuers:
+            return ()
+        known = next((one for one in issuers if self._lasts(one, EARLIEST)), None)
+        told = answers(self.lists, certificate, known or issuers[0], (*self.certificates, *carried))
+        return told if known else tuple(one for one in told if one.revoked_at is not None)
 
     def tells_in_time(self, path: Sequence[asn1_x509.Certificate], control: datetime, now: datetime) -> bool:
         """Whether what speaks for each certificate of the path at ``control`` (its anchor comes first) was made before

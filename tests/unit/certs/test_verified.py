@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from certs.ca import Issued, Revocation, build_crl, issue_signer_certificate
+from certs.ca import Issued, Revocation, build_crl, create_development_pki, issue_signer_certificate
 from certs.ocsp import Known, respond
 from certs.pades import Level, LocalSigner
 from certs.trust import TrustStore
 from certs.validation import Indication, SignatureReport, validate_pdf
 from tests.attacks.craft import facts, update
-from tests.unit.certs.conftest import SUBJECT, World
+from tests.unit.certs.conftest import ORGANISATION, SUBJECT, World
 from tests.unit.certs.crafted import Holder, listed
 
 BEFORE, AFTER = timedelta(minutes=-30), timedelta(minutes=30)
@@ -167,6 +167,20 @@ def test_what_a_stranger_signed_neither_revokes_nor_raises_the_level(asked: Aske
     found = asked.judge(with_stored(pdf, kind, forged), world.trust())
     assert (found.indication, found.level) == (Indication.TOTAL_PASSED, "B-T")
     assert (found.certificate_then, found.certificate_now, found.revoked_at) == ("valid", "valid", None)
+
+
+def test_an_authority_that_nobody_here_knows_says_nothing_good_of_its_own(world: World) -> None:
+    """Neither that a certificate is in force nor that its signature can be proven later on."""
+    pki = create_development_pki(ORGANISATION, world.now - timedelta(days=1))
+    certificate = issue_signer_certificate(pki.issuing, SUBJECT, world.key.public_key(), world.now - timedelta(hours=2))
+    theirs = replace(world, pki=pki, signer=LocalSigner(certificate, world.key, pki.chain))
+    pdf = theirs.sign(world.request(level=Level.B_T)).pdf
+    told = []
+    for revoked in ((), (Revocation(certificate.serial_number, world.now + BEFORE, x509.ReasonFlags.superseded),)):
+        found = validate_pdf(with_stored(pdf, "CRLs", theirs.crl(*revoked)), world.trust(), world.later).signatures[0]
+        assert (found.sub_indication, found.level) == ("NO_CERTIFICATE_CHAIN_FOUND", "B-LT" if revoked else "B-T")
+        told.append((found.certificate_then, found.certificate_now))
+    assert told == [("unknown", "unknown"), ("revoked", "revoked")]
 
 
 def test_a_response_about_another_authority_s_certificate_of_this_number_says_nothing(asked: Asked) -> None:
