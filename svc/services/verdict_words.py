@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from certs import unreadable
-from certs.validation import Indication, Report
+from certs.validation import Indication, Report, SignatureReport, TimestampReport
 from svc.catalogues import N_
 
 
@@ -130,6 +130,7 @@ _UNREADABLE: Mapping[str, tuple[str, str]] = {
 }
 _STAMP_REVOKED = N_("Tidak dapat dibuktikan, karena sertifikat stempel waktunya dicabut")
 _BECAUSE_OTHER = N_("Tidak dapat dibuktikan, karena tanda tangannya tidak lolos pemeriksaan")
+_OF_THE_FILE = frozenset({"FORMAT_FAILURE", "SIG_CONSTRAINTS_FAILURE"})
 # What proves that the signed bytes are others, not merely that a certificate is unfit.
 _PROVES_CHANGE = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
 
@@ -147,7 +148,19 @@ def of_failure(report: Report) -> Sentence:
             return grey(*_UNREADABLE[finding.code])
     if report.sub_indication == "REVOKED_NO_POE" and not any(one.revoked_at for one in report.signatures):
         return grey(_STAMP_REVOKED)
+    if report.sub_indication in _OF_THE_FILE and not _is_file_at_fault(report):
+        return grey(_BECAUSE_OTHER)
     return grey(_BECAUSE.get(report.sub_indication or "", _BECAUSE_OTHER))
+
+
+def _is_file_at_fault(report: Report) -> bool:
+    """Whether it is the file that cannot be read or is not covered, and not a signature's own container, its references
+    or its time stamp, for which the same sub-indications stand."""
+    if report.findings or not report.signatures:
+        return True
+    proofs: list[SignatureReport | TimestampReport] = [*report.signatures, *report.timestamps]
+    return report.sub_indication == "SIG_CONSTRAINTS_FAILURE" and not all(
+        one.covers_whole_file for one in proofs if one.sub_indication == report.sub_indication)
 
 
 def of_partly_signed(signed: int, total: int, *, is_complete: bool) -> Sentence:

@@ -319,7 +319,8 @@ def _told(deps: Deps, found: Found, sentence: Sentence, signers: tuple[SignerLin
         kind=decree.kind, unit_name=found.unit_name, issued_on=decree.issued_on, medium=decree.medium,
         paper_signer=found.paper_signer, legal_status=found.legal_status,
         legal_note="" if is_secret else decree.legal_note or "", superseded_by=found.superseded_by,
-        sha256=file.sha256 if file else "", size=file.size if file else 0, signers=signers if is_whole else (),
+        sha256=file.sha256 if file else "", size=file.size if file else 0,
+        signers=tuple(_as_found(one, report) for one in signers) if report is not None and is_whole else (),
         indication=report.indication.value if report else "",
         sub_indication=(report.sub_indication or "") if report else "",
         signatures=report.signatures if report else (), timestamps=report.timestamps if report else (),
@@ -344,6 +345,18 @@ def _signers(session: Session, deps: Deps, found: Found) -> tuple[SignerLine, ..
             signature.certificate_serial, credential.issuer, _certificate_state(credential, signature.signed_at),
             _certificate_state(credential, now), credential.revoked_at)
         for signature, credential in rows)
+
+
+def _as_found(line: SignerLine, report: Report) -> SignerLine:
+    """The line with what validation found of the certificate: other authorities revoke it without a row of ours."""
+    found = [one for one in report.signatures if one.serial == line.certificate_serial]
+    if len(found) != 1:
+        return replace(line, certificate_then="unknown", certificate_now="unknown")
+    one = found[0]
+    was_revoked = one.revoked_at is not None and one.revoked_at <= line.signed_at
+    then = "revoked" if was_revoked else one.certificate_then if one.proven_by else line.certificate_then
+    return replace(line, certificate_then=then, certificate_now=one.certificate_now,
+                   revoked_at=one.revoked_at or line.revoked_at)
 
 
 def _certificate_state(credential: Credential, at: datetime) -> str:
