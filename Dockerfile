@@ -14,7 +14,8 @@ RUN /opt/paraf/bin/pip install --no-deps --no-build-isolation .
 
 FROM python:3.11.14-slim-bookworm
 # The folder of keys is its own user's; a new volume at this place is given the same owner.
-RUN useradd --system --uid 10001 --home-dir /var/lib/paraf --shell /usr/sbin/nologin paraf \
+RUN groupadd --system --gid 10001 paraf \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/paraf --shell /usr/sbin/nologin paraf \
     && install -d -m 0700 -o paraf -g paraf /var/lib/paraf
 COPY --from=build /opt/paraf /opt/paraf
 ENV PATH=/opt/paraf/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
