@@ -14,6 +14,7 @@ from typing import Any
 
 import pikepdf
 
+from certs.upload import letters
 from certs.upload.book import NotByTheBookError
 
 _PRINTED = range(33, 127)  # figures, letters and signs; above them, the tables rightly differ in their codes
@@ -21,6 +22,7 @@ _PRIVATE = (0xF000, 0xF100, 0xF200)  # where symbol tables put the codes
 _SHIFTED = 0xF000
 _NEEDED = frozenset({b"glyf", b"loca", b"head", b"hhea", b"hmtx", b"maxp"})
 _SYMBOL, _UNICODE = (3, 0), (3, 1)
+_USABLE, _ANY_UNICODE = frozenset({(1, 0), _SYMBOL, _UNICODE}), 0
 _SIGNS = 4  # the flag of a font whose letters are not those of the standard's encodings
 _ENCODINGS = ("/WinAnsiEncoding", "/MacRomanEncoding")
 _TRUETYPE = (b"\0\1\0\0", b"true")
@@ -33,6 +35,7 @@ _HEADS: dict[str, dict[str, tuple[bytes, ...]]] = {
     "/CIDFontType0": {"/FontFile3": _COMPACT},
     "/CIDFontType2": {"/FontFile2": (*_TRUETYPE, b"OTTO"), "/FontFile3": (*_TRUETYPE, b"OTTO")},
 }
+_OF_ONE_BYTE = ("/Type1", "/MMType1", "/TrueType")
 _ENCODED_OTHERWISE = ("/CIDFontType0", "/CIDFontType2")
 _MOST_TABLES, _MOST_SEGMENTS = 16, 20_000
 
@@ -40,12 +43,16 @@ _Table = dict[int, int]
 
 
 def ensure_plain(document: pikepdf.Pdf) -> None:
-    """Look at every font of one byte a code that is in the file.
+    """Look at every font of one byte a code.
 
     :raises NotByTheBookError: a program of another kind, no widths, or tables that contradict each other
     """
     for item in document.objects:
-        if not isinstance(item, pikepdf.Dictionary) or item.get("/Subtype") not in _HEADS:
+        if not isinstance(item, pikepdf.Dictionary):
+            continue
+        if (item.get("/Subtype") in _OF_ONE_BYTE and "/BaseFont" in item) or "/CharProcs" in item:
+            letters.ensure_known(item)
+        if item.get("/Subtype") not in _HEADS:
             continue
         descriptor = item.get("/FontDescriptor")
         for key in ("/FontFile", "/FontFile2", "/FontFile3"):
@@ -63,26 +70,29 @@ def _ensure_same(font: Any, descriptor: Any, key: str, program: bytes) -> None:
                 not isinstance(one, int | Decimal) or one < 0 for one in widths):
             raise NotByTheBookError("a font without widths")
     if font.Subtype == "/TrueType":
-        _ensure_agreement(program, _is_by_name(font, descriptor))
+        _ensure_agreement(program, font, _is_by_name(font, descriptor))
 
 
 def _is_by_name(font: Any, descriptor: Any) -> bool:
     return font.get("/Encoding") in _ENCODINGS and not int(descriptor.get("/Flags", 4)) & _SIGNS
 
 
-def _ensure_agreement(program: bytes, is_by_name: bool) -> None:
+def _ensure_agreement(program: bytes, font: Any, is_by_name: bool) -> None:
     try:
-        tables = dict(_tables(program))
+        tables = {kind: table for kind, table in _tables(program) if table}
     except (struct.error, IndexError) as error:
         raise NotByTheBookError("a font whose tables cannot be read") from error
+    if not any(kind in _USABLE or kind[0] == _ANY_UNICODE for kind in tables):
+        raise NotByTheBookError("a font without a table from codes to letters")
     if is_by_name and _UNICODE in tables:
         return
+    used = range(int(font.FirstChar), int(font.FirstChar) + len(font.Widths))
     for code in _PRINTED:
-        letters = set()
-        for kind, table in tables.items():
-            letters |= {table.get(one, 0) for one in _places(kind, code)}
-        if len(letters - {0}) > 1:
+        found = [{table.get(one, 0) for one in _places(kind, code)} - {0} for kind, table in tables.items()]
+        if len(set().union(*found)) > 1:
             raise NotByTheBookError(f"a font with several letters for {chr(code)!r}")
+        if code in used and any(found) and not all(found):
+            raise NotByTheBookError(f"a font in which one table has no {chr(code)!r}")
     symbols = tables.get(_SYMBOL, {})
     if symbols and not any(one < 256 or one >> 8 == _SHIFTED >> 8 for one in symbols):
         raise NotByTheBookError("a font of signs whose codes stand elsewhere")

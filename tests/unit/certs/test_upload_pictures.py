@@ -343,7 +343,8 @@ BY_NAME: dict[str, Any] = {"flags": 32, "Encoding": Name.WinAnsiEncoding}
     _font(_truetype(*[(3, 1, ONE)] * 17)), _font(b"no font"), _font(_truetype((1, 0, ONE), lacking=b"glyf")),
     _font(_truetype((1, 0, ONE))[:150]), _font(_truetype((1, 0, ONE)), Subtype=Name.Type1),
     _font(b"OTTO", "FontFile3"), _font(_truetype((1, 0, ONE)), Widths=Array([-500])),
-    _font(_truetype((1, 0, ONE)), Widths=None)], ids=range(14))
+    _font(_truetype((1, 0, ONE)), Widths=None), _font(_truetype(lacking=b"cmap")), _font(_truetype()),
+    _font(_truetype((3, 2, ONE))), _font(_truetype((1, 0, ONE), (3, 0, {0xF032: 1})))], ids=range(18))
 def test_a_font_of_which_readers_take_other_letters_is_refused(
     make_pdf: MakePdf, change: Callable[[Pdf], None]
 ) -> None:
@@ -352,7 +353,7 @@ def test_a_font_of_which_readers_take_other_letters_is_refused(
 
 @pytest.mark.parametrize("change", [
     _font(_truetype((1, 0, ONE), (3, 0, {0xF031: 1}), (0, 3, ONE))), _font(_truetype((1, 0, ONE), (3, 1, ONE))),
-    _font(_truetype((1, 0, NINE), (3, 1, ONE)), **BY_NAME), _font(_truetype(lacking=b"cmap")),
+    _font(_truetype((1, 0, NINE), (3, 1, ONE)), **BY_NAME), _font(_truetype((3, 1, ONE))),
     _font(b"%!PS-AdobeFont-1.0", "FontFile", Subtype=Name.Type1),
     _font(b"\1\0\4\1", "FontFile3", Subtype=Name.Type1)], ids=range(6))
 def test_fonts_of_one_mind_are_accepted(make_pdf: MakePdf, change: Callable[[Pdf], None]) -> None:
