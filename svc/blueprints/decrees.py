@@ -17,6 +17,7 @@ from svc.errors import InvalidInput, NotFound
 from svc.schema_form import build_form, labels_of, parse_form, placed_errors
 from svc.security import current_actor, deps, form_version, requires
 from svc.services import decree_page, drafting, legal, paper, routing, tracking
+from svc.services.finished_pdfs import CurableContent
 
 bp = Blueprint("decrees", __name__)
 _UNPROCESSABLE = 422
@@ -102,7 +103,7 @@ def preview(kind_id: str) -> Response:
 @requires("decree.draft")
 def upload_form() -> str:
     """Form for a finished PDF."""
-    return render_template("decrees/upload.html", kinds=deps().kinds.written(), values={}, errors={})
+    return _upload_form({})
 
 
 @bp.post("/decrees/upload")
@@ -112,10 +113,9 @@ def upload() -> WerkzeugResponse | tuple[str, int]:
     values = {"kind": request.form.get("kind", ""), "subject": request.form.get("subject", "")}
     try:
         decree_id = drafting.upload_draft(deps(), current_actor(), values["kind"], values["subject"],
-                                          _uploaded_bytes())
+                                          _uploaded_bytes(), as_pictures=_wants_pictures())
     except InvalidInput as error:
-        return render_template("decrees/upload.html", kinds=deps().kinds.written(), values=values,
-                               errors=translated_fields(error)), _UNPROCESSABLE
+        return _upload_form(values, error), _UNPROCESSABLE
     flash(_("Berkas diterima sebagai konsep. Periksa, lalu ajukan."), "success")
     return redirect(url_for("decrees.show", decree_id=decree_id))
 
@@ -169,7 +169,7 @@ def edit(decree_id: str) -> str:
     if not view.actions.edit:
         raise NotFound
     if view.source == "upload":
-        return _replacement_form(view, {})
+        return _upload_form({}, decree=view)
     return _form(view.kind, view.data, decree=view)
 
 
@@ -180,10 +180,11 @@ def save(decree_id: str) -> WerkzeugResponse | tuple[str, int]:
     view = decree_page.load_decree(deps(), current_actor(), decree_id)
     if view.source == "upload":
         try:
-            drafting.replace_upload(deps(), current_actor(), decree_id, form_version(), _uploaded_bytes())
+            drafting.replace_upload(deps(), current_actor(), decree_id, form_version(), _uploaded_bytes(),
+                                    as_pictures=_wants_pictures())
             return _saved(decree_id)
         except InvalidInput as error:
-            return _replacement_form(view, translated_fields(error)), _UNPROCESSABLE
+            return _upload_form({}, error, view), _UNPROCESSABLE
     kind = _kind(view.kind)
     data = parse_form(kind.schema, request.form.items(multi=True))
     if kind.table and request.form.get("keep_table"):
@@ -261,10 +262,18 @@ def _form(kind_id: str, data: dict[str, object], error: InvalidInput | None = No
                            labels=labels_of(fields), kept=kept, most=_TABLE_IN_FORM)
 
 
-def _replacement_form(view: decree_page.DecreeView, errors: dict[str, str]) -> str:
-    """The form that puts another PDF in the place of an uploaded one."""
-    return render_template("decrees/upload.html", kinds=deps().kinds.written(), decree=view, errors=errors,
-                           values={"kind": view.kind, "subject": view.subject})
+def _upload_form(values: dict[str, str], error: InvalidInput | None = None,
+                 decree: decree_page.DecreeView | None = None) -> str:
+    """The form for a finished PDF, new or in the place of an uploaded one."""
+    is_curable = isinstance(error, CurableContent)
+    return render_template("decrees/upload.html", kinds=deps().kinds.written(), values=values, decree=decree,
+                           errors=translated_fields(error) if error else {}, is_curable=is_curable,
+                           as_pictures=is_curable or _wants_pictures())
+
+
+def _wants_pictures() -> bool:
+    """Whether an upload that can be taken in no other way is to become pictures of its pages."""
+    return bool(request.form.get("as_pictures"))
 
 
 def _saved(decree_id: str) -> WerkzeugResponse:

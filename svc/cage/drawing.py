@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pypdfium2
-from PIL import PngImagePlugin  # noqa: F401 - Pillow would load it from disk at the first picture, in every child
+import pypdfium2.raw
+from PIL import Image, PngImagePlugin  # noqa: F401 - Pillow would load it from disk at the first picture, in every child
 
 from certs.coverage import NothingSigned, signed_part
 
@@ -15,7 +18,7 @@ WIDTH = 900
 _MAX_HEIGHT = 1600
 _MAX_PIXELS = 16_000_000
 _COLOURS = 64
-_POINTS_PER_INCH = 72
+POINTS_PER_INCH = 72
 # PDFium is not thread-safe, not even over different documents.
 _pdfium = threading.Lock()
 
@@ -43,26 +46,65 @@ def draw_page(pdf: bytes, page: int, dpi: int) -> bytes:
 
     :raises DrawingFailed: it cannot be drawn
     """
-    wanted = dpi / _POINTS_PER_INCH
+    wanted = dpi / POINTS_PER_INCH
     return _draw(pdf, page, lambda width, height: min(wanted, (_MAX_PIXELS / (width * height)) ** 0.5), 0)
 
 
-def _draw(pdf: bytes, page: int, scale_of: Any, colours: int) -> bytes:
+@contextmanager
+def opened(pdf: bytes) -> Iterator[Any]:
+    """The document as PDFium reads it, with its fields. :raises DrawingFailed: whatever PDFium failed at meanwhile"""
     with _pdfium:
         try:
             document = pypdfium2.PdfDocument(pdf)
             try:
                 document.init_forms()  # viewers draw fields too, and nobody is to see less here
-                if not 0 <= page < len(document):
-                    raise DrawingFailed("no such page")
-                sheet = document[page]
-                width, height = sheet.get_size()
-                scale = scale_of(max(width, 1), max(height, 1))
-                image = sheet.render(scale=scale).to_pil().convert("RGB")
+                yield document
             finally:
                 document.close()
         except (pypdfium2.PdfiumError, ValueError, IndexError) as error:
             raise DrawingFailed(type(error).__name__) from error
+
+
+def is_locked(document: Any) -> bool:
+    """Whether it is enciphered, be it without a password to open it."""
+    return bool(pypdfium2.raw.FPDF_GetSecurityHandlerRevision(document) != -1)
+
+
+def is_signed(document: Any) -> bool:
+    """Whether a signature field has a signature."""
+    fields = (pypdfium2.raw.FPDF_GetSignatureObject(document, number)
+              for number in range(pypdfium2.raw.FPDF_GetSignatureCount(document)))
+    return any(pypdfium2.raw.FPDFSignatureObj_GetContents(field, None, 0) for field in fields)
+
+
+def is_dynamic(document: Any) -> bool:
+    """Whether its pages are made by the program for such forms (XFA), and are not in it."""
+    return bool(document.get_formtype() == pypdfium2.raw.FORMTYPE_XFA_FULL)
+
+
+def unpack_images(sheet: Any) -> None:
+    """Unpack what pictures a page has: one that PDFium cannot unpack it would leave out without a word.
+
+    :raises pypdfium2.PdfiumError: there is such a one; within :func:`opened` it becomes DrawingFailed
+    """
+    for one in sheet.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]):
+        one.get_bitmap()
+
+
+def draw_whole(sheet: Any, dpi: int) -> Image.Image:
+    """A page in colours."""
+    image: Image.Image = sheet.render(scale=dpi / POINTS_PER_INCH, rev_byteorder=True).to_pil().convert("RGB")
+    return image
+
+
+def _draw(pdf: bytes, page: int, scale_of: Any, colours: int) -> bytes:
+    with opened(pdf) as document:
+        if not 0 <= page < len(document):
+            raise DrawingFailed("no such page")
+        sheet = document[page]
+        width, height = sheet.get_size()
+        scale = scale_of(max(width, 1), max(height, 1))
+        image = sheet.render(scale=scale).to_pil().convert("RGB")
     out = io.BytesIO()
     (image.quantize(colours) if colours else image).save(out, "PNG", optimize=bool(colours))
     return out.getvalue()

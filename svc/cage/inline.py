@@ -9,7 +9,9 @@ from certs.intake import MAX_PAGES, PdfFacts, inspect_upload
 from certs.trust import TrustStore
 from certs.validation import Proof, Report, validate_pdf
 from svc.cage.drawing import DrawingFailed, draw_first_page, draw_page
-from svc.cage.port import MAX_DPI, MIN_DPI, SHEET_LIMITS, CageFacts, PageUndrawable
+from svc.cage.pictures import Pictured, picture_all
+from svc.cage.picturing import bind_pictures, picture_page
+from svc.cage.port import MAX_DPI, MIN_DPI, SHEET_LIMITS, CageFacts, PageUndrawable, PicturesImpossible
 from svc.sheets import SheetLimits, SheetTable
 from svc.sheets_read import read_sheet
 
@@ -34,6 +36,15 @@ class InlineCage:
             return draw_page(pdf, page, min(max(dpi, MIN_DPI), MAX_DPI))
         except DrawingFailed as error:
             raise PageUndrawable(str(error)) from error
+
+    def picture_pages(self, pdf: bytes, max_bytes: int, max_pages: int = MAX_PAGES) -> bytes:
+        def draw(page: int, most_bytes: int) -> tuple[Pictured, bytes]:
+            try:
+                return picture_page(pdf, page, most_bytes)
+            except DrawingFailed as error:
+                raise PicturesImpossible("undrawable") from error
+
+        return picture_all(draw, bind_pictures, max_bytes, max_pages)
 
     def read_sheet(self, data: bytes, limits: SheetLimits = SHEET_LIMITS) -> SheetTable:
         return read_sheet(data, limits)

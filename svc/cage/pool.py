@@ -17,6 +17,7 @@ from certs.validation import Proof, Report
 from svc.cage.codec import CodecError
 from svc.cage.frames import Frame
 from svc.cage.gate import Gate
+from svc.cage.pictures import PagePicture, Pictured, picture_all
 from svc.cage.port import (
     MAX_DPI,
     MIN_DPI,
@@ -27,19 +28,24 @@ from svc.cage.port import (
     CageTimeout,
     CageUnavailable,
     PageUndrawable,
+    PicturesImpossible,
 )
 from svc.cage.protocol import (
     Answer,
+    BindPictures,
+    Bound,
     DrawFirstPage,
     Drawn,
     DrawPage,
     Inspect,
+    PicturePage,
     ReadSheet,
     Refused,
     SheetUnfit,
     Tabled,
     Task,
     Undrawable,
+    Unpicturable,
     Validate,
     read_answer,
     write_task,
@@ -79,7 +85,7 @@ class WorkerCage:
         if isinstance(answer, PdfFacts):
             return answer
         if isinstance(answer, Refused):
-            raise _REFUSALS.get(answer.code, refusals.UploadBroken)(answer.detail)
+            raise _refusal(answer)
         raise CageCrashed
 
     def first_page(self, pdf: bytes, *, signed_only: bool = False) -> bytes:
@@ -87,6 +93,25 @@ class WorkerCage:
 
     def render_page(self, pdf: bytes, page: int, dpi: int) -> bytes:
         return self._picture(DrawPage(page, min(max(dpi, MIN_DPI), MAX_DPI)), pdf)
+
+    def picture_pages(self, pdf: bytes, max_bytes: int, max_pages: int = MAX_PAGES) -> bytes:
+        def draw(page: int, most_bytes: int) -> tuple[Pictured, bytes]:
+            answer, body = self._perform(PicturePage(page, most_bytes), pdf)
+            if isinstance(answer, Pictured) and answer.picture.size == len(body):
+                return answer, body
+            if isinstance(answer, Refused):
+                raise _refusal(answer)
+            if isinstance(answer, Undrawable | Unpicturable):
+                raise PicturesImpossible(answer.code if isinstance(answer, Unpicturable) else "undrawable")
+            raise CageCrashed
+
+        def bind(pictures: tuple[PagePicture, ...], data: bytes) -> bytes:
+            answer, bound = self._perform(BindPictures(pictures), data)
+            if isinstance(answer, Bound) and answer.size == len(bound):
+                return bound
+            raise CageCrashed
+
+        return picture_all(draw, bind, max_bytes, max_pages)
 
     def read_sheet(self, data: bytes, limits: SheetLimits = SHEET_LIMITS) -> SheetTable:
         if len(data) > limits.file_bytes:
@@ -174,3 +199,7 @@ class WorkerCage:
     def _report(task: Task, pdf: bytes, outcome: str) -> None:
         log.warning("cage_task_ended", task=type(task).__name__, outcome=outcome, size=len(pdf),
                     sha256=hashlib.sha256(pdf).hexdigest())
+
+
+def _refusal(answer: Refused) -> refusals.UploadRefused:
+    return _REFUSALS.get(answer.code, refusals.UploadBroken)(answer.detail)

@@ -49,6 +49,17 @@ class PageUndrawable(Exception):
     """The page is not there, or the renderer cannot read the file."""
 
 
+class PicturesImpossible(Exception):
+    """Pages cannot become pictures; ``code`` says why, ``page`` (from 1) where: 0 if at no certain page.
+
+    Codes: ``undrawable``, ``page_too_large``, ``dynamic_form``, ``too_many_pages``, ``too_large``, ``too_slow``.
+    """
+
+    def __init__(self, code: str, page: int = 0) -> None:
+        self.code, self.page = code, page
+        super().__init__(f"{code}, page {page}" if page else code)
+
+
 @dataclass(frozen=True)
 class CageLimits:
     """``workers`` run at once and ``queue`` wait, in one process; each for ``seconds`` and ``memory_mb`` at most."""
@@ -117,6 +128,14 @@ class Cage(Protocol):
         """A page (counted from 0) as PNG; ``dpi`` is kept within 36 and 300, and huge pages are drawn smaller.
 
         :raises PageUndrawable: there is no such page, or it cannot be drawn
+        """
+        ...
+
+    def picture_pages(self, pdf: bytes, max_bytes: int, max_pages: int = MAX_PAGES) -> bytes:
+        """A PDF each of whose pages is a picture of a page of this one, as viewers show it and in the same size, and
+        has nothing else. What comes back is not inspected yet.
+
+        :raises certs.errors.UploadRefused: it is signed or enciphered. :raises PicturesImpossible: it cannot be done
         """
         ...
 

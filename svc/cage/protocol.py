@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from certs.intake import PdfFacts
 from certs.validation import Proof, Report
 from svc.cage.codec import CodecError, from_json, to_json
+from svc.cage.pictures import PagePicture, Pictured
 from svc.sheets import SheetLimits
 
 
@@ -36,14 +37,25 @@ class DrawPage:
 
 
 @dataclass(frozen=True)
+class PicturePage:
+    page: int
+    most_bytes: int
+
+
+@dataclass(frozen=True)
+class BindPictures:
+    pictures: tuple[PagePicture, ...]
+
+
+@dataclass(frozen=True)
 class ReadSheet:
     limits: SheetLimits
 
 
-Task: TypeAlias = Validate | Inspect | DrawFirstPage | DrawPage | ReadSheet
+Task: TypeAlias = Validate | Inspect | DrawFirstPage | DrawPage | PicturePage | BindPictures | ReadSheet
 _TASKS: dict[str, type[Task]] = {
     "validate": Validate, "inspect": Inspect, "first_page": DrawFirstPage, "render_page": DrawPage,
-    "read_sheet": ReadSheet}
+    "picture_page": PicturePage, "bind_pictures": BindPictures, "read_sheet": ReadSheet}
 _NAMES = {kind: name for name, kind in _TASKS.items()}
 
 
@@ -68,6 +80,20 @@ class Undrawable:
 
 
 @dataclass(frozen=True)
+class Unpicturable:
+    """Why pages cannot become pictures, by the code of :class:`svc.cage.port.PicturesImpossible`."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A PDF made of pictures; its bytes stand behind the head of the frame."""
+
+    size: int
+
+
+@dataclass(frozen=True)
 class Tabled:
     """A table; its bytes stand behind the head of the frame, as :func:`svc.sheets.write_table` makes them."""
 
@@ -89,10 +115,12 @@ class Fault:
     name: str
 
 
-Answer: TypeAlias = Report | PdfFacts | Refused | Drawn | Undrawable | Tabled | SheetUnfit | Fault
+Answer: TypeAlias = (
+    Report | PdfFacts | Refused | Drawn | Undrawable | Pictured | Unpicturable | Bound | Tabled | SheetUnfit | Fault)
 _ANSWERS: dict[str, type[Answer]] = {
     "report": Report, "facts": PdfFacts, "refused": Refused, "drawn": Drawn, "undrawable": Undrawable,
-    "tabled": Tabled, "sheet_unfit": SheetUnfit, "fault": Fault}
+    "pictured": Pictured, "unpicturable": Unpicturable, "bound": Bound, "tabled": Tabled,
+    "sheet_unfit": SheetUnfit, "fault": Fault}
 _KINDS = {kind: name for name, kind in _ANSWERS.items()}
 
 

@@ -10,19 +10,25 @@ from certs.intake import inspect_upload
 from certs.trust import TrustStore
 from certs.validation import validate_pdf
 from svc.cage.drawing import DrawingFailed, draw_first_page, draw_page
+from svc.cage.picturing import bind_pictures, picture_page
+from svc.cage.port import PicturesImpossible
 from svc.cage.protocol import (
     Answer,
+    BindPictures,
+    Bound,
     DrawFirstPage,
     Drawn,
     DrawPage,
     Fault,
     Inspect,
+    PicturePage,
     ReadSheet,
     Refused,
     SheetUnfit,
     Tabled,
     Task,
     Undrawable,
+    Unpicturable,
     Validate,
 )
 from svc.sheets import SheetRefused, write_table
@@ -43,6 +49,11 @@ def perform(task: Task, pdf: bytes, trust: TrustStore | None) -> tuple[Answer, b
                 return _picture(draw_first_page(pdf, signed_only=signed_only))
             case DrawPage(page, dpi):
                 return _picture(draw_page(pdf, page, dpi))
+            case PicturePage(page, most_bytes):
+                return picture_page(pdf, page, most_bytes)
+            case BindPictures(pictures):
+                bound = bind_pictures(pictures, pdf)
+                return Bound(len(bound)), bound
             case ReadSheet(limits):
                 table = write_table(read_sheet(pdf, limits))
                 return Tabled(len(table)), table
@@ -50,6 +61,8 @@ def perform(task: Task, pdf: bytes, trust: TrustStore | None) -> tuple[Answer, b
         return Refused(refused.code, refused.detail[:_MAX_DETAIL]), b""
     except SheetRefused as unfit:
         return SheetUnfit(unfit.code, tuple(unfit.params.items())), b""
+    except PicturesImpossible as impossible:
+        return Unpicturable(impossible.code), b""
     except DrawingFailed as failed:
         return Undrawable(str(failed)[:_MAX_DETAIL]), b""
     # Parsers fail on hostile bytes in ways that nobody can list, and the parent waits for a word.

@@ -30,6 +30,7 @@ from svc.models import (
 )
 from svc.roles import is_allowed
 from svc.services.access import ensure_can_view
+from svc.services.draft_content import PICTURES_OF
 from svc.services.files import read_file
 from svc.services.kinship import Kin, load_kin
 from svc.services.pinned_routes import read_pinned
@@ -169,6 +170,11 @@ class DecreeView:
     kin: Kin  # parent, excerpts and copies
     preservation: Standing | None  # of the signed file
     is_outcome_unknown: bool  # an act of signing on it ended, and nobody knows whether it made a signature
+
+    @property
+    def pictures_of(self) -> str:
+        """The SHA-256 of the upload of whose pages this document has pictures; empty if it is no such document."""
+        return str(self.data.get(PICTURES_OF, "")) if self.source == "upload" else ""
 
     @property
     def signatures_given(self) -> int:

@@ -11,9 +11,6 @@ from typing import Any, Protocol
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from certs.errors import UploadRefused
-from certs.intake import PdfFacts
-from svc.cage.port import CageCrashed, CageTimeout
 from svc.deps import Deps
 from svc.errors import Conflict, InvalidInput
 from svc.kinds import InvalidDecreeData, Kind, search_terms, subject_of
@@ -21,12 +18,15 @@ from svc.models import Decree, DecreeVersion
 from svc.rendering import RenderedPdf, RenderFailed
 from svc.services import rendition
 from svc.services.files import store_pdf
+from svc.services.finished_pdfs import take
 from svc.services.orgchart import load_chart
-from svc.services.refusals import refusal_words
 from svc.services.signing_parties import ensure_chosen
 from workflows.errors import SameSigner, UnknownAssignee
 from workflows.model import Definition
 from workflows.rules import resolve_assignments
+
+# What the data of an uploaded version say where its pages are pictures: the hash of the upload, and why it was refused.
+PICTURES_OF, REFUSED_FOR = "gambar_dari", "sebab"
 
 
 class Origin(Protocol):
@@ -50,6 +50,12 @@ class Content:
     content_sha256: str
     pdf: bytes | None
     pages: int
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """What events say of an upload of which only pictures were taken."""
+        return {"upload_sha256": self.data[PICTURES_OF], "refused_for": self.data[REFUSED_FOR]} if (
+            PICTURES_OF in self.data) else {}
 
     @property
     def pdf_sha256(self) -> str | None:
@@ -84,10 +90,15 @@ def describe(kind: Kind, complete: dict[str, Any], rendered: RenderedPdf | None 
                    rendered.pdf if rendered else None, rendered.pages if rendered else 0)
 
 
-def content_of_pdf(deps: Deps, subject: str, pdf: bytes) -> Content:
-    """A finished PDF as it is. :raises InvalidInput: refused, with the reason at ``file``"""
-    facts = inspect(deps, pdf)
-    return Content(subject, subject.lower(), {}, _sha256(pdf), pdf, facts.pages)
+def content_of_pdf(deps: Deps, subject: str, pdf: bytes, *, as_pictures: bool = False) -> Content:
+    """A finished PDF as it is, or as pictures of its pages if only they can be taken and they are asked for.
+
+    :raises svc.services.finished_pdfs.CurableContent: they are not asked for
+    :raises InvalidInput: refused, with the reason at ``file``
+    """
+    taken = take(deps, pdf, as_pictures=as_pictures)
+    made_from = {PICTURES_OF: taken.original.sha256, REFUSED_FOR: taken.original.refusal} if taken.original else {}
+    return Content(subject, subject.lower(), made_from, _sha256(taken.pdf), taken.pdf, taken.pages)
 
 
 @dataclass(frozen=True)
@@ -136,17 +147,6 @@ def ensure_complete(deps: Deps, decree: Decree, version: DecreeVersion) -> None:
         return
     deps.kinds.validate_data(rendition.kind_of(deps, decree.kind), version.data)
     raise Conflict("Simpan konsep sekali lagi sebelum diajukan.")
-
-
-def inspect(deps: Deps, pdf: bytes) -> PdfFacts:
-    """Look into an uploaded PDF. :raises InvalidInput: refused, with the reason at ``file``"""
-    try:
-        return deps.cage.inspect(pdf, deps.settings.max_upload_bytes)
-    except UploadRefused as error:
-        raise InvalidInput(fields={"file": refusal_words(error)}) from error
-    except (CageTimeout, CageCrashed) as error:
-        raise InvalidInput(fields={
-            "file": "Berkas ini tidak dapat diperiksa. Simpan ulang sebagai PDF biasa, lalu unggah lagi."}) from error
 
 
 def _laid_out(deps: Deps, kind: Kind, complete: dict[str, Any], drafter: Origin) -> RenderedPdf:

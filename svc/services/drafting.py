@@ -53,9 +53,12 @@ def create_from_parent(deps: Deps, actor: Actor, kind: Kind, data: Mapping[str, 
     return _create(deps, actor, kind, drafter, content, "template", "decree_drafted", parent_id)
 
 
-def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: bytes) -> str:
-    """Take a finished PDF as a draft; returns its public id.
+def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: bytes, *,
+                 as_pictures: bool = False) -> str:
+    """Take a finished PDF as a draft; returns its public id. ``as_pictures``: pictures of its pages, if it can be taken
+    in no other way.
 
+    :raises svc.services.finished_pdfs.CurableContent: refused, and pictures of its pages would be taken
     :raises InvalidInput: no kind or subject, or the PDF is refused, with the reason at ``file``
     """
     subject = clean_line(subject, _MAX_SUBJECT)
@@ -66,7 +69,7 @@ def upload_draft(deps: Deps, actor: Actor, kind_id: str, subject: str, pdf: byte
     if kind.chosen:
         raise InvalidInput(fields={
             "kind": "Naskah jenis ini disusun dengan formulir, karena penanda tangannya dipilih di situ."})
-    content = content_of_pdf(deps, subject, pdf)
+    content = content_of_pdf(deps, subject, pdf, as_pictures=as_pictures)
     return _create(deps, actor, kind, drafter, content, "upload", "decree_uploaded")
 
 
@@ -82,11 +85,13 @@ def save_draft(deps: Deps, actor: Actor, decree_id: str, data: Mapping[str, Any]
     _replace(deps, actor, decree_id, seen_version, content, "template")
 
 
-def replace_upload(deps: Deps, actor: Actor, decree_id: str, seen_version: int, pdf: bytes) -> None:
+def replace_upload(deps: Deps, actor: Actor, decree_id: str, seen_version: int, pdf: bytes, *,
+                   as_pictures: bool = False) -> None:
     """Put another PDF in the place of an uploaded one. :raises InvalidInput: :raises StaleTask: as above"""
     with deps.db.read_session() as session:
         subject = session.scalar(select(Decree.subject).where(Decree.public_id == decree_id)) or ""
-    _replace(deps, actor, decree_id, seen_version, content_of_pdf(deps, subject, pdf), "upload")
+    content = content_of_pdf(deps, subject, pdf, as_pictures=as_pictures)
+    _replace(deps, actor, decree_id, seen_version, content, "upload")
 
 
 def preview(deps: Deps, actor: Actor, kind_id: str, data: Mapping[str, Any]) -> bytes:
@@ -176,7 +181,7 @@ def _create(deps: Deps, actor: Actor, kind: Kind, drafter: HeldPosition, content
             pdf_sha256=content.pdf_sha256, created_by_id=actor.person_id, created_at=now, updated_at=now))
         record_decree(session, decree, event_type, doer_of(actor, drafter.position_id).audit, now,
                       {"kind": kind.id, "version_no": 1, "content_sha256": content.content_sha256,
-                       "lock_version": decree.lock_version})
+                       "lock_version": decree.lock_version, **content.made_from})
         return decree.public_id
 
 
@@ -199,7 +204,7 @@ def _replace(deps: Deps, actor: Actor, decree_id: str, seen_version: int, conten
         _store_content(session, deps, decree, content, now)
         record_decree(session, decree, "draft_saved", doer_of(actor, decree.drafter_position_id).audit, now,
                       {"version_no": version.version_no, "content_sha256": content.content_sha256,
-                       "lock_version": decree.lock_version})
+                       "lock_version": decree.lock_version, **content.made_from})
 
 
 def _kind_and_drafter(deps: Deps, actor: Actor, decree_id: str) -> tuple[Kind, HeldPosition]:

@@ -14,9 +14,9 @@ from svc.errors import InvalidInput
 from svc.ids import new_public_id
 from svc.models import Decree, DecreeVersion
 from svc.services.audit_log import record_decree
-from svc.services.draft_content import inspect
 from svc.services.drafting import drafting_position, find_kind
 from svc.services.files import store_pdf
+from svc.services.finished_pdfs import inspect
 from svc.services.flow import doer_of
 from svc.services.numbering import enter_paper_number
 from svc.services.plain_text import clean_line

@@ -30,6 +30,28 @@ _WORDS: dict[type[UploadRefused], str] = {
 }
 
 
+_PICTURES_IMPOSSIBLE: dict[str, str] = {
+    "undrawable": "Halaman %(page)s tidak dapat digambar dengan utuh, jadi berkas ini tidak dapat diubah menjadi "
+                  "gambar. Cetak ke PDF dari aplikasi asalnya, lalu unggah hasilnya.",
+    "page_too_large": "Halaman %(page)s terlalu besar untuk diubah menjadi gambar (paling besar kira-kira A1). Cetak "
+                      "ke PDF dengan kertas yang lebih kecil, lalu unggah hasilnya.",
+    "dynamic_form": "Halaman formulir XFA ini hanya dapat ditampilkan aplikasi asalnya. Cetak ke PDF dari sana, lalu "
+                    "unggah hasilnya.",
+    "too_many_pages": "Berkas PDF ini terlalu banyak halamannya (paling banyak 500).",
+    "too_large": "Sebagai gambar, berkas ini melebihi %(mb)s MB. Cetak ke PDF dari aplikasi asalnya, lalu unggah "
+                 "hasilnya.",
+    "too_slow": "Mengubah halaman sebanyak ini menjadi gambar terlalu lama, jadi dihentikan. Cetak ke PDF dari "
+                "aplikasi asalnya, lalu unggah hasilnya.",
+}
+
+
+def impossible_words(code: str) -> str:
+    """Why an upload cannot be made into pictures, with placeholders ``page`` and ``mb``; a general reason for a code
+    that has no words."""
+    return _PICTURES_IMPOSSIBLE.get(
+        code, "Berkas ini tidak dapat diubah menjadi gambar. Cetak ke PDF dari aplikasi asalnya, lalu unggah hasilnya.")
+
+
 def refusal_words(error: UploadRefused) -> str:
     """The reason in Indonesian; the generic one for a kind of refusal that has no words yet."""
     return _WORDS.get(type(error), "Berkas PDF ini ditolak. Cetak ke PDF, lalu unggah hasilnya.")

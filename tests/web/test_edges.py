@@ -12,6 +12,7 @@ from werkzeug.http import parse_options_header
 
 from svc.services import directory, numbering
 from tests.support.acts import blank_pdf, set_row
+from tests.support.odd_pdfs import form_pdf, odd_pdf, script_pdf
 from tests.support.world import World
 from tests.web.conftest import Visitor
 
@@ -123,3 +124,43 @@ def test_a_bad_replacement_of_an_uploaded_pdf_shows_its_form_again(log_in: LogIn
         assert ("bukan PDF" if sent else "Pilih berkas PDF") in text
     good = {"seen_version": version, "file": (io.BytesIO(blank_pdf(2)), "b.pdf")}
     assert clerk.post(f"{page}/edit", good, content_type="multipart/form-data").status_code == 302
+
+
+def test_a_form_becomes_pictures_by_one_tick(log_in: LogIn, world: World) -> None:
+    """The reason first, with the way out ticked already; then the file once more, and the page says what it has."""
+    clerk, ticked = log_in("analis"), 'name="as_pictures" value="true" checked'
+    assert 'name="as_pictures" value="true"' in (blank := clerk.get("/decrees/upload").get_data(as_text=True))
+    assert ticked not in blank
+
+    def sent(pdf: bytes, **more: str) -> dict[str, object]:
+        return {"kind": "surat-dinas", "subject": "Undangan", "file": (io.BytesIO(pdf), "a.pdf"), **more}
+
+    answer = clerk.post("/decrees/upload", sent(form_pdf()), content_type="multipart/form-data")
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "memuat isian formulir" in text
+    assert "Dengan begitu berkas ini dapat diterima" in text
+    assert ticked in text
+    for hopeless in (b"teks", b"%PDF-1.7 rusak"):
+        answer = clerk.post("/decrees/upload", sent(hopeless), content_type="multipart/form-data")
+        assert ticked not in answer.get_data(as_text=True)
+
+    answer = clerk.post("/decrees/upload", sent(form_pdf(), as_pictures="true"), content_type="multipart/form-data")
+    assert answer.status_code == 302
+    page = answer.headers["Location"]
+    assert "Halaman berupa gambar" in clerk.get(page).get_data(as_text=True)
+    version = str(world.view(page.rsplit("/", 1)[1]).lock_version)
+    again = {"seen_version": version, "file": (io.BytesIO(form_pdf("Lain")), "b.pdf")}
+    answer = clerk.post(f"{page}/edit", again, content_type="multipart/form-data")
+    assert (answer.status_code, ticked in answer.get_data(as_text=True)) == (422, True)
+    again = {**again, "file": (io.BytesIO(form_pdf("Lain")), "b.pdf"), "as_pictures": "true"}
+    assert clerk.post(f"{page}/edit", again, content_type="multipart/form-data").status_code == 302
+
+
+def test_a_page_that_no_picture_holds_is_named(log_in: LogIn) -> None:
+    form = {"kind": "surat-dinas", "subject": "Peta", "as_pictures": "true",
+            "file": (io.BytesIO(odd_pdf(script_pdf, size=(14_400, 14_400))), "a.pdf")}
+    answer = log_in("analis").post("/decrees/upload", form, content_type="multipart/form-data")
+    assert answer.status_code == 422
+    assert "Halaman 1 terlalu besar untuk diubah menjadi gambar" in answer.get_data(as_text=True)
+    assert 'name="as_pictures" value="true" checked' in answer.get_data(as_text=True)

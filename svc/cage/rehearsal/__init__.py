@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import zlib
 from datetime import datetime
 from pathlib import Path
 
 from certs import eager
-from svc.cage.protocol import DrawFirstPage, DrawPage, Inspect, ReadSheet, Validate
+from svc.cage.pictures import PagePicture
+from svc.cage.protocol import BindPictures, DrawFirstPage, DrawPage, Inspect, PicturePage, ReadSheet, Validate
 from svc.cage.tasks import perform
 from svc.cage.trust_blob import read_trust
 from svc.sheets import SheetLimits
@@ -29,6 +31,9 @@ def rehearse() -> bool:
         perform(Inspect(_MAX_BYTES, _MAX_PAGES), pdf, None)
     perform(DrawFirstPage(signed_only=True), pdf, None)
     perform(DrawPage(0, _DPI), pdf, None)
+    white = zlib.compress(b"\0\xff")
+    _bound, picture = perform(BindPictures((PagePicture(False, 8, 1, 1, 1, 72, 72, len(white)),)), white, None)
+    perform(PicturePage(0, _MAX_BYTES), picture, None)
     sheet = (folder / "sheet.xlsx").read_bytes()
     for _ in range(_TIMES):
         perform(ReadSheet(SheetLimits()), sheet, None)
