@@ -8,8 +8,9 @@ qpdf's and pyHanko's. :func:`compare_revisions` tells what an update changed, ju
 What is decided about oddities *within the first signed revision*: unreferenced objects, comments, stray bytes
 between objects and hybrid cross-references are remarks there, since many producers leave them, the signer's
 signature covers them, and they could only come to light by a later update: one whose cross-reference entries point
-back is ``xref_points_elsewhere``, and one that replaces anything visible is found by :func:`compare_revisions`.
-Behind the first signature the same things are findings.
+back is ``xref_points_elsewhere``, and one that replaces anything visible is found by :func:`compare_revisions`; or in
+a viewer who searches the bytes, so that what such a one would find is a finding there, too (``object_hidden``,
+``object_twice``). Behind the first signature the same things are findings.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from certs.anatomy.packed import PackedReader
 from certs.anatomy.parsers import compare_with_pyhanko, compare_with_qpdf
 from certs.anatomy.places import SignatureReader, first_signed_end, split
 from certs.anatomy.revisions import Revision, read_revisions, visible
+from certs.anatomy.revived import check_revived
 from certs.anatomy.searched import check_hidden, check_twins
 from certs.anatomy.sections import Entry
 from certs.anatomy.tiling import TOLERABLE, Tile, Tiler
@@ -138,15 +140,16 @@ def _examine(pdf: bytes, limits: Limits, read: Callable[[], PdfFileReader] | Non
     tiles = _tile(pdf, revisions, limits, notes)
     if any(one.code in _BOMBS for one in notes.entries):
         return StructureFindings(tuple(notes.entries), (), tuple(one.end for one in revisions))
-    PackedReader(pdf, tiles, limits).check(views, notes)
+    packed = PackedReader(pdf, tiles, limits)
+    packed.check(views, notes)
     check_twins(pdf, tiles, views[-1], notes)
+    check_revived(pdf, revisions, tiles, views, packed, notes)
     Generations(views).check(pdf, tiles, notes)
     fields = compare_with_qpdf(pdf, revisions, views, tiles, limits, notes)
     if not any(one.code.startswith("fields_too") for one in notes.entries):
         compare_with_pyhanko(pdf, revisions, notes, read)
     places = SignatureReader(pdf, revisions, tiles, limits).places(fields, views[-1], notes)
-    if places and places[0].covered_end < len(pdf):
-        check_hidden(pdf, places[0].covered_end, revisions, tiles, notes)
+    check_hidden(pdf, places[0].covered_end if places else len(pdf), revisions, tiles, notes)
     if any(one.code == "unsigned_update" for one in notes.entries):
         notes.take(compare_revisions(pdf, places[-1].covered_end, limits=limits))
     findings, remarks = split(notes.entries, first_signed_end(places), TOLERABLE)

@@ -29,6 +29,7 @@ class PackedReader:
         self._data, self._limits = data, limits
         self._tiles = {one.start: one for one in tiles}
         self._budget = limits.file
+        self._read: dict[int, tuple[list[int], list[int], bytes]] = {}
 
     def check(self, views: list[dict[int, Entry]], notes: Notebook) -> None:
         """Hold every object stream in use, in whichever revision, against the entries that point into it.
@@ -44,7 +45,8 @@ class PackedReader:
                 notes.note(_ODD, offset, "no stream where one is announced")
                 continue
             try:
-                numbers, content = self._open(tile)
+                numbers, places, content = self._open(tile)
+                self._read[offset] = numbers, places, content
                 if any(True for _ in generations.wrong_places(content)):
                     notes.note("reference_odd", tile.start, "in an object stream")
                 _compare(numbers, listed, tile, notes)
@@ -53,8 +55,23 @@ class PackedReader:
             except Refused as refused:
                 notes.take([refused.finding])
 
-    def _open(self, tile: Tile) -> tuple[list[int], bytes]:
-        """The object numbers in the head, in order, and the objects."""
+    def numbers(self) -> set[int]:
+        """Of all objects that the checked object streams hold, whether in use or not."""
+        return {number for numbers, _, _ in self._read.values() for number in numbers}
+
+    def objects(self, view: dict[int, Entry]) -> dict[int, bytes]:
+        """What the checked object streams hold of what is in use."""
+        found: dict[int, bytes] = {}
+        for number, (kind, stream, index) in view.items():
+            place = view.get(stream)
+            if kind is Kind.IN_STREAM and place is not None and place.first in self._read:
+                _, places, content = self._read[place.first]
+                if index < len(places):
+                    found[number] = content[places[index] : (*places[index + 1 : index + 2], len(content))[0]]
+        return found
+
+    def _open(self, tile: Tile) -> tuple[list[int], list[int], bytes]:
+        """The object numbers in the head, in order, where each object begins, and the objects."""
         if tile.body_end == tile.end:
             raise Refused(_ODD, tile.start, "no stream")
         dictionary, _ = Reader(self._data, tile.body_end, self._limits).dictionary(tile.body)
@@ -75,7 +92,7 @@ class PackedReader:
             raise Refused(_ODD, tile.start, "head: behind the end")
         if VERTICAL_TAB in content:
             self._ensure_only_in_strings(content, [first + place for place in places], tile)
-        return values[::2], content[first:]
+        return values[::2], places, content[first:]
 
     def _ensure_only_in_strings(self, content: bytes, places: list[int], tile: Tile) -> None:
         """Elsewhere readers disagree on what it is."""

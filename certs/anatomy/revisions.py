@@ -13,8 +13,10 @@ _W = rb"[\x00\t\n\x0c\r ]"
 # iText, with which BSrE signs, leaves its name before startxref.
 _TAIL = re.compile(
     _W + rb"*+(?:%iText[ -~]{0,80}+[\r\n]++)?(?:(%[ -~]{0,80}+)[\r\n]++)?"
-    rb"startxref" + _W + rb"++(\d{1,10})" + _W + rb"++%%EOF(\r\n|\n|\r)?"
+    rb"startxref(" + _W + rb"++)(\d{1,10})(" + _W + rb"++)%%EOF(\r\n|\n|\r)?"
 )
+# Viewers look for startxref in the last kilobyte, and pdf.js takes no other white space than this behind it.
+_PLAIN_GAP = re.compile(rb"[\t\n\r ]{1,16}")
 _LAST = re.compile(rb"startxref" + _W + rb"++(\d{1,10})")
 _SPACE = re.compile(_W + rb"*+")
 
@@ -107,13 +109,15 @@ def _close(data: bytes, start: int, group: list[Section], notes: Notebook) -> Re
             continue
         if tail.group(1) is not None:
             notes.note("comment_between_objects", tail.start(1), "before startxref")
+        if not (_PLAIN_GAP.fullmatch(tail.group(2)) and _PLAIN_GAP.fullmatch(tail.group(4))):
+            notes.note("xref_untidy", tail.start(2), "white space behind startxref")
         # The main section of a linearised file names the first page's; that one names nothing (0).
-        if int(tail.group(2)) != group[0].start and not (len(group) > 1 and section is group[0]):
-            distance = _SPACE.match(data, int(tail.group(2)))
+        if int(tail.group(3)) != group[0].start and not (len(group) > 1 and section is group[0]):
+            distance = _SPACE.match(data, int(tail.group(3)))
             if distance is None or distance.end() != section.start:
                 notes.note("xref_disagrees", tail.start(), "startxref names another section")
         closings.append((section.start, tail.end()))
-        end, bare_end = tail.end(), (tail.end() if tail.group(3) is None else tail.start(3))
+        end, bare_end = tail.end(), (tail.end() if tail.group(5) is None else tail.start(5))
     return Revision(start, end, bare_end, tuple(group), tuple(closings))
 
 

@@ -2,7 +2,8 @@
 
 Every viewer does so with a file that he finds damaged, and viewers do not agree on what is damaged. He takes the last
 of two objects with one number (PDFium, MuPDF), and some look into streams and texts as well (pdf.js, Poppler). So who
-searches must find what the cross-reference data says.
+searches must find what the cross-reference data says, in what was signed too: Poppler searches as soon as something is
+referred to that is not there.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from certs.anatomy.tiling import Tile
 from certs.anatomy.tokens import OBJECT_HEADER, REGULAR, WHITESPACE, W
 
 _WORD, _TRAILER = b"obj", b"trailer"
+_END, _CLOSES = b"end", b"endobj"
 _GAP = rb"(?:[" + W + rb"\x0b]|%[^\r\n]*[\r\n])"
 _NUMBERS = re.compile(rb"[0-9]" + _GAP + rb"++[0-9]{1,10}+" + _GAP + rb"*+\Z")
 _LINE = re.compile(rb"[\r\n][" + W + rb"\x0b]*+\Z")  # the numbers may stand before a comment, however long
+_BEGINNING = re.compile(_TRAILER + rb"[" + W + rb"\x0b]*+(?:<<|%)")
 _ALONE = re.compile(rb"obj(?!" + REGULAR + rb")")
 _WINDOW = 128
 
@@ -41,16 +44,21 @@ def check_twins(data: bytes, tiles: list[Tile], view: dict[int, Entry], notes: N
 def check_hidden(
     data: bytes, start: int, revisions: tuple[Revision, ...], tiles: list[Tile], notes: Notebook
 ) -> None:
-    """Note ``object_hidden`` where behind ``start`` an object or a trailer seems to begin and none does."""
-    sections = [section.start for one in revisions for section in one.sections if section.start >= start]
+    """Note ``object_hidden`` where an object or a trailer seems to begin and none does.
+
+    Before ``start``, in what was first signed, the mere word *trailer* may stand in any text.
+    """
+    sections = [part.start for one in revisions for each in one.sections for part in (each, each.hybrid) if part]
     heads = {tile.body - len(_WORD) for tile in tiles}
     heads |= {found.end() - len(_WORD) for one in sections if (found := OBJECT_HEADER.match(data, one))}
-    for at in _places(data, _WORD, start):
-        if at not in heads and _is_head(data, at):
+    for at in _places(data, _WORD, 0):
+        if at not in heads and not data.startswith(_CLOSES, at - len(_END)) and _is_head(data, at):
             notes.note("object_hidden", at)
             return
-    tables = sum(OBJECT_HEADER.match(data, one) is None for one in sections)
-    if sum(1 for _ in _places(data, _TRAILER, start)) != tables:
+    tables = [one for one in sections if OBJECT_HEADER.match(data, one) is None]
+    behind = sum(1 for _ in _places(data, _TRAILER, start))
+    before = sum(1 for _ in _BEGINNING.finditer(data, 0, start))
+    if behind != sum(one >= start for one in tables) or before > sum(one < start for one in tables):
         notes.note("object_hidden", start, "a trailer")
 
 

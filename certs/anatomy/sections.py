@@ -29,6 +29,7 @@ _REGULAR_ROWS = re.compile(rb"(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)")
 _TRAILER = re.compile(rb"[\x00\t\n\x0c\r ]*+trailer(?![0-9A-Za-z])")
 _XREF = re.compile(rb"xref(?![0-9A-Za-z])")
 _MAX_WIDTH = 8
+_WIDEST_KIND = 4  # for Poppler, whose kinds are of four bytes
 
 
 class Kind(IntEnum):
@@ -134,7 +135,10 @@ def _read_table(data: bytes, start: int, position: int, budget: int, limits: Lim
             position = row.end()
     dictionary, end = Reader(data, len(data), limits).dictionary(trailer.end())
     _check_trailer(dictionary, start, limits)
-    return Section(start, end, entries, dictionary, None, is_tidy=is_tidy and _is_free(entries, 0))
+    # A table that begins with an object 1 that is free begins for Poppler and pdf.js with object 0.
+    is_shifted = next(iter(entries), 0) == 1 and _is_free(entries, 1)
+    return Section(start, end, entries, dictionary, None,
+                   is_tidy=is_tidy and not is_shifted and _is_free(entries, 0))
 
 
 def _is_free(entries: dict[int, Entry], number: int) -> bool:
@@ -188,7 +192,8 @@ def _read_stream(data: bytes, start: int, budget: int, limits: Limits) -> Sectio
         raise Refused("too_many_objects", start)
     rows = _rows(data[keyword.end() : keyword.end() + length], dictionary, widths, runs, start)
     entries = _entries(rows, widths, runs, start)
-    return Section(start, finish.end(), entries, dictionary, int(head.group(1)), is_tidy=_is_free(entries, 0))
+    return Section(start, finish.end(), entries, dictionary, int(head.group(1)),
+                   is_tidy=_is_free(entries, 0) and widths[0] <= _WIDEST_KIND)
 
 
 def _shape(dictionary: Entries, start: int, limits: Limits) -> tuple[list[int], list[tuple[int, int]]]:

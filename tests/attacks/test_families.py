@@ -17,6 +17,7 @@ from tests.attacks import (
     incremental,
     other_formats,
     pictures,
+    revived,
     searched,
     second,
     shadow,
@@ -39,6 +40,7 @@ FAMILIES: dict[str, Callable[[Sample], Iterable[Attack]]] = {
     "escaped": escaped.attacks,
     "streamed": streamed.attacks,
     "searched": searched.attacks,
+    "revived": revived.attacks,
     "borrowed": borrowed.attacks,
     "bombs": bombs.attacks,
 }
