@@ -94,13 +94,16 @@ class Additions:
         if "/Subtype" in one:
             self._widget(one)
         for kid in kids:
-            self._kid(kid)
+            self._kid(kid, one)
         self.value(one, locked)
 
-    def _kid(self, kid: Any) -> None:
+    def _kid(self, kid: Any, field_of_it: Any) -> None:
         if not is_dictionary(kid) or any(key in _OF_FIELDS or key not in _FIELD_KEYS for key in kid.keys()):  # noqa: SIM118
             self.note("field_odd", kid)
             return
+        parent = kid.get("/Parent", None)  # by which viewers find its signature, and we the pictures to be told
+        if not is_dictionary(parent) or parent.objgen != field_of_it.objgen:
+            self.note("field_odd", kid, "/Parent")
         self.explain(kid)
         self._widget(kid)
 

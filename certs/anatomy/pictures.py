@@ -122,7 +122,7 @@ def check_pictures(older: Any, newer: Any, pictures: list[Picture]) -> Iterator[
             yield "widget_odd", picture.widget, "on another page, too"
         for page in pages:
             covered[page] = covered.get(page, 0.0) + _area(box)
-            if covered[page] > MOST_OF_A_PAGE * _area(_numbers(newer.pages[page].cropbox)):
+            if covered[page] > MOST_OF_A_PAGE * _area(_shown(newer.pages[page])):
                 yield "widget_covers_page", picture.widget, f"page {page + 1}"
             if any(_overlap(box, one) for one in earlier.get(page, ())):
                 yield "widget_covers_signature", picture.widget, f"page {page + 1}"
@@ -237,6 +237,13 @@ def box_of(widget: Any) -> _Box:
 def _numbers(rectangle: Any) -> _Box:
     first, second, third, fourth = (float(one) for one in rectangle)
     return min(first, third), min(second, fourth), max(first, third), max(second, fourth)
+
+
+def _shown(page: Any) -> _Box:
+    """What viewers show of a page: what is cut out of it, as far as it is there."""
+    cut, sheet = _numbers(page.cropbox), _numbers(page.mediabox)
+    left, lower = max(cut[0], sheet[0]), max(cut[1], sheet[1])
+    return left, lower, max(min(cut[2], sheet[2]), left), max(min(cut[3], sheet[3]), lower)
 
 
 def _area(box: _Box) -> float:

@@ -67,6 +67,9 @@ def attacks(sample: Sample) -> Iterator[Attack]:
     waiting = _with_loose_ends(sample)
     yield attack("of a part that the signed page waited for",
                  pictured(world, waiting, world.signer, first=facts(sample.page).size), waiting, "appearance_shared")
+    wide = world.sign(request(world, certify=False), _cut_wider_than_it_is(sample.page)).pdf
+    yield attack("over a page that is cut wider than it is",
+                 pictured(world, wide, world.signer, box=(0, 0, 298, 420)), wide, "widget_covers_page")
     yield attack("over a quarter of the page", pictured(world, plain, world.signer, box=(0, 0, 595, 300)), plain,
                  "widget_covers_page")
 
@@ -257,6 +260,29 @@ def on_both_pages(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObj
     widget[NAME("/Kids")] = kids
 
 
+def _kid_of(parent: Callable[[IncrementalPdfFileWriter], Any] | None) -> Tamper:
+    """The picture in a widget that names another field than lists it, or none."""
+    def change(writer: IncrementalPdfFileWriter, widget: Any, form: StreamObject) -> None:
+        _kids(writer, widget, [LOW])
+        kid = widget["/Kids"][0]
+        del kid["/Parent"]
+        if parent is not None:
+            kid[NAME("/Parent")] = parent(writer)
+
+    return change
+
+
+def _cut_wider_than_it_is(page: bytes) -> bytes:
+    output = io.BytesIO()
+    with pikepdf.open(io.BytesIO(page)) as document:
+        for one in document.pages:
+            one.obj.MediaBox, one.obj.CropBox = pikepdf.Array([0, 0, 298, 420]), pikepdf.Array([0, 0, 3000, 3000])
+            document.Root.Pages.MediaBox = one.obj.MediaBox
+            del one.obj.MediaBox
+        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    return output.getvalue()
+
+
 def _own(writer: IncrementalPdfFileWriter) -> Any:
     """The new field's reference."""
     listed = writer.root["/AcroForm"]["/Fields"]
@@ -307,6 +333,9 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
     "in two places": (_two_widgets, "appearance_shared"),
     "in many pieces": (_tiles, "widget_covers_page"),
     "on two pages": (_second_page, "widget_odd"),
+    "in a widget of no field": (_kid_of(None), "field_odd"),
+    "in a widget of another field": (
+        _kid_of(lambda writer: writer.root["/AcroForm"]["/Fields"].raw_get(0)), "field_odd"),
 }
 
 
