@@ -153,12 +153,34 @@ def _signature_fields(document: Any, limits: Limits, notes: Notebook) -> list[Fi
 
 def _look_at_pages(document: Any, notes: Notebook) -> None:
     """Have qpdf walk the tree of pages, so that it complains of nodes that call themselves one thing and are built as
-    another: one viewer goes by the name, another by the kids. Nor do viewers agree on lists of content in lists."""
+    another: one viewer goes by the name, another by the kids. Nor do viewers agree on lists of content with anything
+    else in them than content (Poppler then shows an empty page), on the number of pages where the tree tells another
+    one, and on what a page inherits where it names another parent than lists it: Poppler comes from above, the others
+    go by the name."""
     for page in document.pages:
         contents = page.obj.get("/Contents", None)
-        if isinstance(contents, pikepdf.Array) and any(isinstance(one, pikepdf.Array) for one in contents):
-            notes.note("parser_complains", 0, "page content in lists within lists")
+        if isinstance(contents, pikepdf.Array) and not all(isinstance(one, pikepdf.Stream) for one in contents):
+            notes.note("parser_complains", 0, "page content in lists within lists, or none")
             return
+    tree = document.Root.get("/Pages", None)
+    if not isinstance(tree, pikepdf.Dictionary) or tree.get("/Count", None) != len(document.pages):
+        notes.note("parser_complains", 0, "the tree of pages tells another number of them")
+    elif not _is_named_by_its_kids(tree):
+        notes.note("parser_complains", 0, "a page names another parent than lists it")
+
+
+def _is_named_by_its_kids(tree: Any) -> bool:
+    """Whether every node of a tree of pages that qpdf has walked names the one above it."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        for kid in node.get("/Kids", ()):
+            parent = kid.get("/Parent", None)
+            if not isinstance(parent, pikepdf.Dictionary) or parent.objgen != node.objgen:
+                return False
+            if "/Kids" in kid:
+                waiting.append(kid)
+    return True
 
 
 def _look_at_objects(

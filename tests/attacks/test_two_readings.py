@@ -92,6 +92,15 @@ DISPUTED = {
         {PAGE: body(PAGE).replace(b"/Type /Page", b"/Type /Foo") + b">>"}, "parser_complains"),
     "content in a list within a list": (
         {PAGE: body(PAGE).replace(b"4 0 R", b"[[4 0 R]]") + b">>"}, "parser_complains"),
+    "content in a list with nothing": ({PAGE: body(PAGE).replace(b"4 0 R", b"[4 0 R null]") + b">>"},
+                                       "parser_complains"),
+    "a page that inherits from elsewhere": (
+        {PAGE: body(PAGE).replace(b"/Parent %d 0 R" % PAGES, b"/Parent %d 0 R" % NEW) + b">>",
+         NEW: b"<</Type/Pages/Kids[%d 0 R]/Count 1/Rotate 90>>" % PAGE}, "parser_complains"),
+    "a page that inherits from nowhere": (
+        {PAGE: body(PAGE).replace(b"/Parent %d 0 R" % PAGES, b"") + b">>"}, "parser_complains"),
+    "pages that are counted otherwise": (
+        {PAGES: body(PAGES).replace(b"/Count 1", b"/Count 0") + b">>"}, "parser_complains"),
 }  # fmt: skip
 
 
