@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -117,6 +118,7 @@ def measure(folder: Path, docs: int, level: str, database: str, batches: int = 1
             cpu = result.cpu_ms["freeze"] + result.cpu_ms["sign"]
             raw = (slow + _raw_ms(key)) / 2
             result.growth.append(Batch(number * docs, round(cpu, 2), round(cpu / raw, 2), result.rss_mb["sign"]))
+            print(json.dumps(asdict(result.growth[-1])), file=sys.stderr, flush=True)
     finally:
         deps.db.dispose()
     result.per_core = 1000 / (result.cpu_ms["freeze"] + result.cpu_ms["sign"])
@@ -157,12 +159,20 @@ def _carry(deps: Deps, before: int, docs: int, result: Stages) -> None:
     for name, username in zip(("paraf 1", "paraf 2", "freeze"), _OFFICIALS, strict=True):
         official = actor_of(deps, username)
         stage(name, lambda who=official: review.approve(deps, who, batch_id, _version(deps, who, batch_id)))  # type: ignore[misc]
-    shown = signing.prepare(deps, signer, batch_id)
-    stage("sign", lambda: signing.authorise(
-        deps, signer, batch_id, shown.lock_version, shown.list_sha256, StepUp(DEMO_PASSPHRASE)))
+    stage("sign", lambda: _sign(deps, signer, batch_id))
     done = page.load_batch(deps, clerk, batch_id)
     if (done.status, done.signed) != ("finished", docs):
         raise RuntimeError(f"the batch did not end: {done.status}, {done.signed} signed, {done.stop_code}")
+
+
+def _sign(deps: Deps, signer: Actor, batch_id: str) -> None:
+    """As the signer does: what is left when his authorisation is over has another one."""
+    while True:
+        shown = signing.prepare(deps, signer, batch_id)
+        signing.authorise(deps, signer, batch_id, shown.lock_version, shown.list_sha256, StepUp(DEMO_PASSPHRASE))
+        work.drain(deps, batch_id)
+        if page.load_batch(deps, signer, batch_id).stop_code != "authorisation_over":
+            return
 
 
 def _version(deps: Deps, actor: Actor, batch_id: str) -> int:
