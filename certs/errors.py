@@ -200,6 +200,12 @@ class UploadTooComplex(UploadRefused):
     code = "upload_too_complex"
 
 
+class UploadPictureDamaged(UploadRefused):
+    """A picture in it is damaged or cut short, and readers show as much of it as each can make of it."""
+
+    code = "upload_picture_damaged"
+
+
 class UploadEncrypted(UploadRefused):
     code = "upload_encrypted"
 

@@ -17,3 +17,9 @@ class TooMuchError(NotByTheBookError):
     """More than can be looked at in reasonable time."""
 
     refusal = errors.UploadTooComplex
+
+
+class DamagedPictureError(NotByTheBookError):
+    """A picture of which readers show as much as each can make of it."""
+
+    refusal = errors.UploadPictureDamaged

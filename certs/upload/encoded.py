@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pikepdf
 
+from certs.upload import jpeg
 from certs.upload.book import NotByTheBookError
 
 KINDS: Final = frozenset({"/DCTDecode", "/JPXDecode", "/CCITTFaxDecode", "/JBIG2Decode"})
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended and progressive JPEG
-_NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_START_OF_SCAN, _ADOBE = 0xDA, 0xEE
 _END_OF_PICTURE = b"\xff\xd9"
 _JPX_SIZE = b"\xff\x4f\xff\x51"
 _PAGE_INFORMATION, _STRIPED = 48, 0xFFFFFFFF
@@ -32,7 +29,7 @@ def ensure_same(picture: Any, filters: list[str], count: int, *, is_mask: bool) 
         if parameters.get("/Columns", _FAX_COLUMNS) != size[0] or parameters.get("/Rows", 0) not in {0, size[1]}:
             raise NotByTheBookError("a fax of another size")
     elif last == "/DCTDecode":
-        _ensure_jpeg(_data(picture, filters), size, count, parameters.get("/ColorTransform"))
+        jpeg.ensure_whole(_data(picture, filters), size, count, parameters.get("/ColorTransform"))
     elif last == "/JPXDecode":
         _ensure_jpx(picture, _data(picture, filters), size, count, is_mask=is_mask)
     elif last == "/JBIG2Decode":
@@ -58,49 +55,6 @@ def _data(picture: Any, filters: list[str]) -> bytes:
         packed = scratch.make_stream(b"")
         packed.write(raw, filter=pikepdf.Array([pikepdf.Name(one) for one in filters[:-1]]))
         return bytes(packed.read_bytes())
-
-
-def _ensure_jpeg(data: bytes, size: tuple[int, int], count: int, transform: Any) -> None:
-    frame, adobe, is_jfif, scan = b"", None, False, 0
-    for marker, content, after in _segments(data):
-        if marker in _FRAMES:
-            frame = frame or content
-        elif marker == _ADOBE and content[:5] == b"Adobe" and len(content) > 11:
-            adobe = content[11]
-        is_jfif = is_jfif or (marker == 0xE0 and content[:4] == b"JFIF")
-        scan = after
-    if len(frame) < 6 or data.find(_END_OF_PICTURE, scan) < 0:
-        raise NotByTheBookError("a JPEG that is none, or is cut off")
-    height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
-    if frame[0] != 8 or (width, height) != size or frame[5] != count:
-        raise NotByTheBookError("a JPEG of another size or other colours")
-    # Which of the two counts, readers do not agree on.
-    if (is_jfif and adobe == 0 and count == 3) or (
-            transform is not None and adobe is None and transform != int(count == 3)):
-        raise NotByTheBookError("a JPEG whose colours are told in two ways")
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Marker, content and the place behind it, up to the first scan."""
-    at = data.find(b"\xff\xd8") + 2
-    if at < 2:
-        raise NotByTheBookError("no JPEG")
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            raise NotByTheBookError("a JPEG with something between its markers")
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker in _NO_LENGTH:
-            at += 2
-            continue
-        end = at + 2 + int.from_bytes(data[at + 2:at + 4], "big")
-        yield marker, data[at + 4:end], end
-        if marker == _START_OF_SCAN:
-            return
-        at = end
-    raise NotByTheBookError("a JPEG without a scan")
 
 
 def _ensure_jpx(picture: Any, data: bytes, size: tuple[int, int], count: int, *, is_mask: bool) -> None:

@@ -12,6 +12,8 @@ _WORDS: dict[type[UploadRefused], str] = {
     errors.UploadAmbiguous: "Berkas PDF ini dapat tampil berlainan di aplikasi lain. Cetak ke PDF, lalu unggah.",
     errors.UploadTooComplex: "Berkas PDF ini memuat terlalu banyak garis dan huruf untuk diperiksa. Pisahkan "
                              "halamannya, atau ganti peta dan bagannya dengan gambar, lalu unggah lagi.",
+    errors.UploadPictureDamaged: "Berkas PDF ini memuat gambar yang rusak atau terpotong. Pindai atau sisipkan lagi "
+                                 "gambarnya, lalu unggah.",
     errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",
     errors.UploadHasJavaScript: "Berkas PDF ini memuat JavaScript. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadHasXfa: "Berkas PDF ini memuat formulir XFA. Cetak ke PDF, lalu unggah hasilnya.",

@@ -150,7 +150,7 @@ PLAIN: dict[str, Callable[[Pdf], None]] = {
 def _is_refused(pdf: bytes) -> bool:
     try:
         inspect_upload(pdf)
-    except errors.UploadAmbiguous as error:
+    except (errors.UploadAmbiguous, errors.UploadPictureDamaged) as error:
         return bool(error.detail)
     return False
 
