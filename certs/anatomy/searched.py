@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from certs.anatomy.findings import Notebook
 from certs.anatomy.revisions import Revision
@@ -18,13 +19,14 @@ from certs.anatomy.tiling import Tile
 from certs.anatomy.tokens import OBJECT_HEADER, REGULAR, WHITESPACE, W
 
 _WORD, _TRAILER = b"obj", b"trailer"
-_END, _CLOSES = b"end", b"endobj"
 _GAP = rb"(?:[" + W + rb"\x0b]|%[^\r\n]*[\r\n])"
 _NUMBERS = re.compile(rb"[0-9]" + _GAP + rb"++[0-9]{1,10}+" + _GAP + rb"*+\Z")
 _LINE = re.compile(rb"[\r\n][" + W + rb"\x0b]*+\Z")  # the numbers may stand before a comment, however long
 _BEGINNING = re.compile(_TRAILER + rb"[" + W + rb"\x0b]*+(?:<<|%)")
+_WORDS = re.compile(_WORD + rb"(?<=[0-9" + W + rb"\x0b]" + _WORD + rb")")  # so written it is found fast
 _ALONE = re.compile(rb"obj(?!" + REGULAR + rb")")
 _WINDOW = 128
+_MOST = 10_000  # words that look like an object's and are none; honest files have a few in their texts
 
 
 def check_twins(data: bytes, tiles: list[Tile], view: dict[int, Entry], notes: Notebook) -> None:
@@ -51,10 +53,12 @@ def check_hidden(
     sections = [part.start for one in revisions for each in one.sections for part in (each, each.hybrid) if part]
     heads = {tile.body - len(_WORD) for tile in tiles}
     heads |= {found.end() - len(_WORD) for one in sections if (found := OBJECT_HEADER.match(data, one))}
-    for at in _places(data, _WORD, 0):
-        if at not in heads and not data.startswith(_CLOSES, at - len(_END)) and _is_head(data, at):
-            notes.note("object_hidden", at)
-            return
+    words = (found.start() for found in _WORDS.finditer(data))
+    others = list(islice((at for at in words if at not in heads), _MOST))
+    head = next((at for at in others if _is_head(data, at)), others[-1] if len(others) >= _MOST else None)
+    if head is not None:
+        notes.note("object_hidden", head)
+        return
     tables = [one for one in sections if OBJECT_HEADER.match(data, one) is None]
     behind = sum(1 for _ in _places(data, _TRAILER, start))
     before = sum(1 for _ in _BEGINNING.finditer(data, 0, start))

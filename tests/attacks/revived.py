@@ -46,6 +46,8 @@ def _pages(page: bytes) -> Iterator[tuple[str, bytes]]:
     yield "another content in a text", update(page, {known.size: b"(%s)" % twin, root: vain})
     trailer = b"\ntrailer\n<</Root %d 0 R>>\n" % known.size
     yield "a trailer in a stream", update(page, {known.size: stream % (len(trailer), trailer)})
+    words = b"1 obj " * 10_001
+    yield "too many words to look at", update(page, {known.size: stream % (len(words), words)})
     loose = b"\n%d 0 obj\n%s\nendobj\n"
     yield "a forgotten object that is referred to", update(page, {root: vain}, between=loose % (_VAIN, forged))
     freed = closed(update(page, {known.size: forged}), b"xref\n%d 1\n0000000000 00001 f \n" % known.size)
