@@ -206,6 +206,12 @@ class UploadPictureDamaged(UploadRefused):
     code = "upload_picture_damaged"
 
 
+class UploadPictureUnchecked(UploadRefused):
+    """A picture in it is of a kind that nobody here can decode to see whether it is whole."""
+
+    code = "upload_picture_unchecked"
+
+
 class UploadEncrypted(UploadRefused):
     code = "upload_encrypted"
 

@@ -23,3 +23,9 @@ class DamagedPictureError(NotByTheBookError):
     """A picture of which readers show as much as each can make of it."""
 
     refusal = errors.UploadPictureDamaged
+
+
+class UncheckedPictureError(NotByTheBookError):
+    """A picture of a kind that is not decoded here."""
+
+    refusal = errors.UploadPictureUnchecked

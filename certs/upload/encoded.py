@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any, Final
 
 import pikepdf
+from PIL import Jpeg2KImagePlugin
 
-from certs.upload import jpeg
-from certs.upload.book import NotByTheBookError
+from certs.upload import fax, jpeg
+from certs.upload.book import DamagedPictureError, NotByTheBookError, TooMuchError, UncheckedPictureError
 
 KINDS: Final = frozenset({"/DCTDecode", "/JPXDecode", "/CCITTFaxDecode", "/JBIG2Decode"})
 _END_OF_PICTURE = b"\xff\xd9"
 _JPX_SIZE = b"\xff\x4f\xff\x51"
-_PAGE_INFORMATION, _STRIPED = 48, 0xFFFFFFFF
-_FAX_COLUMNS = 1728
+_MOST_POINTS = 30_000_000  # of a JPEG 2000 picture: each takes a dozen bytes
 
 
 def ensure_same(picture: Any, filters: list[str], count: int, *, is_mask: bool) -> None:
     """Hold an image XObject's data against its size and its number of colours.
 
     :param count: how many numbers a point has, 0 where the dictionary does not say
-    :raises NotByTheBookError: they differ, or the data are not what the filter says
+    :raises NotByTheBookError: they differ, or the data are not what the filter says, damaged, or of a kind that cannot
+        be decoded here
     """
     last = filters[-1] if filters else ""
     size = (int(picture.Width), int(picture.Height))
-    parameters = _parameters(picture, len(filters))
+    parameters = parameters_of(picture, len(filters))
     if last == "/CCITTFaxDecode":
-        if parameters.get("/Columns", _FAX_COLUMNS) != size[0] or parameters.get("/Rows", 0) not in {0, size[1]}:
-            raise NotByTheBookError("a fax of another size")
+        fax.ensure_whole(_data(picture, filters), size, parameters)
     elif last == "/DCTDecode":
         jpeg.ensure_whole(_data(picture, filters), size, count, parameters.get("/ColorTransform"))
     elif last == "/JPXDecode":
         _ensure_jpx(picture, _data(picture, filters), size, count, is_mask=is_mask)
     elif last == "/JBIG2Decode":
-        _ensure_jbig2(_data(picture, filters), size)
+        raise UncheckedPictureError("a JBIG2 picture")
 
 
-def _parameters(picture: Any, filters: int) -> Any:
+def parameters_of(picture: Any, filters: int) -> Any:
+    """Those of the last filter. :raises NotByTheBookError: there are more or fewer of them than filters"""
     given = picture.get("/DecodeParms")
     if isinstance(given, pikepdf.Array):
         if len(given) != filters:
@@ -68,21 +70,14 @@ def _ensure_jpx(picture: Any, data: bytes, size: tuple[int, int], count: int, *,
     found = int.from_bytes(head[32:34], "big")
     if (right - left, lower - upper) != size or (found != count if count else found not in {1, 3}):
         raise NotByTheBookError("a JPEG 2000 picture of another size or other colours")
+    _ensure_jpx_decodes(data, size)
 
 
-def _ensure_jbig2(data: bytes, size: tuple[int, int]) -> None:
-    at = 0
-    while at + 11 <= len(data):
-        flags, referred = data[at + 4], data[at + 5] >> 5
-        number = int.from_bytes(data[at:at + 4], "big")
-        if referred > 4:
-            break
-        at += 6 + referred * (1 if number <= 256 else 2 if number <= 65_536 else 4) + (4 if flags & 0x40 else 1)
-        length, at = int.from_bytes(data[at:at + 4], "big"), at + 4
-        if flags & 0x3F == _PAGE_INFORMATION:
-            width, height = int.from_bytes(data[at:at + 4], "big"), int.from_bytes(data[at + 4:at + 8], "big")
-            if width == size[0] and height in {size[1], _STRIPED}:
-                return
-            break
-        at += length
-    raise NotByTheBookError("a JBIG2 picture that is none, or of another size")
+def _ensure_jpx_decodes(data: bytes, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > _MOST_POINTS:
+        raise TooMuchError("a JPEG 2000 picture of too many points")
+    try:
+        with Jpeg2KImagePlugin.Jpeg2KImageFile(BytesIO(data)) as decoded:
+            decoded.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DamagedPictureError("a JPEG 2000 picture that cannot be decoded") from error

@@ -13,7 +13,7 @@ from typing import Any
 import pikepdf
 from pikepdf.models.image import PdfInlineImage
 
-from certs.upload import pictures
+from certs.upload import encoded, fax, pictures
 from certs.upload.book import NotByTheBookError
 
 _LETTERS = {"/ASCIIHexDecode": b">", "/ASCII85Decode": b"~>"}  # and what ends them
@@ -37,6 +37,8 @@ def ensure_plain(picture: PdfInlineImage, spaces: Any) -> None:
     filters = [str(given)] if isinstance(given, pikepdf.Name) else [str(one) for one in given]
     if (not filters or filters[0] not in _LETTERS) and _SEEMING_END.search(data):
         raise NotByTheBookError("a picture whose data seem to end")
+    if filters and filters[-1] in encoded.KINDS and filters != ["/CCITTFaxDecode"]:
+        raise NotByTheBookError("a picture of a kind that does not stand in content")
     _ensure_whole(dictionary, filters, data, spaces)
 
 
@@ -50,6 +52,9 @@ def _ensure_whole(dictionary: Any, filters: list[str], data: bytes, spaces: Any)
         mark = _LETTERS[first]
         if data.find(mark) != len(data.rstrip(_SPACE)) - len(mark):
             raise NotByTheBookError("a picture whose letters do not end")
+    elif first == "/CCITTFaxDecode":
+        size = (int(dictionary.Width), int(dictionary.Height))
+        fax.ensure_whole(data, size, encoded.parameters_of(dictionary, len(filters)))
     elif first == "/FlateDecode":
         unpacked = zlib.decompressobj()
         try:

@@ -14,6 +14,8 @@ _WORDS: dict[type[UploadRefused], str] = {
                              "halamannya, atau ganti peta dan bagannya dengan gambar, lalu unggah lagi.",
     errors.UploadPictureDamaged: "Berkas PDF ini memuat gambar yang rusak atau terpotong. Pindai atau sisipkan lagi "
                                  "gambarnya, lalu unggah.",
+    errors.UploadPictureUnchecked: "Berkas PDF ini memuat gambar jenis yang tidak dapat diperiksa di sini (JBIG2 atau "
+                                   "faks grup 3). Pindai lagi sebagai JPEG atau faks grup 4, lalu unggah.",
     errors.UploadEncrypted: "Berkas PDF ini bersandi. Simpan tanpa sandi, lalu unggah lagi.",
     errors.UploadHasJavaScript: "Berkas PDF ini memuat JavaScript. Cetak ke PDF, lalu unggah hasilnya.",
     errors.UploadHasXfa: "Berkas PDF ini memuat formulir XFA. Cetak ke PDF, lalu unggah hasilnya.",

@@ -218,7 +218,7 @@ def test_rotation_and_crop_count(make_pdf: MakePdf) -> None:
 
 def test_every_refusal_has_its_own_code() -> None:
     kinds = errors.UploadRefused.__subclasses__()
-    assert len({kind.code for kind in kinds}) == len(kinds) == 19
+    assert len({kind.code for kind in kinds}) == len(kinds) == 20
 
 
 def _paint(document: Pdf) -> pikepdf.Object:

@@ -68,13 +68,9 @@ def _coded(data: bytes, kind: str, **entries: Any) -> Callable[[Pdf], None]:
     return _picture(data, Filter=Name(f"/{kind}"), **given)
 
 
-def _jbig2(width: int) -> bytes:
-    """A page and nothing on it."""
-    return struct.pack(">IBBBI", 0, 48, 0, 1, 19) + struct.pack(">IIIIBH", width, 16, 0, 0, 4, 0)
-
-
 def _fax(**parameters: Any) -> Callable[[Pdf], None]:
-    return _coded(b"\0\x10\x01", "CCITTFaxDecode", BitsPerComponent=1, ColorSpace=Name.DeviceGray,
+    """White rows, each like the one before."""
+    return _coded(b"\xff\xff\0\x10\x01", "CCITTFaxDecode", BitsPerComponent=1, ColorSpace=Name.DeviceGray,
                   DecodeParms=Dictionary(K=-1, **parameters))
 
 
@@ -111,13 +107,12 @@ ODD: dict[str, Callable[[Pdf], None]] = {
     "JPEG told in two ways": _coded(JPEG[:20] + ADOBE + JPEG[20:], "DCTDecode"),
     "JPEG transformed otherwise": _coded(JPEG, "DCTDecode", DecodeParms=Dictionary(ColorTransform=0)),
     "no JPEG 2000": _coded(b"x", "JPXDecode"), "JPEG 2000 cut off": _coded(JPX[:-30], "JPXDecode"),
+    "JPEG 2000 damaged": _coded(JPX[:-60] + JPX[-2:], "JPXDecode"),
     "JPEG 2000 of another size": _coded(JPX, "JPXDecode", Height=8), "JPEG 2000 with opacity": _coded(
         _encoded("JPEG2000", "RGBA"), "JPXDecode"),
     "JPEG 2000 reversed": _coded(JPX, "JPXDecode", Decode=Array([1, 0, 1, 0, 1, 0])),
     "fax of another width": _fax(Columns=32), "fax without a width": _fax(), "fax of other rows": _fax(
         Columns=16, Rows=4),
-    "JBIG2 of another size": _coded(_jbig2(8), "JBIG2Decode", BitsPerComponent=1, ColorSpace=Name.DeviceGray),
-    "no JBIG2": _coded(b"x", "JBIG2Decode", BitsPerComponent=1, ColorSpace=Name.DeviceGray),
     "parameters of other filters": _coded(JPEG, "DCTDecode", DecodeParms=Array([Dictionary(), Dictionary()])),
     "content hidden in data": _inline(b"/W %d /H 1 /BPC 8 /CS /G" % len(HIDDEN), HIDDEN),
     "data that seem to end": _inline(b"/W 19 /H 1 /BPC 8 /CS /G", b"\x80EI 0 0 1 rg f    "),
@@ -126,6 +121,8 @@ ODD: dict[str, Callable[[Pdf], None]] = {
         GRAY_POINT + b" /F /AHx", b"00> 00>"),
     "packed and damaged": _inline(GRAY_POINT + b" /F /Fl", b"xx"), "packed and more": _inline(
         GRAY_POINT + b" /F /Fl", zlib.compress(b"x") + b"more"),
+    "JPEG within content": _inline(b"/W 16 /H 16 /BPC 8 /CS /RGB /F /DCT", JPEG), "fax within content": _inline(
+        b"/W 16 /H 16 /BPC 1 /CS /G /F /CCF /DP <</K -1 /Columns 16>>", b"\xff\0\x10\x01"),
     "key in full and in short": _inline(b"/Width 1 " + GRAY_POINT, b"x"), "key twice": _inline(
         b"/W 2 " + GRAY_POINT, b"x"),
     "short name of a space of its own": _inline(GRAY_POINT, b"x", ColorSpace=Dictionary(G=TABLE)),
@@ -138,7 +135,8 @@ PLAIN: dict[str, Callable[[Pdf], None]] = {
         b"\0", Width=1, Height=1, BitsPerComponent=1, ColorSpace=TABLE, Decode=Array([1, 0])),
     "JPEG": _coded(JPEG, "DCTDecode"), "gray JPEG": _coded(GRAY, "DCTDecode", ColorSpace=Name.DeviceGray),
     "JPEG 2000": _coded(JPX, "JPXDecode"), "fax": _fax(Columns=16, Rows=16),
-    "JBIG2": _coded(_jbig2(16), "JBIG2Decode", BitsPerComponent=1, ColorSpace=Name.DeviceGray),
+    "within content, fax": _inline(
+        b"/W 16 /H 16 /BPC 1 /CS /G /F /CCF /DP <</K -1 /Columns 16>>", b"\xff\xff\0\x10\x01"),
     "within content": _inline(b"/W 2 /H 1 /BPC 8 /CS /RGB", RED + RED), "within content, packed": _inline(
         GRAY_POINT + b" /F /Fl", zlib.compress(b"x")), "within content, letters": _inline(
         GRAY_POINT + b" /F [/AHx]", b"00>"), "within content, stencil": _inline(b"/W 9 /H 1 /IM true", b"xy"),
