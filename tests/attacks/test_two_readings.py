@@ -14,7 +14,7 @@ import pytest
 from certs import errors
 from certs.intake import inspect_upload
 from certs.structure import examine
-from tests.attacks.craft import facts, update
+from tests.attacks.craft import closed, facts, update
 from tests.attacks.streamed import packed_update
 
 
@@ -111,6 +111,26 @@ def test_what_one_viewer_shows_and_another_does_not_is_found_and_refused_before_
     assert code in examine(pdf).codes
     with pytest.raises((errors.UploadAmbiguous, errors.UploadBroken)):
         inspect_upload(pdf)
+
+
+def _referring(generation: int) -> dict[int, bytes]:
+    return {PAGE: body(PAGE) + b"/PieceInfo<</A %d %d R>>>>" % (NEW, generation)}
+
+
+def _given_away(pdf: bytes) -> bytes:
+    """The file with its new object freed, and another one of its number, of the next generation."""
+    freed = closed(pdf, b"xref\n%d 1\n0000000000 00001 f \n" % NEW)
+    return closed(freed + b"%d 1 obj\n(baru)\nendobj\n" % NEW, b"xref\n%d 1\n%010d 00001 n \n" % (NEW, len(freed)))
+
+
+def test_what_an_object_was_once_called_is_said_of_it_only_where_nobody_looks() -> None:
+    older = update(BASE, {NEW: b"(lama)"} | _referring(0))
+    stale = _given_away(older)
+    assert "reference_odd" in examine(stale).codes
+    with pytest.raises(errors.UploadAmbiguous):
+        inspect_upload(stale)
+    assert "reference_odd" not in examine(older).codes
+    assert "reference_odd" not in examine(update(stale, _referring(1))).codes
 
 
 def test_twins_are_refused_before_signing() -> None:
