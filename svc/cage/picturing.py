@@ -89,22 +89,38 @@ def _without_colours(image: Image.Image) -> Image.Image:
 
 
 def _packed(image: Image.Image, points: tuple[float, float], most_bytes: int) -> tuple[PagePicture, bytes]:
-    data, colours, bits = _deflated(image), len(image.getbands()), 1 if image.mode == "1" else 8
-    is_jpeg = False
-    if bits > 1:
-        out = io.BytesIO()
-        image.save(out, "JPEG", quality=_QUALITY)
-        lossy = out.getvalue()
-        is_jpeg = len(data) > _LOSSLESS_WORTH * len(lossy) or (len(data) > most_bytes and len(lossy) < len(data))
-        data = lossy if is_jpeg else data
-    return PagePicture(is_jpeg, bits, colours, image.width, image.height, points[0],
-                       points[1], len(data)), data
+    is_jpeg, bits, data = _smallest(image, most_bytes)
+    return PagePicture(is_jpeg, bits, len(image.getbands()), image.width, image.height, *points, len(data)), data
 
 
-def _deflated(image: Image.Image) -> bytes:
+def _smallest(image: Image.Image, most_bytes: int) -> tuple[bool, int, bytes]:
+    """Without loss where there is room for it, and a photograph as a JPEG: whether it is one, its bits, its data."""
+    exact = _deflated(image)
+    if image.mode == "1":
+        return False, 1, exact
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=_QUALITY)
+    lossy = out.getvalue()
+    if len(exact) > _LOSSLESS_WORTH * len(lossy):
+        return True, 8, lossy
+    if len(exact) <= most_bytes:
+        return False, 8, exact
+    small = (False, 4, _deflated(_in_few_shades(image), bits=4)) if image.mode == "L" else (False, 8, exact)
+    return min((True, 8, lossy), small, key=lambda one: len(one[2]))
+
+
+def _in_few_shades(image: Image.Image) -> Image.Image:
+    """Sixteen shades of grey: text looks the same."""
+    step = 255 // 15
+    few = Image.frombytes("P", image.size, image.point([(shade + step // 2) // step for shade in range(256)]).tobytes())
+    few.putpalette(bytes(shade * step for shade in range(16) for _ in range(3)))
+    return few
+
+
+def _deflated(image: Image.Image, **options: int) -> bytes:
     """The rows as PNG packs them, which PDF knows too."""
     out = io.BytesIO()
-    image.save(out, "PNG")
+    image.save(out, "PNG", **options)
     png, parts, at = out.getvalue(), [], _PNG_HEAD
     while at < len(png):
         length = int.from_bytes(png[at:at + _CHUNK_HEAD], "big")

@@ -106,6 +106,25 @@ def test_pages_that_would_take_too_much_room_are_drawn_coarser(cage: Cage) -> No
     assert impossible.value.code == "too_large"
 
 
+def test_text_that_takes_too_much_room_has_fewer_shades_first(cage: Cage) -> None:
+    def write(document: pikepdf.Pdf) -> None:
+        font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
+        lines = [f"({number * 7919 % 100_003} keputusan {number * 104_729 % 999_983} pegawai) Tj T*"
+                 for number in range(60)]
+        document.pages[0].obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F=font))
+        document.pages[0].obj.Contents = document.make_stream(
+            f"BT /F 10 Tf 12 TL 50 780 Td {' '.join(lines)} ET".encode())
+
+    pdf = odd_pdf(write)
+    fine = cage.picture_pages(pdf, MIB)
+    small = cage.picture_pages(pdf, len(fine) * 9 // 10)
+    inspect_upload(small)
+    assert images_of(fine) == [("/FlateDecode", "/DeviceGray", 8, 1653)]
+    assert images_of(small) == [("/FlateDecode", "/DeviceGray", 4, 1653)]
+    written = (50, 60, 300, 800)
+    assert abs(ink_in(small, written) - ink_in(fine, written)) < ink_in(fine, written) / 20
+
+
 @pytest.mark.parametrize(("pdf", "code", "page"), [
     (lambda: odd_pdf(script_pdf, size=(14_400, 14_400)), "page_too_large", 1),
     (bomb_pdf, "undrawable", 1), (lambda: b"%PDF-1.7 rubbish", "undrawable", 1)])

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
+import pikepdf
 import pytest
 from sqlalchemy import func, select
 
 from certs.intake import inspect_upload
+from certs.upload import reading
 from certs.validation import validate_pdf
 from svc.cage.pool import WorkerCage
 from svc.cage.port import CageLimits
@@ -59,6 +61,18 @@ def test_a_form_is_refused_and_taken_as_pictures_when_asked_for(world: World) ->
     assert (event["upload_sha256"], event["refused_for"]) == (sha256, "upload_form")
     assert event["content_sha256"] == kept.sha256
     assert stored(world) == (1, 1, 1)
+
+
+def test_a_map_of_too_many_strokes_becomes_a_picture(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(document: pikepdf.Pdf) -> None:
+        document.pages[0].obj.Contents = document.make_stream(b"100 600 m 300 640 l S\n" * 100)
+
+    monkeypatch.setattr(reading, "_MOST_INSTRUCTIONS", 200)
+    with pytest.raises(CurableContent) as refused:
+        upload(world, odd_pdf(draw), as_pictures=False)
+    assert "terlalu banyak garis" in refused.value.fields["file"]
+    decree_id = upload(world, odd_pdf(draw))
+    assert ink_in(decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data, FIELD) > 50
 
 
 def test_what_can_be_taken_as_it_is_is_not_touched(world: World) -> None:
