@@ -61,7 +61,7 @@ def picture_all(draw: Draw, bind: Bind, max_bytes: int, max_pages: int) -> bytes
         number = len(pictures)
         drawn, body = _drawn(draw, number, _room(left, pages - number))
         is_news, pages = pages == 1 < drawn.pages, drawn.pages
-        if pages > max_pages:
+        if not number < pages <= max_pages:  # too few is what a parser says that was taken over
             raise PicturesImpossible("too_many_pages")
         if is_news and len(body) > _room(left, pages):
             continue  # the first page took what is for all

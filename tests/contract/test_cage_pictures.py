@@ -151,6 +151,15 @@ def test_pages_without_end_are_given_up_early(cage: Cage, monkeypatch: pytest.Mo
     assert impossible.value.code == "too_slow"
 
 
+@pytest.mark.parametrize("pages", [0, -1, 10**12])
+def test_a_parser_that_was_taken_over_says_any_number_of_pages(pages: int) -> None:
+    def lie(page: int, most_bytes: int) -> tuple[pictures.Pictured, bytes]:
+        return pictures.Pictured(pictures.PagePicture(False, 8, 1, 1, 1, 72, 72, 1), pages), b"x"
+
+    with pytest.raises(PicturesImpossible):
+        pictures.picture_all(lie, lambda _pictures, data: data, MIB, 500)
+
+
 def without_field(pdf: bytes) -> bytes:
     """A signed file whose form nobody finds any more."""
     return pdf.replace(b"/AcroForm", b"/AcroFarm")
