@@ -176,7 +176,8 @@ def _judge_found(deps: Deps, found: Found, signers: tuple[SignerLine, ...], know
         pdf = read_file(deps, found.file.object_key, found.file.sha256)
     except IntegrityViolation:
         return _told(deps, found, words.grey(words.STORED_DIFFERS), signers, None)
-    report = known.report if known is not None and known.pdf == pdf else judge(deps, pdf)
+    report = known.report if known is not None and known.pdf == pdf else judge(
+        deps, pdf, proofs=proofs_for(deps, revision_digests(pdf)))
     return _told(deps, found, _sentence(report, found), signers, report)
 
 
@@ -200,10 +201,9 @@ def of_upload(deps: Deps, pdf: bytes, anchors: Iterable[x509.Certificate] = ()) 
     registry, found, original_size = look_up(deps, digests)
     sha256 = digests[-1]
     partly = find_partly_signed(deps, sha256) if found is None else None
-    proofs = proofs_for(deps, digests)
-    report = judge(deps, pdf, _trust(deps, more), proofs)
+    report = judge(deps, pdf, _trust(deps, more), proofs_for(deps, digests))
     # What was judged by the service's own trust alone need not be judged again as the register's copy.
-    known = None if more or proofs else _Judged(pdf, report)
+    known = None if more else _Judged(pdf, report)
     registered = _judge_found(deps, found, _signers_of(deps, found), known) if found else None
     return UploadVerdict(
         sentence=_of_unknown(deps, report, partly) if found is None else
