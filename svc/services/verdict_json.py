@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
+from certs.validation import SignatureReport
 from svc.services.finding_words import in_words
 from svc.services.verdict_words import Sentence
 from svc.services.verification import PublicVerdict, UploadVerdict
@@ -48,7 +49,10 @@ def json_value(value: object) -> Any:
     """For ``json.dumps(default=…)``: instants and days in ISO 8601, records as objects. :raises TypeError: neither"""
     if isinstance(value, date):  # an instant is a date too
         return value.isoformat()
-    return asdict(value)  # type: ignore[call-overload]
+    told = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
+    if isinstance(value, SignatureReport) and not value.proven_by and value.certificate_then == "valid":
+        told["certificate_then"] = "unknown"  # that it is valid now says nothing of a time that nothing proves
+    return told
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from cryptography import x509
 from certs.ca import Revocation, build_crl
 from certs.validation import Indication, Report
 from svc.seed.walk import DEMO_PASSPHRASE
-from svc.services import credentials, decree_page, verification
+from svc.services import archive, credentials, decree_page, verdict_json, verification
 from svc.services.examination import judge
 from svc.services.verdict_words import of_failure
+from tests.services.test_level_raised import signed_at
 from tests.support.clock import FrozenClock
 from tests.support.signers import foreign_pkcs12, give_certificates, trust_authority
 from tests.support.world import World
@@ -44,6 +45,34 @@ def test_a_revocation_by_another_authority_is_told_wherever_the_signer_is(
     expected = (then, "revoked", revoked.revoked_at)
     assert (line.certificate_then, line.certificate_now, line.revoked_at) == expected
     assert (signature.certificate_then, signature.certificate_now, signature.revoked_at) == expected
+
+
+def test_what_the_register_proves_counts_on_the_page_of_the_code_too(world: World, clock: FrozenClock) -> None:
+    decree_id = signed_at(world, clock, "B-B")
+    pdf = decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data
+    clock.advance(hours=1)
+    archive.take_in(world.deps, None, "Keputusan.pdf", pdf)
+    clock.advance(hours=1)
+    signer = world.actor("kepala")
+    (own,) = credentials.list_for(world.deps, signer, signer.person_public_id)
+    credentials.revoke(world.deps, signer, own.public_id, "key_compromise")
+    clock.advance(minutes=1)
+    uploaded = verification.of_upload(world.deps, pdf)
+    longer = verification.of_upload(world.deps, pdf + b"% lebih\n").registered
+    by_code = verification.by_code(world.deps, world.view(decree_id).verify_code)
+    assert by_code.signatures[0].proven_by == "register"
+    assert by_code == uploaded.registered == longer
+    assert (uploaded.indication, uploaded.sentence) == (by_code.indication, by_code.sentence)
+    assert by_code.indication == Indication.TOTAL_PASSED
+
+
+def test_programs_are_not_told_of_a_time_that_nothing_proves(world: World, clock: FrozenClock) -> None:
+    """Pages say nothing there; that the certificate is valid now is another thing."""
+    for level, then in (("B-B", "unknown"), ("B-T", "valid")):
+        verdict = verification.by_code(world.deps, world.view(signed_at(world, clock, level)).verify_code)
+        (told,) = verdict_json.of_decree(verdict, "http://contoh", str)["signatures"]
+        assert told["indication"] == "TOTAL-PASSED"
+        assert (told["certificate_then"], told["certificate_now"]) == (then, "valid")
 
 
 def test_what_is_wrong_with_a_signature_is_not_said_of_the_file(world: World) -> None:
