@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 import pikepdf
 
 from certs.anatomy.pictures import has_frame
+from certs.upload import calculating
 from certs.upload.book import NotByTheBookError
 
 _GRADIENTS, _CALCULATED, _PLANE = range(1, 8), (1, 2, 3), 1  # by their types: 1 has a plane, 2 a line, 3 two circles
 _COORDS = {2: 4, 3: 6}
-_TOKEN = re.compile(rb"%[^\r\n]*|[{}]|[^\s{}%]+")
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)")
-# Of those that the standard has (annex B): not the ones that readers round, divide or turn each in its own way.
-_CALCULATING: Final = frozenset(
-    b"abs add atan ceiling cos cvi cvr div exp floor ln log mod mul neg sin sqrt sub truncate and eq false ge gt le lt "
-    b"ne or true xor if ifelse copy dup exch index pop roll".split())
 
 
 def ensure_plain(item: Any) -> None:
@@ -28,7 +22,7 @@ def ensure_plain(item: Any) -> None:
     if isinstance(item, pikepdf.Dictionary | pikepdf.Stream) and "/ShadingType" in item:
         _ensure_gradient(item)
     if isinstance(item, pikepdf.Stream) and item.get("/FunctionType") == 4:
-        _ensure_calculable(item.read_bytes())
+        calculating.ensure_calculable(item.read_bytes(), item.get("/Domain", ()), len(item.get("/Range", ())) // 2)
 
 
 def ensure_mask(state: Any) -> None:
@@ -67,15 +61,3 @@ def _functions(given: Any) -> list[Any]:
 def _has_area(form: Any) -> bool:
     left, lower, right, upper = (float(one) for one in form.BBox)
     return left != right and lower != upper
-
-
-def _ensure_calculable(written: bytes) -> None:
-    depth = 0
-    tokens = [one for one in _TOKEN.findall(written) if not one.startswith(b"%")]
-    for at, token in enumerate(tokens):
-        depth += {b"{": 1, b"}": -1}.get(token, 0)
-        if (depth <= 0 and at != len(tokens) - 1) or not (
-                token in b"{}" or token in _CALCULATING or _NUMBER.fullmatch(token)):
-            raise NotByTheBookError("a function that readers calculate differently")
-    if depth or not tokens:
-        raise NotByTheBookError("a function that is not closed")

@@ -17,7 +17,7 @@ from certs.upload.book import NotByTheBookError, TooMuchError
 
 _END = "n"  # put behind every stream: what was not closed swallows it, and what was left over becomes its operand
 _MOST_BYTES = 64 * 1024 * 1024
-_MOST_INSTRUCTIONS = 2_000_000  # of a document; a second for every quarter of a million on a busy machine
+_MOST_INSTRUCTIONS = 1_500_000  # of a document; a second for every quarter of a million on a busy machine
 _MOST_OPERANDS = 64
 _PLAIN = frozenset({int, Decimal})
 

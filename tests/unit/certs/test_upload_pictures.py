@@ -200,18 +200,6 @@ def test_a_colour_space_that_is_named_as_it_is_called_is_accepted(make_pdf: Make
     assert inspect_upload(make_pdf(change)).pages == 1
 
 
-@pytest.mark.parametrize("function", [
-    b"{pop foo 1 0 0}", b"{pop 1 0 0", b"pop 1 0 0", b"{pop 3.7 2 idiv 0 0}", b"{pop -0.5 round 0 0}", b"{1 not}",
-    b"{pop 1} 0 0", b"{pop 1}}", b"", b"{pop 1e3 0 0}"])
-def test_functions_that_readers_calculate_differently_are_refused(make_pdf: MakePdf, function: bytes) -> None:
-    def change(document: Pdf) -> None:
-        made = document.make_stream(function, FunctionType=4, Domain=Array([0, 1]), Range=Array([0, 1] * 3))
-        space = Array([Name.Separation, Name.Biru, Name.DeviceRGB, document.make_indirect(made)])
-        _page(document, b"/C cs 1 scn", ColorSpace=Dictionary(C=space))
-
-    assert _is_refused(make_pdf(change))
-
-
 @pytest.mark.parametrize("entries", [
     {"ShadingType": 9}, {"Function": Array([])}, {"Function": None}, {"Coords": Array([5, 5, 5, 5])},
     {"Coords": Array([0, 0, 9])}, {"Domain": Array([1, 0])}, {"ShadingType": 3}], ids=range(7))
