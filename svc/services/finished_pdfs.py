@@ -16,7 +16,8 @@ from svc.services.refusals import impossible_words, refusal_words
 _CURABLE = (
     errors.UploadHasJavaScript, errors.UploadHasXfa, errors.UploadHasLaunchAction, errors.UploadHasAttachment,
     errors.UploadHasRichMedia, errors.UploadHasForm, errors.UploadHasLayers, errors.UploadHasAnnotations,
-    errors.UploadFontsMissing, errors.UploadTooComplex, errors.UploadAmbiguous, errors.UploadBroken)
+    errors.UploadFontsMissing, errors.UploadTooComplex, errors.UploadPictureUnchecked, errors.UploadAmbiguous,
+    errors.UploadBroken)
 _COARSE = 36
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
 import pikepdf
+import PIL.Image
 import pytest
 from sqlalchemy import func, select
 
@@ -72,6 +74,28 @@ def test_a_map_of_too_many_strokes_becomes_a_picture(world: World, monkeypatch: 
         upload(world, odd_pdf(draw), as_pictures=False)
     assert "terlalu banyak garis" in refused.value.fields["file"]
     decree_id = upload(world, odd_pdf(draw))
+    assert ink_in(decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data, FIELD) > 50
+
+
+def test_a_scan_of_a_kind_that_nobody_here_can_check_becomes_a_picture(world: World) -> None:
+    scan, written = PIL.Image.new("1", (400, 100), 1), io.BytesIO()  # what is black in a fax
+    scan.save(written, "TIFF", compression="group3", tiffinfo={278: scan.height})
+    with PIL.Image.open(written) as read:
+        (start,), (length,) = read.tag_v2[273], read.tag_v2[279]  # type: ignore[attr-defined]
+
+    def place(document: pikepdf.Pdf) -> None:
+        fax = document.make_stream(
+            written.getvalue()[start:start + length], Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=400,
+            Height=100, BitsPerComponent=1, ColorSpace=pikepdf.Name.DeviceGray, Filter=pikepdf.Name.CCITTFaxDecode,
+            DecodeParms=pikepdf.Dictionary(K=0, Columns=400, EndOfLine=True))
+        page = document.pages[0].obj
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(I=document.make_indirect(fax)))
+        page.Contents = document.make_stream(b"q 200 0 0 40 100 600 cm /I Do Q")
+
+    with pytest.raises(CurableContent) as refused:
+        upload(world, odd_pdf(place), as_pictures=False)
+    assert "tidak dapat diperiksa di sini" in refused.value.fields["file"]
+    decree_id = upload(world, odd_pdf(place))
     assert ink_in(decree_page.load_pdf(world.deps, world.actor("analis"), decree_id).data, FIELD) > 50
 
 
