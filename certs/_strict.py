@@ -9,7 +9,10 @@ from typing import Any
 
 from asn1crypto import x509
 from asn1crypto.crl import CertificateList
+from pyhanko_certvalidator._state import ValProcState
+from pyhanko_certvalidator.authority import Authority
 from pyhanko_certvalidator.context import ValidationContext
+from pyhanko_certvalidator.errors import CRLNoMatchesError
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.revinfo import validate_crl, validate_ocsp
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
@@ -44,17 +47,25 @@ def scope(crl_issuer: x509.Certificate, cert: Any, certificate_list_cont: CRLCon
 
 
 async def find_lister(
-    certificate_list: CertificateList, *, validation_context: ValidationContext, **asked: Any
+    certificate_list: CertificateList, *, cert_issuer_auth: Authority, is_indirect: bool,
+    validation_context: ValidationContext, proc_state: ValProcState, **asked: Any,
 ) -> ValidationPath:
     """The path to who has signed a list (RFC 5280 6.3.3, f and g).
 
     pyHanko does not ask for the signature where it takes for him the authority that it is just looking into, so that
-    a list in an authority's name would count whoever made it.
+    a list in an authority's name would count whoever made it. Of lists that are no indirect ones only the issuer's own
+    are asked for: :func:`scope` takes no other, whoever signed it.
 
+    :raises CRLNoMatchesError: it is another authority's list
     :raises CRLValidationError: its signature is nobody's who may have made it
     """
-    path: ValidationPath = await lenient_lister(certificate_list, validation_context=validation_context, **asked)
-    validate_crl._verify_crl_signature(certificate_list, path.last.public_key, validation_context.sig_validator)
+    if not is_indirect and certificate_list.issuer != cert_issuer_auth.name:
+        raise CRLNoMatchesError
+    path: ValidationPath = await lenient_lister(
+        certificate_list, cert_issuer_auth=cert_issuer_auth, is_indirect=is_indirect,
+        validation_context=validation_context, proc_state=proc_state, **asked)
+    if proc_state.check_path_verif_recursion(path.last):
+        validate_crl._verify_crl_signature(certificate_list, path.last.public_key, validation_context.sig_validator)
     return path
 
 

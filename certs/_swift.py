@@ -20,11 +20,12 @@ from functools import lru_cache
 from inspect import getattr_static
 from typing import IO, Any
 
-from asn1crypto import cms, core, x509
+from asn1crypto import cms, core, crl, x509
 from pyhanko.pdf_utils import generic, misc, reader, xref
 from pyhanko.pdf_utils.misc import PDF_DELIMITERS, PDF_WHITESPACE, PdfReadError
 from pyhanko.sign import general
 from pyhanko.sign.validation import generic_cms
+from pyhanko_certvalidator.revinfo import validate_crl
 
 from certs._asn1 import recall_certificate
 
@@ -58,6 +59,7 @@ slow_dotted = core.ObjectIdentifier.dotted.fget
 slow_table = xref.parse_xref_table
 slow_certificates = generic_cms.extract_certs_for_validation
 slow_end_line: Any = reader.read_next_end_line
+slow_find: Any = validate_crl.find_cert_in_list
 
 
 def read_hex_string(stream: IO[bytes]) -> Any:
@@ -221,6 +223,13 @@ def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDa
     return found
 
 
+def find_in_list(cert: Any, issuer: x509.Name, listed: crl.CertificateList, authority: x509.Name) -> Any:
+    """Since when and why a list revokes a certificate, or twice None; where its number is nowhere in the list's bytes
+    no entry is looked at, nor is whatever may be wrong with one."""
+    number = cert["tbs_certificate"]["serial_number"].dump() if isinstance(cert, x509.Certificate) else b""
+    return slow_find(cert, issuer, listed, authority) if number in listed.contents else (None, None)
+
+
 _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (generic, "read_hex_string_from_stream", read_hex_string),
     (generic, "read_until_delimiter", read_word),
@@ -233,6 +242,7 @@ _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (x509.NameTypeAndValue, "_ldap_string_prep", prepare),
     (x509.Name, "hashable", property(hashable)),
     (x509.Name, "__eq__", equal),
+    (validate_crl, "find_cert_in_list", find_in_list),
 )
 
 

@@ -178,12 +178,14 @@ class Knowledge:
 
         :param carried: further certificates among which its issuer may be
         """
-        issuers = [one for one in (*self._authorities(), *carried) if is_issued_by(certificate, one)]
-        if not issuers:
-            return ()
-        known = next((one for one in issuers if self._lasts(one, EARLIEST)), None)
-        told = answers(self.lists, certificate, known or issuers[0], (*self.certificates, *carried))
-        return told if known else tuple(one for one in told if one.revoked_at is not None)
+        unknown = None
+        for one in (*self._authorities(), *carried):
+            if is_issued_by(certificate, one):
+                if self._lasts(one, EARLIEST):
+                    return answers(self.lists, certificate, one, (*self.certificates, *carried))
+                unknown = unknown or one
+        told = () if unknown is None else answers(self.lists, certificate, unknown, (*self.certificates, *carried))
+        return tuple(one for one in told if one.revoked_at is not None)
 
     def tells_in_time(self, path: Sequence[asn1_x509.Certificate], control: datetime, now: datetime) -> bool:
         """Whether what speaks for each certificate of the path at ``control`` (its anchor comes first) was made before

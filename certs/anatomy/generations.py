@@ -31,11 +31,10 @@ class Generations:
     """What the revisions of a file know of generations."""
 
     def __init__(self, views: list[dict[int, Entry]]) -> None:
-        self._view = views[-1]
-        self._current = {_named(number, entry) for number, entry in self._view.items()}
-        self._known = {_named(number, entry) for view in views for number, entry in view.items()}
+        self._views, self._view = views, views[-1]
         # As long as all are 0, only references that say otherwise can be wrong.
-        self._pattern = _ANY if any(generation for _, generation in self._known) else _OLDER
+        is_usual = not any(second and kind is Kind.AT_OFFSET for view in views for kind, _, second in view.values())
+        self._pattern = _OLDER if is_usual else _ANY
 
     def wrong_places(self, text: bytes) -> Iterable[int]:
         """Where in what is in use an object in use is named by a generation that it has not."""
@@ -47,8 +46,9 @@ class Generations:
             return
         for found in self._pattern.finditer(text):
             number, generation = int(found.group(1)), int(found.group(2))
-            if number in self._view and (number, generation) not in self._current:
-                yield found.start(), (number, generation) not in self._known
+            if number in self._view and _generation(self._view[number]) != generation:
+                yield found.start(), all(
+                    _generation(view[number]) != generation for view in self._views if number in view)
 
     def check(self, data: bytes, tiles: list[Tile], notes: Notebook) -> None:
         """Note ``reference_odd`` for the first of them outside the data of streams."""
@@ -66,5 +66,5 @@ class Generations:
                 return
 
 
-def _named(number: int, entry: Entry) -> tuple[int, int]:
-    return number, entry.second if entry.kind is Kind.AT_OFFSET else 0
+def _generation(entry: Entry) -> int:
+    return entry.second if entry.kind is Kind.AT_OFFSET else 0

@@ -10,13 +10,15 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from asn1crypto import cms, core, x509
+from asn1crypto import cms, core, crl, x509
+from cryptography.x509 import ReasonFlags
 from pyhanko.pdf_utils import generic, misc
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from certs import _swift
 from certs._asn1 import known_certificate, to_asn1
+from certs.ca import Revocation, build_crl
 from certs.pades import SignedDocument
 from tests.unit.certs.conftest import World
 
@@ -33,6 +35,7 @@ _UPSTREAM = {
     "slow_table": "f8538c1b53dac4d9",
     "slow_certificates": "5d3207f7a0b9b3d2",
     "slow_end_line": "e1df797f1d7427e7",
+    "slow_find": "440272e218a4c3f6",
 }
 
 
@@ -212,6 +215,19 @@ def test_issuer_and_serial_number_are_matched_alike(world: World) -> None:
             for serial in (one.serial_number, two.serial_number):
                 expected = cms.IssuerAndSerialNumber({"issuer": one.issuer, "serial_number": serial})
                 assert _swift.match_issuer_serial(expected, two) is _swift.slow_match(expected, two)
+
+
+def test_lists_are_searched_alike(world: World) -> None:
+    signer, issuer = to_asn1(world.certificate), to_asn1(world.pki.issuing.certificate)
+    number = signer.serial_number
+    for revoked in ((), (number + 1,), (number,), (number + 1, number), (number // 256,)):
+        entries = [Revocation(one, world.now, ReasonFlags.key_compromise) for one in revoked]
+        listed = crl.CertificateList.load(build_crl(world.pki.issuing, entries, world.now, world.later))
+        asked = (signer, issuer.subject, listed, issuer.subject)
+        fast, slow = _swift.find_in_list(*asked), _swift.slow_find(*asked)
+        assert fast[0] == slow[0]
+        assert (fast[1] and fast[1].native) == (slow[1] and slow[1].native)
+        assert (fast[0] is not None) is (number in revoked)
 
 
 def test_certificates_of_a_signature_are_sorted_alike(world: World, signed: SignedDocument) -> None:
