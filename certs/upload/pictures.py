@@ -49,7 +49,10 @@ def ensure_plain(picture: Any, spaces: Any = None) -> None:
     if isinstance(picture, pikepdf.Stream):
         if space is not None and family(space) == "/Indexed" and last in _PACKINGS | {""}:
             _ensure_within(picture, space, depth)
-        encoded.ensure_same(picture, filters, count, is_mask=bool(is_mask))
+        if last in encoded.KINDS:
+            encoded.ensure_same(picture, filters, count, is_mask=bool(is_mask))
+        else:
+            _ensure_enough(picture, depth * count)
 
 
 def components_of(space: Any, spaces: Any = None) -> int:
@@ -172,6 +175,16 @@ def _ensure_within(picture: Any, space: Any, depth: int) -> None:
         return
     if picture.read_bytes().translate(None, bytes(_within(space[2], depth))):
         raise NotByTheBookError("colours beyond the table")
+
+
+def _ensure_enough(picture: Any, bits: int) -> None:
+    """A picture whose data end before its last row is left out by one reader, and shown as far as it goes by others.
+
+    :param bits: of a point
+    """
+    row = (int(picture.Width) * bits + 7) // 8
+    if len(picture.read_bytes()) < row * int(picture.Height):
+        raise NotByTheBookError("a picture with too little data")
 
 
 def _within(highest: int, depth: int) -> Sequence[int]:

@@ -97,6 +97,9 @@ ODD: dict[str, Callable[[Pdf], None]] = {
     "mask that is none": _rgb(Mask=_mask(b"\xf0", Width=8, Height=1, BitsPerComponent=1, ColorSpace=Name.DeviceGray)),
     "soft mask in colour": _rgb(SMask=_mask(RED, **{**SOFT, "ColorSpace": Name.DeviceRGB})),
     "soft mask that is a stencil": _rgb(SMask=_mask(b"\0", Width=8, Height=1, ImageMask=True)),
+    "a row too few": _rgb(Height=2), "a point too few": _rgb(Width=2), "soft mask cut off": _rgb(
+        SMask=_mask(b"\0", **{**SOFT, "Height": 2})), "stencil cut off": _stencil(Width=9), "far too large": _rgb(
+        Width=65_536, Height=65_536),
     "soft mask in the data": _rgb(SMaskInData=1), "stencil behind a mask": _stencil(SMask=_mask(b"\0", **SOFT)),
     "stencil of bytes": _stencil(BitsPerComponent=8), "stencil half decoded": _stencil(Decode=Array([1, 1])),
     "stencil by a string": _stencil(ImageMask=String("true"), ColorSpace=Name.DeviceGray, BitsPerComponent=1),
