@@ -26,7 +26,7 @@ log = structlog.get_logger("paraf.errors")
 _OWN_PAGES = frozenset({400, 401, 403, 404, 409, 413, 429, 500})
 _CODES = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
           413: "too_large", 415: "unsupported_media_type", 429: "too_many_attempts"}
-_TOO_MANY = 429
+_TOO_MANY, _NO_ADDRESS = 429, 404
 _LAST_RESORT = """<!doctype html><html lang="id"><meta charset="utf-8"><title>Paraf</title>
 <h1>Ada yang rusak di pihak kami</h1><p>Permintaan Anda tidak selesai. Coba sekali lagi; bila tetap gagal,
 laporkan kode ini kepada administrator: <code>%s</code></p></html>"""
@@ -95,7 +95,8 @@ def _on_http_error(error: HTTPException) -> Response | WerkzeugResponse:
     if error.response is not None:  # a view answered by abort(response)
         return error.get_response()
     code = _CODES.get(status, "http_error")
-    answer = (_as_json(status, code, _("Permintaan tidak dapat diproses."), {}) if wants_json()
+    text = _("Alamat ini tidak ada.") if status == _NO_ADDRESS else _("Permintaan tidak dapat diproses.")
+    answer = (_as_json(status, code, text, {}) if wants_json()
               else _as_page(status, code, {"retry_after": seconds_to_wait() if status == _TOO_MANY else 0}))
     for name, value in error.get_headers():
         if name in {"Allow", "Retry-After"}:
