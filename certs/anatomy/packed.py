@@ -30,6 +30,7 @@ class PackedReader:
         self._tiles = {one.start: one for one in tiles}
         self._budget = limits.file
         self._read: dict[int, tuple[list[int], list[int], bytes]] = {}
+        self._known: set[int] = set()
 
     def check(self, views: list[dict[int, Entry]], notes: Notebook) -> None:
         """Hold every object stream in use, in whichever revision, against the entries that point into it.
@@ -47,6 +48,7 @@ class PackedReader:
             try:
                 numbers, places, content = self._open(tile)
                 self._read[offset] = numbers, places, content
+                self._known.add(tile.start)
                 if any(True for _ in generations.wrong_places(content)):
                     notes.note("reference_odd", tile.start, "in an object stream")
                 _compare(numbers, listed, tile, notes)
@@ -54,6 +56,10 @@ class PackedReader:
                     notes.note("object_twice", tile.start, "in an object stream")
             except Refused as refused:
                 notes.take([refused.finding])
+
+    def knows(self, tile: Tile) -> bool:
+        """Whether it is one of the checked object streams, into which cross-reference data leads."""
+        return tile.start in self._known
 
     def numbers(self) -> set[int]:
         """Of all objects that the checked object streams hold, whether in use or not."""

@@ -15,10 +15,13 @@ from certs.anatomy.packed import PackedReader
 from certs.anatomy.revisions import Revision
 from certs.anatomy.sections import Entry, Kind
 from certs.anatomy.tiling import Tile
-from certs.anatomy.tokens import WHITESPACE, spelled
+from certs.anatomy.tokens import WHITESPACE, W, spelled
 from certs.anatomy.vain import said_numbers
 
-_HOLDS_OTHERS = re.compile(spelled(b"ObjStm").pattern + b"|" + spelled(b"XRef").pattern)
+# A type that is kept elsewhere may be either of them: MuPDF goes there.
+_HOLDS_OTHERS = re.compile(
+    spelled(b"ObjStm").pattern + b"|" + spelled(b"XRef").pattern + b"|"
+    + spelled(b"Type").pattern + rb"[" + W + rb"\x0b]*+(?:%|(?<=[" + W + rb"\x0b])[+\-0-9])")
 _STREAM = b"stream"
 
 
@@ -26,15 +29,17 @@ def check_revived(
     data: bytes, revisions: tuple[Revision, ...], tiles: list[Tile], views: list[dict[int, Entry]],
     packed: PackedReader, notes: Notebook,
 ) -> None:
-    """Note ``object_hidden`` where an object that is not in use has a number to which what is in use refers, or holds
-    others or places of others.
+    """Note ``object_hidden`` where an object that is not in use has a number to which what is in use refers; and where
+    one holds others, or places of others, and no cross-reference data leads into it, be it in use itself.
 
     :param packed: has checked the object streams
     """
     view = views[-1]
     places = {one.number: one for one in tiles if one.number not in view}
-    for one in places.values():
-        if one.body_end < one.end and _HOLDS_OTHERS.search(data, one.body, one.body_end):
+    sections = {part.start for one in revisions for each in one.sections for part in (each, each.hybrid) if part}
+    for one in tiles:
+        if (one.body_end < one.end and one.start not in sections and not packed.knows(one)
+                and _HOLDS_OTHERS.search(data, one.body, one.body_end)):
             notes.note("object_hidden", one.start, "what holds others")
             return
     unused = {*places, *packed.numbers()}.union(*views) - view.keys()

@@ -2,7 +2,8 @@
 
 Seen with them when they passed: Poppler, which searches as soon as something is referred to that is not there, or
 where the kinds of a cross-reference stream are of more than four bytes; it and MuPDF where ``startxref`` is not in the
-last kilobyte; pdf.js where a form feed stands behind it.
+last kilobyte; pdf.js where a form feed stands behind it. MuPDF and PDFium, once they search, take the objects out of
+every stream that holds some, also where no cross-reference data leads into it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ def _pages(page: bytes) -> Iterator[tuple[str, bytes]]:
         freed, {root: catalogue + b"/URI %d 0 R>>" % known.size})
     packed = b"<</Type/ObjStm/N 1/First 6/Length 10>>\nstream\n%d 0 null\nendstream" % _VAIN
     yield "a forgotten stream of objects", update(page, {}, between=loose % (_VAIN + 1, packed))
+    yield "a stream of objects in the table, into which nothing leads", update(page, {known.size: packed})
+    yield "a stream of places in the table, which is no section", update(
+        page, {known.size: packed.replace(b"ObjStm", b"#58Ref")})
+    yield "a stream of objects whose type is kept elsewhere", update(
+        page, {known.size: packed.replace(b"/ObjStm", b" %d 0 R" % (known.size + 1)), known.size + 1: b"/ObjStm"})
 
 
 def _wide(pdf: bytes) -> bytes:
