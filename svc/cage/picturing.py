@@ -18,6 +18,7 @@ from svc.cage.pictures import DPI, PagePicture, Pictured
 from svc.cage.port import PicturesImpossible
 
 _MAX_PIXELS = 25_000_000  # A1 at 150 dpi has 17 million; more than this the memory of a worker does not hold
+_LEAST_SIDE, _LONGEST_SIDE = 3, 14_400  # in points: what is no page any more (ISO 32000-2, annex C)
 _QUALITY = 85
 _LOSSLESS_WORTH = 2  # so many times the JPEG's size; text is small without loss, and blurred with it
 _BYTE_RANGE = b"/ByteRange"
@@ -30,7 +31,7 @@ def picture_page(pdf: bytes, page: int, most_bytes: int) -> tuple[Pictured, byte
     else the smallest.
 
     :raises certs.errors.UploadRefused: the document is signed or enciphered
-    :raises PicturesImpossible: its pages are not in it, or this one is too large
+    :raises PicturesImpossible: its pages are not in it, or this one is too large or too small
     :raises svc.cage.drawing.DrawingFailed: there is no such page, or it cannot be drawn
     """
     if _BYTE_RANGE in pdf:
@@ -40,6 +41,10 @@ def picture_page(pdf: bytes, page: int, most_bytes: int) -> tuple[Pictured, byte
         sheet = document[page]
         drawing.unpack_images(sheet)
         wide, high = (round(side, 3) for side in sheet.get_size())
+        if min(wide, high) < _LEAST_SIDE:
+            raise PicturesImpossible("undrawable")
+        if max(wide, high) > _LONGEST_SIDE:
+            raise PicturesImpossible("page_too_large")
         best: tuple[PagePicture, bytes] | None = None
         for dpi in DPI:
             if wide * high * (dpi / drawing.POINTS_PER_INCH) ** 2 > _MAX_PIXELS:

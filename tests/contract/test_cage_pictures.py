@@ -125,8 +125,17 @@ def test_text_that_takes_too_much_room_has_fewer_shades_first(cage: Cage) -> Non
     assert abs(ink_in(small, written) - ink_in(fine, written)) < ink_in(fine, written) / 20
 
 
+def sized_pdf(wide: int, high: int) -> bytes:
+    """With a page of a size that no page may have."""
+    def write(document: pikepdf.Pdf) -> None:
+        document.pages[0].obj.MediaBox = pikepdf.Array([0, 0, wide, high])
+
+    return odd_pdf(write)
+
+
 @pytest.mark.parametrize(("pdf", "code", "page"), [
     (lambda: odd_pdf(script_pdf, size=(14_400, 14_400)), "page_too_large", 1),
+    (lambda: sized_pdf(14_401, 4), "page_too_large", 1), (lambda: sized_pdf(500, 2), "undrawable", 1),
     (bomb_pdf, "undrawable", 1), (lambda: b"%PDF-1.7 rubbish", "undrawable", 1)])
 def test_what_cannot_be_drawn_is_told_with_its_page(
     cage: Cage, pdf: Callable[[], bytes], code: str, page: int
