@@ -37,7 +37,7 @@ def images_of(pdf: bytes) -> list[Any]:
         for page in document.pages:
             assert set(page.obj.keys()) <= {"/Type", "/Parent", "/MediaBox", "/Resources", "/Contents"}
             assert list(page.obj.Resources.keys()) == ["/XObject"]
-            (image,) = (page.obj.Resources.XObject[name] for name in page.obj.Resources.XObject)
+            (image,) = page.obj.Resources.XObject.as_dict().values()
             found.append((str(image.Filter), str(image.ColorSpace), int(image.BitsPerComponent), int(image.Width)))
     return found
 
