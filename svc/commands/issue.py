@@ -155,7 +155,7 @@ def _rehearse(desk: _Desk, sheet: _Sheet, target: Path | None) -> None:
     _tell_columns(desk, sheet, opened.view, mapping, found.rows)
     if found.faulty:
         _tell_faulty(desk, sheet.kind, found.faulty, target)
-        desk.out.print(f"{len(found.faulty)} of {found.rows} rows are faulty; nothing was made", soft_wrap=True)
+        desk.out.print(f"faulty: {len(found.faulty)} of {found.rows} rows; nothing was made", soft_wrap=True)
         sys.exit(EXIT_FAULTY)
     desk.out.print("no row is faulty; nothing was made", soft_wrap=True)
 
@@ -203,7 +203,7 @@ def _tell_faulty(desk: _Desk, kind: Kind, rows: Sequence[rehearsal.FaultyData], 
         sheet = [FaultyRow(item.line_no, data, tuple(_problems(titles, item, say)), email)
                  for item, data, email in rows]
         write_out(target, faulty_rows_xlsx(kind, sheet))
-        desk.out.print(f"{len(rows)} faulty rows written to {target}", markup=False)
+        desk.out.print(f"faulty rows written to {target}: {len(rows)}", markup=False)
 
 
 def _titles(kind: Kind, say: Callable[[str], str]) -> dict[str, str]:

@@ -119,7 +119,7 @@ def test_faulty_rows_are_named_and_nothing_is_made(desk: Desk) -> None:
     before = desk.run("batch", "list").stdout, desk.told("batch_created"), desk.told("sheet_uploaded")
     done = desk.run("issue", "kgb", str(sheet), "--dry-run", "--faulty", str(mended))
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "2 of 4 rows are faulty; nothing was made" in done.stdout
+    assert "faulty: 2 of 4 rows; nothing was made" in done.stdout
     table = read_sheet(mended.read_bytes(), SHEET_LIMITS)
     assert [[cell for cell in row.cells if cell.startswith("Contoh Pegawai ")] for row in table.rows] == [
         ["Contoh Pegawai 2"], ["Contoh Pegawai 4"]]
