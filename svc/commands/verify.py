@@ -57,7 +57,8 @@ def _print(verdict: verification.FileVerdict) -> None:
             *((f"legal status: {verdict.legal_status}",) if verdict.legal_status else ()))
     click.echo(f"  {', '.join(told)}")
     for indication, label in _LABELS:
-        names = [one.signer_name for one in verdict.signatures if one.indication is indication]
+        names = [f"{one.signer_name} ({one.level})" if indication is Indication.TOTAL_PASSED else one.signer_name
+                 for one in verdict.signatures if one.indication is indication]
         if names:
             click.echo(f"  {label}: {', '.join(names)}")
     if verdict.registry == "extends":

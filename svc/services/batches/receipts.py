@@ -169,7 +169,7 @@ def _wanted(deps: Deps, batch_id: str) -> _Wanted | None:
             return None
         before = _latest(session, batch.id)
         facts = [("Kelompok", batch.title), ("Jenis naskah", kind_of_batch(deps, batch).title),
-                 ("Nomor kelompok", batch.public_id), ("Sidik daftar (SHA-256)", batch.list_sha256 or "-")]
+                 ("Nomor kelompok", batch.public_id), ("Ringkasan daftar (SHA-256)", batch.list_sha256 or "-")]
         if before is not None:
             facts += [("Menggantikan", f"tanda terima {before.no}"), ("Sidik yang digantikan", before.sha256)]
         return _Wanted(batch.id, batch.public_id, batch.title, batch.receipt_wanted_at, tuple(facts), before)

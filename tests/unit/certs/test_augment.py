@@ -74,6 +74,7 @@ def test_the_old_file_is_a_prefix_and_the_level_is_told(
     ("B-LTA", 1, "TOTAL-PASSED"),
     ("B-LTA", 4, "TOTAL-PASSED"),
     ("B-LTA", 6, "OUT_OF_BOUNDS_NO_POE"),  # nobody has renewed the archive time stamp
+    *((level, 10, "OUT_OF_BOUNDS_NO_POE") for level in ("B-B", "B-T", "B-LT", "B-LTA")),  # renewed: see below
 ])
 def test_what_a_level_is_worth_when_the_revocation_servers_are_gone(
     world: World, signed: SignedDocument, long_term: bytes, archived: bytes, level: str, years: int, expected: str
