@@ -42,6 +42,7 @@ _SUBSECTION = re.compile(rb"(\d{1,9}) (\d{1,9}) ?[\r\n]+((?:\d{10} \d{5} [nf]..)
 _ENTRY = 20  # bytes
 _ENCODED = "_encoded_for_comparison"
 _SORTED = "_sorted_for_validation"
+_NAMED = "_known_to_name"
 _LONGEST_END_LINE = 4096
 _LINE_END = re.compile(rb"[^\r\n][\r\n]")
 _LONGEST_IDENTIFIER = 32  # bytes
@@ -60,6 +61,7 @@ slow_table = xref.parse_xref_table
 slow_certificates = generic_cms.extract_certs_for_validation
 slow_end_line: Any = reader.read_next_end_line
 slow_find: Any = validate_crl.find_cert_in_list
+slow_check: Any = generic_cms._check_signing_certificate
 
 
 def read_hex_string(stream: IO[bytes]) -> Any:
@@ -223,6 +225,14 @@ def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDa
     return found
 
 
+def check_signing_certificate(cert: x509.Certificate, signed_attrs: cms.CMSAttributes) -> None:
+    """Not twice in a row for the same attributes, by their bytes; what does not hold is asked again."""
+    content = signed_attrs.contents
+    if cert.__dict__.get(_NAMED) != content:
+        slow_check(cert, signed_attrs)
+        cert.__dict__[_NAMED] = content
+
+
 def find_in_list(cert: Any, issuer: x509.Name, listed: crl.CertificateList, authority: x509.Name) -> Any:
     """Since when and why a list revokes a certificate, or twice None; where its number is nowhere in the list's bytes
     no entry is looked at, nor is whatever may be wrong with one."""
@@ -243,6 +253,7 @@ _PLACES: tuple[tuple[Any, str, Any], ...] = (
     (x509.Name, "hashable", property(hashable)),
     (x509.Name, "__eq__", equal),
     (validate_crl, "find_cert_in_list", find_in_list),
+    (generic_cms, "_check_signing_certificate", check_signing_certificate),
 )
 
 

@@ -119,7 +119,7 @@ class Knowledge:
         found = self._issuers.get(der)
         if found is None:
             found = self._issuers[der] = tuple(one for above, one in self._pool.items()
-                                               if (one.ca or above in self._anchors) and is_issued_by(authority, one))
+                                               if is_issued_by(authority, one) and (one.ca or above in self._anchors))
         return found
 
     @cached_property

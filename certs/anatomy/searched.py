@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import filterfalse, islice
 
 from certs.anatomy.findings import Notebook
 from certs.anatomy.revisions import Revision
@@ -53,8 +53,8 @@ def check_hidden(
     sections = [part.start for one in revisions for each in one.sections for part in (each, each.hybrid) if part]
     heads = {tile.body - len(_WORD) for tile in tiles}
     heads |= {found.end() - len(_WORD) for one in sections if (found := OBJECT_HEADER.match(data, one))}
-    words = (found.start() for found in _WORDS.finditer(data))
-    others = list(islice((at for at in words if at not in heads), _MOST))
+    words = map(re.Match.start, _WORDS.finditer(data))
+    others = list(islice(filterfalse(heads.__contains__, words), _MOST))
     head = next((at for at in others if _is_head(data, at)), others[-1] if len(others) >= _MOST else None)
     if head is not None:
         notes.note("object_hidden", head)

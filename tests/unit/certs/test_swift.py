@@ -36,6 +36,7 @@ _UPSTREAM = {
     "slow_certificates": "5d3207f7a0b9b3d2",
     "slow_end_line": "e1df797f1d7427e7",
     "slow_find": "440272e218a4c3f6",
+    "slow_check": "206b8ce32013249f",
 }
 
 
@@ -228,6 +229,18 @@ def test_lists_are_searched_alike(world: World) -> None:
         assert fast[0] == slow[0]
         assert (fast[1] and fast[1].native) == (slow[1] and slow[1].native)
         assert (fast[0] is not None) is (number in revoked)
+
+
+def test_attributes_name_a_certificate_alike(world: World, signed: SignedDocument) -> None:
+    (info,) = PdfFileReader(BytesIO(signed.pdf)).embedded_signatures[0].signed_data["signer_infos"]
+    own, other = (x509.Certificate.load(to_asn1(one).dump())
+                  for one in (world.certificate, world.pki.issuing.certificate))
+    plain, nothing = info["signed_attrs"].untag(), cms.CMSAttributes([])
+    for certificate, attributes in ((own, plain), (own, plain), (other, plain), (other, plain), (own, nothing),
+                                    (own, plain), (other, nothing)):
+        fast = outcome(_swift.check_signing_certificate, certificate, attributes)
+        assert fast == outcome(_swift.slow_check, certificate, attributes)
+    assert outcome(_swift.check_signing_certificate, other, plain) != outcome(_swift.slow_check, own, plain)
 
 
 def test_certificates_of_a_signature_are_sorted_alike(world: World, signed: SignedDocument) -> None:
