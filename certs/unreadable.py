@@ -21,6 +21,8 @@ TEXT: Final = "file_is_text"
 OTHER: Final = "file_is_no_pdf"
 TRUNCATED: Final = "file_truncated"
 ENCRYPTED: Final = "encrypted"
+TOO_LONG: Final = "file_took_too_long"
+TOO_MUCH: Final = "file_took_too_much"
 
 EXPLANATIONS: Final = {
     EMPTY: "The file is empty (0 bytes).",
@@ -30,6 +32,8 @@ EXPLANATIONS: Final = {
     OTHER: "The file is not a PDF.",
     TRUNCATED: "The PDF is truncated, or its end is damaged. Download or copy it again.",
     ENCRYPTED: "The PDF is protected with a password. Ask for the original without one.",
+    TOO_LONG: "The file took longer to read than any honest file does; the attempt was stopped.",
+    TOO_MUCH: "The file brought down the process that read it, or used up its memory.",
 }
 """A sentence in English for each, for logs and the command line."""
 

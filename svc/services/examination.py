@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from certs import unreadable
+from certs.structure import Finding
 from certs.trust import TrustStore
 from certs.validation import Indication, Proof, Report
 from svc.cage.port import CageCrashed, CageTimeout
@@ -20,10 +22,11 @@ def judge(deps: Deps, pdf: bytes, trust: TrustStore | None = None, proofs: Itera
     try:
         return deps.cage.validate(pdf, trust or trust_store(deps), deps.clock.now(), proofs)
     except CageTimeout:
-        return _unreadable("The file took longer to read than any honest file does; the attempt was stopped")
+        return _given_up(unreadable.TOO_LONG)
     except CageCrashed:
-        return _unreadable("The file brought down the process that read it, or used up its memory")
+        return _given_up(unreadable.TOO_MUCH)
 
 
-def _unreadable(explanation: str) -> Report:
-    return Report(Indication.INDETERMINATE, "FORMAT_FAILURE", (), f"{explanation}.")
+def _given_up(code: str) -> Report:
+    return Report(Indication.INDETERMINATE, "FORMAT_FAILURE", (), unreadable.EXPLANATIONS[code],
+                  findings=(Finding(code, 0),))

@@ -58,6 +58,8 @@ WORDS: Final[Mapping[str, str]] = {
     "file_is_text": N_("berkas ini teks biasa, bukan PDF"),
     "file_is_no_pdf": N_("berkas ini bukan PDF"),
     "file_truncated": N_("berkas ini terpotong atau rusak di ujungnya"),
+    "file_took_too_long": N_("membaca berkas ini terlalu lama, sehingga pemeriksaannya dihentikan"),
+    "file_took_too_much": N_("berkas ini menghabiskan memori atau menghentikan pembacanya"),
     "encrypted": N_("berkas ini dilindungi sandi"),
     "file_too_large": N_("berkas ini terlalu besar untuk diperiksa"),
     "header_not_at_start": N_("di depan awal PDF ada data lain"),

@@ -127,6 +127,12 @@ _UNREADABLE: Mapping[str, tuple[str, str]] = {
     unreadable.ENCRYPTED: (
         N_("Tidak dapat dibuktikan, karena PDF ini dilindungi sandi"),
         "Mintalah PDF asli yang tanpa sandi; membuka sandinya sendiri mengubah berkas dan merusak tanda tangannya."),
+    unreadable.TOO_LONG: (
+        N_("Tidak dapat dibuktikan, karena membaca berkas ini jauh lebih lama daripada naskah yang wajar"),
+        "Pemeriksaannya dihentikan. Mintalah naskah yang asli dari penerbitnya, atau pindai kode QR di lembarnya."),
+    unreadable.TOO_MUCH: (
+        N_("Tidak dapat dibuktikan, karena berkas ini menghabiskan memori atau menghentikan pembacanya"),
+        "Naskah yang wajar tidak begitu. Mintalah yang asli dari penerbitnya, atau pindai kode QR di lembarnya."),
 }
 _STAMP_REVOKED = N_("Tidak dapat dibuktikan, karena sertifikat stempel waktunya dicabut")
 _BECAUSE_OTHER = N_("Tidak dapat dibuktikan, karena tanda tangannya tidak lolos pemeriksaan")

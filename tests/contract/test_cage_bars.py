@@ -19,6 +19,7 @@ from certs.validation import Indication
 from svc.cage.pool import WorkerCage
 from svc.cage.port import CageBusy, CageCrashed, CageLimits, CageTimeout, PageUndrawable
 from svc.services.examination import judge
+from svc.services.verdict_words import of_failure
 from svc.settings import Settings
 from tests.support.world import World
 from tests.unit.certs.conftest import NOW
@@ -246,13 +247,17 @@ def is_running(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("program", "said"), [("while True: pass", "took longer"), ("os.abort()", "brought down")])
-def test_a_file_that_kills_its_reader_gets_a_verdict(world: World, cage: WorkerCage, program: str, said: str) -> None:
+@pytest.mark.parametrize(("program", "code", "said"), [
+    ("while True: pass", "file_took_too_long", "lebih lama"), ("os.abort()", "file_took_too_much", "memori")])
+def test_a_file_that_kills_its_reader_gets_a_verdict(
+    world: World, cage: WorkerCage, program: str, code: str, said: str
+) -> None:
     from dataclasses import replace
 
     report = judge(replace(world.deps, cage=cage), program.encode())
     assert (report.indication, report.sub_indication) == (Indication.INDETERMINATE, "FORMAT_FAILURE")
-    assert said in report.explanation
+    assert [one.code for one in report.findings] == [code]
+    assert said in of_failure(report).text
 
 
 def test_a_liar_cannot_pass_for_a_report_of_another_shape(cage: WorkerCage) -> None:
