@@ -228,7 +228,7 @@ def certificates_for_validation(signed_data: cms.SignedData) -> general.SignedDa
 def check_signing_certificate(cert: x509.Certificate, signed_attrs: cms.CMSAttributes) -> None:
     """Not twice in a row for the same attributes, by their bytes; what does not hold is asked again."""
     content = signed_attrs.contents
-    if cert.__dict__.get(_NAMED) != content:
+    if content is None or cert.__dict__.get(_NAMED) != content:
         slow_check(cert, signed_attrs)
         cert.__dict__[_NAMED] = content
 
