@@ -106,6 +106,11 @@ class SignatureReport:
     pictures_on: tuple[int, ...] = ()
     claim_fault: str = ""
 
+    @property
+    def certificate_when_proven(self) -> str:
+        """``certificate_then`` as it may be told: that it is valid now says nothing of a time that nothing proves."""
+        return "unknown" if self.certificate_then == "valid" and not self.proven_by else self.certificate_then
+
 
 @dataclass(frozen=True)
 class TimestampReport:

@@ -150,7 +150,7 @@ def check_command(document_id: str) -> None:
         proven = (f"proven since {shell.local_time(deps, one.proven_at)} by {one.proven_by}"
                   if one.proven_at and one.proven_by else "proven by nothing but this check")
         click.echo(f"  {one.signer_name}: {one.level}, {proven}, "
-                   f"certificate then {one.certificate_then}, now {one.certificate_now}")
+                   f"certificate then {one.certificate_when_proven}, now {one.certificate_now}")
     click.echo(f"  {with_words(report.explanation, shell.in_english)}")
     deps.cage.close()
     sys.exit(0 if report.passed else 1)

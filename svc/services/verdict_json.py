@@ -50,8 +50,8 @@ def json_value(value: object) -> Any:
     if isinstance(value, date):  # an instant is a date too
         return value.isoformat()
     told = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
-    if isinstance(value, SignatureReport) and not value.proven_by and value.certificate_then == "valid":
-        told["certificate_then"] = "unknown"  # that it is valid now says nothing of a time that nothing proves
+    if isinstance(value, SignatureReport):
+        told["certificate_then"] = value.certificate_when_proven
     return told
 
 
