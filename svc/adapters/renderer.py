@@ -141,12 +141,12 @@ class TypstRenderer:
             "place": _let_break(request.place or request.letterhead.place or _ELLIPSIS),
             "url": url,
             "qr": self._codes.draw(url) if final else "",
-            "footer": self._footer_on(request.issued_on, url) if final else "",
+            "footer": self._footer_on(request.issued_on, url) if final else [],
         }
 
-    def _footer_on(self, day: date | None, url: str) -> str:
+    def _footer_on(self, day: date | None, url: str) -> list[str]:
         known = [footer["text"] for footer in self._footers if day and footer["valid_from"] <= day]
-        return str(known[-1] if known else self._footers[0]["text"]).replace("{url}", url)
+        return str(known[-1] if known else self._footers[0]["text"]).replace("{url}", url).splitlines()
 
     def _typesetter(self) -> Typesetter:
         if not hasattr(self._local, "typesetter"):
@@ -160,18 +160,20 @@ class TypstRenderer:
         return _placed(pdf, marks, len(inputs["blocks"]))
 
 
-def _placed(pdf: bytes, marks: list[dict[str, float]], blocks: int) -> RenderedPdf:
-    ordered = sorted(marks, key=lambda mark: mark["index"])
-    if [int(mark["index"]) for mark in ordered] != list(range(blocks)):
-        raise RenderFailed(f"the template marks {len(marks)} places for {blocks} signature(s)")
-    return _rendered(pdf, int(ordered[0]["pages"]), tuple(_box(mark) for mark in ordered))
+def _placed(pdf: bytes, marks: list[dict[str, Any]], blocks: int) -> RenderedPdf:
+    corners = {(int(mark["index"]), str(mark["corner"])): mark for mark in marks}
+    wanted = {(index, corner) for index in range(blocks) for corner in ("first", "last")}
+    if len(marks) != len(wanted) or corners.keys() != wanted:
+        raise RenderFailed(f"the template marks {len(marks)} corners for {blocks} signature(s)")
+    boxes = tuple(_box(corners[index, "first"], corners[index, "last"]) for index in range(blocks))
+    return _rendered(pdf, int(marks[0]["pages"]), boxes)
 
 
-def _box(mark: Mapping[str, float]) -> SignatureBox:
-    top = mark["top"] - mark["y"]
-    edges = (mark["x"], top - mark["height"], mark["x"] + mark["width"], top)
+def _box(first: Mapping[str, float], last: Mapping[str, float]) -> SignatureBox:
+    """From the upper left and the lower right corner, which Typst counts from the top of the page."""
+    edges = (first["x"], first["top"] - last["y"], last["x"], first["top"] - first["y"])
     llx, lly, urx, ury = (round(edge, 2) for edge in edges)
-    return SignatureBox(int(mark["page"]) - 1, llx, lly, urx, ury)
+    return SignatureBox(int(first["page"]) - 1, llx, lly, urx, ury)
 
 
 def _rendered(pdf: bytes, pages: int, boxes: tuple[SignatureBox, ...]) -> RenderedPdf:

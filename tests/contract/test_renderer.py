@@ -160,7 +160,7 @@ def test_an_agreement_has_a_box_for_each_party_side_by_side() -> None:
 
 def test_a_block_without_its_place_in_the_template_is_refused() -> None:
     for kind, blocks in (("kgb", (OTHER,)), ("kgb", (OTHER, OTHER))):
-        with pytest.raises(RenderFailed, match="places for"):
+        with pytest.raises(RenderFailed, match="corners for"):
             RENDERER.render(final(KINDS.get(kind), further_blocks=blocks))
 
 
