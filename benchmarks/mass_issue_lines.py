@@ -22,7 +22,7 @@ from certs.pades import Level, SignatureBox, SignRequest, sign_pdf
 from svc.adapters.renderer import FONTS, TypstRenderer
 from svc.adapters.typesetting import Typesetter
 from svc.kinds import DECREES, KindCatalogue
-from svc.rendering import RenderedPdf
+from svc.rendering import RenderedPdf, RenderRequest
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Watch:
         return sum(os.times()[:4])
 
 _AT = datetime(2026, 2, 2, tzinfo=UTC)
+_CHUNK = 50
 
 
 class DurableFolder:
@@ -99,14 +100,19 @@ class Issuing:
     def issue(self, numbers: Sequence[int]) -> Took:
         requests = [make_request(self.kinds, number) for number in numbers]
         watch = Watch()
-        for number, request in zip(numbers, requests, strict=True):
-            frozen = self.renderer.render(request)
+        for first in range(0, len(numbers), _CHUNK):
+            self._issue_chunk(numbers[first : first + _CHUNK], requests[first : first + _CHUNK])
+        self.store.settle()
+        return watch.read()
+
+    def _issue_chunk(self, numbers: Sequence[int], requests: Sequence[RenderRequest]) -> None:
+        """As a batch goes: all pages are laid out before the first is signed."""
+        laid_out = [self.renderer.render(request) for request in requests]
+        for number, frozen in zip(numbers, laid_out, strict=True):
             asked = self.ask(frozen)
             signed = self.signer.sign(frozen.pdf, asked, self.local.sign_attributes)
             check(frozen.pdf, signed, asked, self.model, datetime.now(UTC))
             self.store.write(f"{number}.pdf", signed.pdf)
-        self.store.settle()
-        return watch.read()
 
     def _first(self) -> tuple[BatchSigner, Model]:
         """The file that is validated in full, once for an authorisation."""

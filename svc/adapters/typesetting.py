@@ -23,6 +23,8 @@ from svc.rendering import RenderFailed
 
 # ISO 19005-2, level A: tagged, Unicode, fonts embedded.
 STANDARD: Final = "a-2a"
+# Where files are memory: making one waits for no disk that others are writing to, and no data reach it.
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder is made by mkdtemp
 _PACKAGE: Final = Path("paraf", "request", "1.0.0")
 _MANIFEST: Final = '[package]\nname = "request"\nversion = "1.0.0"\nentrypoint = "lib.typ"\n'
 _ENTRY: Final = '#let d = json("request.json")\n'
@@ -36,7 +38,7 @@ class Typesetter:
     """
 
     def __init__(self, template: Path, root: Path, fonts: typst.Fonts) -> None:
-        packages = Path(tempfile.mkdtemp(prefix="paraf-layout-"))
+        packages = _make_folder()
         weakref.finalize(self, _remove, packages, os.getpid())
         folder = packages / _PACKAGE
         folder.mkdir(parents=True)
@@ -67,6 +69,14 @@ class Typesetter:
         if not isinstance(pdf, bytes):
             raise RenderFailed("the compiler gave no PDF")
         return pdf, values
+
+
+def _make_folder() -> Path:
+    """:raises OSError: there is no place for one"""
+    try:
+        return Path(tempfile.mkdtemp(prefix="paraf-layout-", dir=_MEMORY))
+    except OSError:  # no such file system here, or closed to us
+        return Path(tempfile.mkdtemp(prefix="paraf-layout-"))
 
 
 def _remove(folder: Path, owner: int) -> None:
