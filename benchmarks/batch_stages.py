@@ -48,8 +48,8 @@ from svc.services.passwords import hash_password
 from svc.services.signing_keys import StepUp
 from svc.settings import Settings
 
-_CLERK, _SIGNER = "analis", "kepala"
-_OFFICIALS = ("kasubbid", "kabid", "sekretaris")
+CLERK, SIGNER = "analis", "kepala"
+OFFICIALS = ("kasubbid", "kabid", "sekretaris")
 _PEOPLE_A_MONTH = 999
 _RAW_SIGNATURES = 400
 
@@ -111,7 +111,7 @@ def measure(folder: Path, docs: int, level: str, database: str, batches: int = 1
     result = Stages(docs, level, settings.effective_database_url.split(":", 1)[0])
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     try:
-        _found(deps)
+        found_office(deps)
         for number in range(batches):
             slow = _raw_ms(key)
             _carry(deps, number * docs, docs, result)
@@ -133,18 +133,18 @@ def _raw_ms(key: rsa.RSAPrivateKey) -> float:
     return (time.process_time() - cpu) * 1000 / _RAW_SIGNATURES
 
 
-def _found(deps: Deps) -> None:
+def found_office(deps: Deps) -> None:
     """An office with a key for its head."""
     with deps.db.unit_of_work() as session:
         build_demo_organisation(session, deps.clock.now(), lambda _name: hash_password("tolok-ukur-2026"))
-    signer = actor_of(deps, _SIGNER)
+    signer = actor_of(deps, SIGNER)
     credentials.issue(deps, signer, signer.person_public_id, DEMO_PASSPHRASE)
 
 
 def _carry(deps: Deps, before: int, docs: int, result: Stages) -> None:
-    clerk, signer = actor_of(deps, _CLERK), actor_of(deps, _SIGNER)
+    clerk, signer = actor_of(deps, CLERK), actor_of(deps, SIGNER)
     batch_id = drafting.create(deps, clerk, "kgb", "Tolok ukur")
-    rows = [NewRow(number + 1, _rise(deps, before + number)) for number in range(1, docs + 1)]
+    rows = [NewRow(number + 1, make_rise(deps, before + number)) for number in range(1, docs + 1)]
 
     def stage(name: str, act: Callable[[], object]) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -154,18 +154,18 @@ def _carry(deps: Deps, before: int, docs: int, result: Stages) -> None:
         result.wall_ms[name] = round((time.perf_counter() - wall) * 1000 / docs, 3)
         result.rss_mb[name] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
-    stage("check", lambda: drafting.put_rows(deps, clerk, batch_id, _version(deps, clerk, batch_id), rows))
-    stage("prepare", lambda: drafting.submit(deps, clerk, batch_id, _version(deps, clerk, batch_id)))
-    for name, username in zip(("paraf 1", "paraf 2", "freeze"), _OFFICIALS, strict=True):
+    stage("check", lambda: drafting.put_rows(deps, clerk, batch_id, version_of(deps, clerk, batch_id), rows))
+    stage("prepare", lambda: drafting.submit(deps, clerk, batch_id, version_of(deps, clerk, batch_id)))
+    for name, username in zip(("paraf 1", "paraf 2", "freeze"), OFFICIALS, strict=True):
         official = actor_of(deps, username)
-        stage(name, lambda who=official: review.approve(deps, who, batch_id, _version(deps, who, batch_id)))  # type: ignore[misc]
-    stage("sign", lambda: _sign(deps, signer, batch_id))
+        stage(name, lambda who=official: review.approve(deps, who, batch_id, version_of(deps, who, batch_id)))  # type: ignore[misc]
+    stage("sign", lambda: sign_all(deps, signer, batch_id))
     done = page.load_batch(deps, clerk, batch_id)
     if (done.status, done.signed) != ("finished", docs):
         raise RuntimeError(f"the batch did not end: {done.status}, {done.signed} signed, {done.stop_code}")
 
 
-def _sign(deps: Deps, signer: Actor, batch_id: str) -> None:
+def sign_all(deps: Deps, signer: Actor, batch_id: str) -> None:
     """As the signer does: what is left when his authorisation is over has another one."""
     while True:
         shown = signing.prepare(deps, signer, batch_id)
@@ -175,11 +175,11 @@ def _sign(deps: Deps, signer: Actor, batch_id: str) -> None:
             return
 
 
-def _version(deps: Deps, actor: Actor, batch_id: str) -> int:
+def version_of(deps: Deps, actor: Actor, batch_id: str) -> int:
     return page.load_batch(deps, actor, batch_id).lock_version
 
 
-def _rise(deps: Deps, number: int) -> dict[str, Any]:
+def make_rise(deps: Deps, number: int) -> dict[str, Any]:
     """Data of a pay rise of somebody who does not exist."""
     data: dict[str, Any] = deepcopy(dict(deps.kinds.get("kgb").example))
     months, person = divmod(number, _PEOPLE_A_MONTH)

@@ -5,7 +5,9 @@
 One-page letters (kgb) with QR code, PDF/A-2, RSA-2048, every one with data of its own. Each line has two processes; the
 lines take turns, so that whatever else the machine does hits all alike. Documents a second:
 
-``docs_per_s``         ours at B-B: layout, signature, check of every file, written and synchronised
+``service_docs_per_s`` ours at B-B as the service does it, with everything that it keeps in its database (SQLite): from
+                       the last paraf to the issued decree, numbers, events, leases and the receipts of mail included
+``docs_per_s``         ours at B-B without a database: layout, signature, check of every file, written and synchronised
 ``bt_docs_per_s``      the same at B-T with the built-in time-stamp authority; ``blt_docs_per_s`` at B-LT
 ``naive_docs_per_s``   WeasyPrint and stock pyHanko with a visible stamp (needs ``benchmarks/requirements.txt``)
 ``pdfsig_docs_per_s``  ``pdfsig -add-signature`` alone, on finished pages (needs poppler-utils, libnss3-tools)
@@ -33,6 +35,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks import mass_issue_lines as lines
+from benchmarks import mass_issue_service as service
 from benchmarks.mass_issue_data import make_office
 from certs.pades import Level
 
@@ -40,6 +43,7 @@ PROCESSES = 2
 _WARM_UP = 12
 _KNOWN: dict[str, tuple[Callable[[Path], lines.Line], bool]] = {
     "limit": (lines.make_limit, True),
+    "service": (service.make_service, True),
     "ours": (lines.make_ours, True),
     "bt": (partial(lines.make_ours, level=Level.B_T), True),
     "blt": (partial(lines.make_ours, level=Level.B_LT), True),
@@ -52,12 +56,15 @@ _KNOWN: dict[str, tuple[Callable[[Path], lines.Line], bool]] = {
 class Figures:
     """See the module's text; -1 where a line could not be run (``missing`` says why)."""
 
+    service_docs_per_s: float = -1
     docs_per_s: float = -1
     naive_docs_per_s: float = -1
     pdfsig_docs_per_s: float = -1
     limit_docs_per_s: float = -1
     bt_docs_per_s: float = -1
     blt_docs_per_s: float = -1
+    service_share_of_limit: float = -1
+    service_times_naive: float = -1
     share_of_limit: float = -1
     blt_share_of_limit: float = -1
     times_naive: float = -1
@@ -95,6 +102,10 @@ class Crew:
         """What the slowest process took by the clock and all of processors, and the largest memory of one in MB."""
         for share, (_, pipe) in enumerate(self._workers):
             pipe.send(numbers[share::PROCESSES])
+        for _, pipe in self._workers:
+            pipe.recv()
+        for _, pipe in self._workers:
+            pipe.send("go")
         answers = [pipe.recv() for _, pipe in self._workers]
         took = lines.Took(max(took.clock for took, _ in answers), sum(took.processor for took, _ in answers))
         return took, max(memory for _, memory in answers)
@@ -108,7 +119,8 @@ class Crew:
 def _work(name: str, folder: Path, pipe: Connection) -> None:
     try:
         line = _KNOWN[name][0](folder)
-        line(range(2_000_000_000 + os.getpid() * 100, 2_000_000_000 + os.getpid() * 100 + _WARM_UP // PROCESSES))
+        first = 2_000_000_000 + os.getpid() * 100
+        line(range(first, first + _WARM_UP // PROCESSES))()
     except (ImportError, RuntimeError, OSError) as error:
         pipe.send(f"{type(error).__name__}: {error}")
         return
@@ -118,7 +130,10 @@ def _work(name: str, folder: Path, pipe: Connection) -> None:
             numbers = pipe.recv()
         except EOFError:
             return
-        took = line(numbers)
+        run = line(numbers)
+        pipe.send("ready")
+        pipe.recv()
+        took = run()
         pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
@@ -156,13 +171,15 @@ def measure(docs: int, rounds: int, rivals: int, only: Sequence[str]) -> Figures
 
 def _fill(figures: Figures, rates: dict[str, float]) -> None:
     figures.docs_per_s = rates.get("ours", -1)
-    for line in ("naive", "pdfsig", "limit", "bt", "blt"):
+    for line in ("service", "naive", "pdfsig", "limit", "bt", "blt"):
         setattr(figures, f"{line}_docs_per_s", rates.get(line, -1))
     if "limit" in rates:
         figures.share_of_limit = figures.docs_per_s / rates["limit"]
         figures.blt_share_of_limit = figures.blt_docs_per_s / rates["limit"]
+        figures.service_share_of_limit = figures.service_docs_per_s / rates["limit"]
     if "naive" in rates:
         figures.times_naive = figures.docs_per_s / rates["naive"]
+        figures.service_times_naive = figures.service_docs_per_s / rates["naive"]
     if "limit" in figures.cpu_ms and "ours" in figures.cpu_ms:
         figures.cpu_share_of_limit = figures.cpu_ms["limit"] / figures.cpu_ms["ours"]
     if "limit" in figures.cpu_ms and "blt" in figures.cpu_ms:

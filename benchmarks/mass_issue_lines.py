@@ -19,9 +19,11 @@ import typst
 from benchmarks.mass_issue_data import PASSPHRASE, make_request, read_office
 from certs.fast import BatchSigner, Model, check, gather_store, make_model
 from certs.pades import Level, SignatureBox, SignRequest, sign_pdf
+from svc.adapters.local_store import LocalStore
 from svc.adapters.renderer import FONTS, TypstRenderer
 from svc.adapters.typesetting import Typesetter
 from svc.kinds import DECREES, KindCatalogue
+from svc.ports import NewObject
 from svc.rendering import RenderedPdf, RenderRequest
 
 
@@ -33,8 +35,8 @@ class Took:
     processor: float
 
 
-Line = Callable[[Sequence[int]], Took]
-"""Issues the decrees with these numbers; what it took, without making up their data."""
+Line = Callable[[Sequence[int]], Callable[[], Took]]
+"""Makes up the data of the decrees with these numbers; what comes back issues them and says what that took."""
 
 
 class Watch:
@@ -85,34 +87,39 @@ class DurableFolder:
 
 
 class Issuing:
-    """Ours: layout, preparation, signature, completion, check of every file, file system. What a service adds (rows,
-    events, an engine) takes the place of ``store``."""
+    """Ours: layout, preparation, signature, completion, check of every file, file system; without what a service keeps
+    of it in its database."""
 
     def __init__(self, folder: Path, level: Level) -> None:
         self.kinds = KindCatalogue.load()
         self.renderer = TypstRenderer(self.kinds)
         self.office = read_office(folder)
         self.level = level
-        self.store = DurableFolder(_own_folder(folder, f"ours-{level}"))
+        self.store = LocalStore(_own_folder(folder, f"ours-{level}"))
         self.local = self.office.signer
         self.signer, self.model = self._first()
 
-    def issue(self, numbers: Sequence[int]) -> Took:
+    def issue(self, numbers: Sequence[int]) -> Callable[[], Took]:
         requests = [make_request(self.kinds, number) for number in numbers]
-        watch = Watch()
-        for first in range(0, len(numbers), _CHUNK):
-            self._issue_chunk(numbers[first : first + _CHUNK], requests[first : first + _CHUNK])
-        self.store.settle()
-        return watch.read()
+
+        def run() -> Took:
+            watch = Watch()
+            for first in range(0, len(numbers), _CHUNK):
+                self._issue_chunk(numbers[first : first + _CHUNK], requests[first : first + _CHUNK])
+            return watch.read()
+
+        return run
 
     def _issue_chunk(self, numbers: Sequence[int], requests: Sequence[RenderRequest]) -> None:
         """As a batch goes: all pages are laid out before the first is signed."""
         laid_out = [self.renderer.render(request) for request in requests]
+        done = []
         for number, frozen in zip(numbers, laid_out, strict=True):
             asked = self.ask(frozen)
             signed = self.signer.sign(frozen.pdf, asked, self.local.sign_attributes)
             check(frozen.pdf, signed, asked, self.model, datetime.now(UTC))
-            self.store.write(f"{number}.pdf", signed.pdf)
+            done.append(NewObject(f"{number}.pdf", signed.pdf, "application/pdf"))
+        self.store.put_many(done)
 
     def _first(self) -> tuple[BatchSigner, Model]:
         """The file that is validated in full, once for an authorisation."""
@@ -148,15 +155,19 @@ def make_limit(folder: Path) -> Line:
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
     typesetter = Typesetter(DECREES / "main.typ", DECREES, fonts)
 
-    def run(numbers: Sequence[int]) -> Took:
+    def prepare(numbers: Sequence[int]) -> Callable[[], Took]:
         inputs = [renderer.inputs_of(make_request(kinds, number)) for number in numbers]
-        watch = Watch()
-        for one in inputs:
-            typesetter.typeset(one, _AT)
-            signer.sign_attributes(repr(one).encode()[:330])
-        return watch.read()
 
-    return run
+        def run() -> Took:
+            watch = Watch()
+            for one in inputs:
+                typesetter.typeset(one, _AT)
+                signer.sign_attributes(repr(one).encode()[:330])
+            return watch.read()
+
+        return run
+
+    return prepare
 
 
 def make_naive(folder: Path) -> Line:
@@ -177,25 +188,30 @@ def make_naive(folder: Path) -> Line:
         raise RuntimeError("pyHanko does not read the key")
     style = stamp.QRStampStyle(stamp_text="Ditandatangani oleh: %(signer)s\n%(ts)s")
 
-    def run(numbers: Sequence[int]) -> Took:
-        requests = [make_request(kinds, number) for number in numbers]
-        watch = Watch()
-        for number, request in zip(numbers, requests, strict=True):
-            html = write_html(kinds, request)
-            pdf = weasyprint.HTML(string=html).write_pdf(pdf_variant="pdf/a-2b")
-            made = signers.PdfSigner(
-                signers.PdfSignatureMetadata(
-                    field_name="Signature1", certify=True, subfilter=fields.SigSeedSubFilter.PADES,
-                    embed_validation_info=False),
-                signer=signer, stamp_style=style,
-                new_field_spec=fields.SigFieldSpec("Signature1", box=(295, 100, 540, 180)),
-            ).sign_pdf(IncrementalPdfFileWriter(BytesIO(pdf)),
-                       appearance_text_params={"url": request.verify_url or ""})
-            out.write(f"{number}.pdf", made.getvalue())
-        out.settle()
-        return watch.read()
+    def sign(pdf: bytes, url: str) -> bytes:
+        made = signers.PdfSigner(
+            signers.PdfSignatureMetadata(
+                field_name="Signature1", certify=True, subfilter=fields.SigSeedSubFilter.PADES,
+                embed_validation_info=False),
+            signer=signer, stamp_style=style,
+            new_field_spec=fields.SigFieldSpec("Signature1", box=(295, 100, 540, 180)),
+        ).sign_pdf(IncrementalPdfFileWriter(BytesIO(pdf)), appearance_text_params={"url": url})
+        return bytes(made.getvalue())
 
-    return run
+    def prepare(numbers: Sequence[int]) -> Callable[[], Took]:
+        requests = [make_request(kinds, number) for number in numbers]
+
+        def run() -> Took:
+            watch = Watch()
+            for number, request in zip(numbers, requests, strict=True):
+                pdf = weasyprint.HTML(string=write_html(kinds, request)).write_pdf(pdf_variant="pdf/a-2b")
+                out.write(f"{number}.pdf", sign(pdf, request.verify_url or ""))
+            out.settle()
+            return watch.read()
+
+        return run
+
+    return prepare
 
 
 def make_pdfsig(folder: Path) -> Line:
@@ -218,16 +234,20 @@ def make_pdfsig(folder: Path) -> Line:
         _run(certutil, "-A", "-d", f"sql:{database}", "-n", name, "-t", trust, "-i", folder / f"{name}.pem",
              "-f", work / "word")
 
-    def run(numbers: Sequence[int]) -> Took:
+    def prepare(numbers: Sequence[int]) -> Callable[[], Took]:
         for number in numbers:
             (work / f"{number}.in").write_bytes(renderer.render(make_request(kinds, number)).pdf)
-        watch = Watch()
-        for number in numbers:
-            _run(tool, "-nssdir", f"sql:{database}", "-nss-pwd", PASSPHRASE, "-nick", "own", "-add-signature",
-                 "-digest", "SHA256", work / f"{number}.in", work / f"{number}.pdf")
-        return watch.read()
 
-    return run
+        def run() -> Took:
+            watch = Watch()
+            for number in numbers:
+                _run(tool, "-nssdir", f"sql:{database}", "-nss-pwd", PASSPHRASE, "-nick", "own", "-add-signature",
+                     "-digest", "SHA256", work / f"{number}.in", work / f"{number}.pdf")
+            return watch.read()
+
+        return run
+
+    return prepare
 
 
 def measure_signing(folder: Path, count: int) -> tuple[float, float]:
