@@ -125,6 +125,21 @@ def test_final_carries_number_date_signer_and_footer_on_every_page(kind: Kind) -
     assert "KONSEP" not in whole
 
 
+def test_what_was_laid_out_before_leaves_no_trace(kind: Kind) -> None:
+    """Documents share what they have in common, and nothing else."""
+    first = RENDERER.render(final(kind))
+    other_url = URL[:-4] + "lain"
+    second = RENDERER.render(final(kind, number="800/77/BKD/2026", verify_url=other_url))
+    with pikepdf.open(io.BytesIO(second.pdf)) as pdf:
+        assert "800/77/BKD/2026" in str(pdf.docinfo.Keywords)
+    for page in map(squeeze, text_of(second.pdf)):
+        assert squeeze(other_url) in page
+        assert squeeze(URL) not in page
+        assert squeeze("800/12/BKD/2026") not in page
+    assert "KONSEP" in squeeze("".join(text_of(RENDERER.render(draft(kind)).pdf)))
+    assert RENDERER.render(final(kind)).pdf == first.pdf
+
+
 def test_the_box_holds_the_drawn_block_and_lies_on_its_page(kind: Kind) -> None:
     made = RENDERER.render(final(kind))
     box = made.signature_box
