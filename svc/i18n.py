@@ -24,7 +24,7 @@ def deps_zone(app: Flask) -> str:
 
 def select_language() -> str:
     """The language of this request; programs say theirs in the address."""
-    chosen = (request.args.get("lang") if request.blueprint == "api" else None) or session.get("locale")
+    chosen = (request.args.get("lang") if request.path.startswith("/api/") else None) or session.get("locale")
     if chosen is None and not g.get("is_database_gone", False) and is_signed_in():
         chosen = current_actor().locale
     return chosen if chosen in LANGUAGES else DEFAULT

@@ -143,6 +143,15 @@ def test_programs_get_one_shape_of_error(client: FlaskClient, path: str, headers
     assert body["code"] == code
 
 
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/nothing"])
+def test_programs_choose_the_language_where_nothing_is_too(client: FlaskClient, path: str) -> None:
+    english, indonesian = (client.get(f"{path}?lang={lang}").get_json() for lang in ("en", "id"))
+    assert english["code"] == indonesian["code"] == "not_found"
+    assert english["message"].isascii()
+    assert "tidak" in indonesian["message"]
+    assert "tidak" not in english["message"]
+
+
 def test_a_wrong_method_is_named(client: FlaskClient) -> None:
     answer = client.post("/health")
     assert answer.status_code == 405
