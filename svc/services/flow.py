@@ -118,9 +118,11 @@ def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[
         .where(DecreeVersion.decree_id.in_(ids)))}
     tasks = {row.decree_id: row for row in session.scalars(
         select(Task).where(Task.decree_id.in_(ids), Task.status == "open"))}
-    parafs, blocks = defaultdict(list), defaultdict(list)
-    for paraf in session.scalars(select(Paraf).where(Paraf.decree_id.in_(ids), Paraf.voided_at.is_(None))):
-        parafs[paraf.decree_id].append(paraf)
+    parafs, blocks = defaultdict[int, list[m.Paraf]](list), defaultdict[int, list[DecreeSigner]](list)
+    for paraf in session.execute(
+            select(Paraf.decree_id, Paraf.step_id, Paraf.person_id, Paraf.position_id, Paraf.version_no,
+                   Paraf.content_sha256).where(Paraf.decree_id.in_(ids), Paraf.voided_at.is_(None))):
+        parafs[paraf[0]].append(m.Paraf(*paraf[1:]))
     for block in session.scalars(
             select(DecreeSigner).where(DecreeSigner.decree_id.in_(ids)).order_by(DecreeSigner.ordinal)):
         blocks[block.decree_id].append(block)
@@ -136,14 +138,14 @@ def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[
 
 
 def _flow(deps: Deps, decree: Decree, version: DecreeVersion, definition: m.Definition, task: Task | None,
-          parafs: Sequence[Paraf], blocks: tuple[DecreeSigner, ...]) -> Flow:
+          parafs: Sequence[m.Paraf], blocks: tuple[DecreeSigner, ...]) -> Flow:
     forbidden = frozenset(m.CapacityKind(name) for name in rendition.kind_of(deps, decree.kind).forbidden_capacities)
     snapshot = m.Snapshot(
         status=m.DecreeStatus(decree.status), version_no=decree.version_no, content_sha256=version.content_sha256,
         drafter_id=decree.drafter_id,
         assignments=tuple(m.Assignment(step, position) for step, position in decree.assignments or ()),
         open_task=m.Task(task.id, task.step_index, task.assignee_id, decree.lock_version) if task else None,
-        parafs=tuple(m.Paraf(p.step_id, p.person_id, p.position_id, p.version_no, p.content_sha256) for p in parafs),
+        parafs=tuple(parafs),
         number=decree.number, frozen_sha256=decree.frozen_sha256, forbidden_capacities=forbidden,
         signatures=signature_blocks.given_signatures(blocks, definition),
         signing_by=decree.signer_id if decree.status == "signing" else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from svc.errors import IntegrityViolation
 from workflows.errors import InvalidDefinition
@@ -15,6 +16,11 @@ def read_pinned(source: str, sha256: str) -> Definition:
     if hashlib.sha256(source.encode()).hexdigest() != sha256:
         raise IntegrityViolation
     try:
-        return load_definition(source.encode())
+        return _load(source)
     except InvalidDefinition as error:
         raise IntegrityViolation from error
+
+
+@lru_cache(maxsize=64)
+def _load(source: str) -> Definition:
+    return load_definition(source.encode())
