@@ -10,6 +10,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import zlib
@@ -25,6 +26,7 @@ import pypdfium2
 import pytest
 
 from certs.anatomy.vain import said_numbers
+from svc.adapters import typesetting
 from svc.adapters.renderer import TypstRenderer
 from svc.kinds import Kind, KindCatalogue
 from svc.rendering import (
@@ -138,6 +140,14 @@ def test_what_was_laid_out_before_leaves_no_trace(kind: Kind) -> None:
         assert squeeze("800/12/BKD/2026") not in page
     assert "KONSEP" in squeeze("".join(text_of(RENDERER.render(draft(kind)).pdf)))
     assert RENDERER.render(final(kind)).pdf == first.pdf
+
+
+def test_the_address_at_the_foot_stands_in_one_line(kind: Kind) -> None:
+    for page in text_of(RENDERER.render(final(kind)).pdf):
+        assert URL in page
+    longer = URL.replace("paraf.", "pemeriksaan-naskah-dinas.pemerintah-provinsi.")
+    for page in text_of(RENDERER.render(final(kind, verify_url=longer)).pdf):
+        assert longer in page
 
 
 def test_the_box_holds_the_drawn_block_and_lies_on_its_page(kind: Kind) -> None:
@@ -265,13 +275,22 @@ def test_threads_do_not_mix_their_documents() -> None:
             assert f"800/{index:04d}/BKD/2026" in squeeze("".join(text_of(made.pdf)))
 
 
-def test_what_it_was_given_is_nowhere_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the data of a document lie while it is laid out; the disk is beside it."""
+    for name in ("memory", "disk"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(typesetting, "_MEMORY", tmp_path / "memory")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "disk"))
+    return tmp_path / "memory"
+
+
+def test_what_it_was_given_is_nowhere_afterwards(memory: Path) -> None:
     renderer = TypstRenderer(KINDS)
     renderer.render(final(KINDS.get("kgb"), place="Kota Rahasia"))
     with pytest.raises(RenderFailed):
         renderer.render(final(KINDS.get("kgb"), place="Kota Rahasia \U0001f600"))
-    (folder,) = tmp_path.iterdir()
+    (folder,) = memory.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     kept = [path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()]
     assert kept
@@ -286,7 +305,46 @@ def test_what_it_was_given_is_nowhere_afterwards(tmp_path: Path, monkeypatch: py
     renderer.render(final(KINDS.get("kgb")))
     del renderer
     gc.collect()
-    assert not list(tmp_path.iterdir())
+    assert not list(memory.iterdir())
+    assert not list((memory.parent / "disk").iterdir())
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(memory: Path) -> None:
+    renderer = TypstRenderer(KINDS)
+    renderer.render(final(KINDS.get("kgb")))
+    (living,) = memory.iterdir()
+    subprocess.run([sys.executable, "-c", _KILLED, str(memory)], check=True)
+    (left,) = set(memory.iterdir()) - {living}
+    assert "Rahasia" in next(left.rglob("request.json")).read_text("utf-8")
+    assert TypstRenderer(KINDS).render(final(KINDS.get("kgb"))).pages == 1
+    assert not left.exists()
+    assert renderer.render(final(KINDS.get("kgb"))).pages == 1
+    assert living.exists()
+
+
+_KILLED = """
+import os, sys, pathlib
+from svc.adapters import typesetting
+from svc.adapters import typesetting
+from svc.adapters.renderer import TypstRenderer
+from svc.kinds import KindCatalogue
+typesetting._MEMORY = pathlib.Path(sys.argv[1])
+setter = TypstRenderer(KindCatalogue.load())._typesetter()
+setter._write("Rahasia")
+os._exit(0)
+"""
+
+
+def test_the_disk_serves_where_memory_is_missing_or_full(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = TypstRenderer(KINDS)
+    expected = filled.render(final(KINDS.get("kgb"))).pdf
+    (request,) = (path.with_name("request.json") for path in memory.rglob("lib.typ"))
+    request.symlink_to("/dev/full")  # what is written there finds no room
+    assert filled.render(final(KINDS.get("kgb"))).pdf == expected
+    assert not request.is_symlink()
+    monkeypatch.setattr(typesetting, "_MEMORY", memory / "missing")
+    assert TypstRenderer(KINDS).render(final(KINDS.get("kgb"))).pdf == expected
+    assert not list((memory.parent / "disk").rglob("request.json"))
 
 
 def stamp_request(**changes: Any) -> StampRequest:
