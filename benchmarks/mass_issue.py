@@ -1,12 +1,13 @@
 """How many decrees a second, against what others do and against what is possible at all, in one run.
 
-    python -m benchmarks.mass_issue [--docs 400] [--rounds 4] [--rivals 24] [--json]
+    python -m benchmarks.mass_issue [--docs 400] [--rounds 4] [--rivals 24] [--only LINE …] [--json]
 
 One-page letters (kgb) with QR code, PDF/A-2, RSA-2048, every one with data of its own. Each line has two processes; the
 lines take turns, so that whatever else the machine does hits all alike. Documents a second:
 
-``service_docs_per_s`` ours at B-B as the service does it, with everything that it keeps in its database (SQLite): from
-                       the last paraf to the issued decree, numbers, events, leases and the receipts of mail included
+``service_docs_per_s`` ours at B-B as the service does it, with all that it keeps in its database (SQLite, or the empty
+                       one that PARAF_DATABASE_URL names): from the last paraf to the issued decree, numbers, events,
+                       leases and orders for mail included; the larger --docs, the less the signer's act counts
 ``docs_per_s``         ours at B-B without a database: layout, signature, check of every file, written and synchronised
 ``bt_docs_per_s``      the same at B-T with the built-in time-stamp authority; ``blt_docs_per_s`` at B-LT
 ``naive_docs_per_s``   WeasyPrint and stock pyHanko with a visible stamp (needs ``benchmarks/requirements.txt``)

@@ -48,7 +48,10 @@ def make_service(folder: Path) -> Line:
 
 def _open(folder: Path) -> Deps:
     folder.mkdir(exist_ok=True)
-    settings = Settings.from_env({"PARAF_VAR_DIR": str(folder), "PARAF_SIGNATURE_LEVEL": "B-B"}, env_file=None)
+    chosen = {"PARAF_VAR_DIR": str(folder), "PARAF_SIGNATURE_LEVEL": "B-B"}
+    if url := os.environ.get("PARAF_DATABASE_URL"):
+        chosen["PARAF_DATABASE_URL"] = url
+    settings = Settings.from_env(chosen, env_file=None)
     with (folder / "founding").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_new = os.fstat(lock.fileno()).st_size == 0

@@ -116,8 +116,7 @@ def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[
         select(DecreeVersion).join(Decree, and_(Decree.id == DecreeVersion.decree_id,
                                                 Decree.version_no == DecreeVersion.version_no))
         .where(DecreeVersion.decree_id.in_(ids)))}
-    tasks = {row.decree_id: row for row in session.scalars(
-        select(Task).where(Task.decree_id.in_(ids), Task.status == "open"))}
+    tasks = _open_tasks(session, ids)
     parafs, blocks = defaultdict[int, list[m.Paraf]](list), defaultdict[int, list[DecreeSigner]](list)
     for paraf in session.execute(
             select(Paraf.decree_id, Paraf.step_id, Paraf.person_id, Paraf.position_id, Paraf.version_no,
@@ -135,6 +134,18 @@ def load_flows(session: Session, deps: Deps, decrees: Sequence[Decree]) -> list[
         flows.append(_flow(deps, decree, versions[decree.id], definitions[route], tasks.get(decree.id),
                            parafs[decree.id], tuple(blocks[decree.id])))
     return flows
+
+
+def follow_up(session: Session, deps: Deps, flows: Sequence[Flow]) -> list[Flow]:
+    """Flows as they are after commands of this transaction that touched neither versions nor parafs."""
+    tasks = _open_tasks(session, [flow.decree.id for flow in flows])
+    return [_flow(deps, flow.decree, flow.version, flow.definition, tasks.get(flow.decree.id), flow.snapshot.parafs,
+                  flow.blocks) for flow in flows]
+
+
+def _open_tasks(session: Session, decree_ids: Sequence[int]) -> dict[int, Task]:
+    return {row.decree_id: row for row in session.scalars(
+        select(Task).where(Task.decree_id.in_(decree_ids), Task.status == "open"))}
 
 
 def _flow(deps: Deps, decree: Decree, version: DecreeVersion, definition: m.Definition, task: Task | None,

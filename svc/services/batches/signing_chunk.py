@@ -171,7 +171,7 @@ def _claimable(session: Session, deps: Deps, batch: Batch, rows: Sequence[BatchR
         else:
             claimable.append(flow)
     finish_rows([by_decree[flow.decree.id] for flow in done])
-    results.issue_signed(session, deps, batch, [flow.decree.id for flow in done])
+    results.issue_signed(session, deps, batch, done)
     return claimable
 
 

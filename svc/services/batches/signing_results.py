@@ -24,7 +24,7 @@ from svc.services.batches.judging import Judge
 from svc.services.batches.model import drafter_of, stop_work
 from svc.services.bulk_flow import Refused, lock_flows, run_commands
 from svc.services.files import put_pdfs, retention_of
-from svc.services.flow import Doer
+from svc.services.flow import Doer, Flow, follow_up
 from svc.services.gathering import gathering
 from svc.services.preservation import keep_new
 from svc.services.signing_errors import NotProven, ProofPending, ResultNotOurs
@@ -160,13 +160,13 @@ def _record_refused(deps: Deps, claimed: Claimed, harvest: Harvest) -> None:
                 steps.signed_key(act.decree_id, sha256), str(error.params.get("found", "")))
 
 
-def issue_signed(session: Session, deps: Deps, batch: Batch, decree_ids: Sequence[int]) -> None:
-    """Send signed decrees out at once, in the drafter's name, where he asked for it."""
-    if not batch.auto_issue or not decree_ids:
+def issue_signed(session: Session, deps: Deps, batch: Batch, flows: Sequence[Flow]) -> None:
+    """Send out at once those that are signed, in the drafter's name, where he asked for it."""
+    signed = [flow for flow in flows if flow.snapshot.status is m.DecreeStatus.SIGNED]
+    if not batch.auto_issue or not signed:
         return
     drafter = drafter_of(session, batch)
-    flows = [flow for flow in lock_flows(session, deps, decree_ids) if flow.snapshot.status is m.DecreeStatus.SIGNED]
-    run_commands(session, deps, flows,
+    run_commands(session, deps, signed,
                  lambda flow: m.RecordDistributed(drafter.actor, flow.decree.lock_version), drafter.doer)
 
 
@@ -178,7 +178,7 @@ def finish_signed(session: Session, deps: Deps, batch: Batch, rows: Sequence[Bat
     finish_rows(done)
     for row in done:
         row.state, row.error_code, row.failed_work = "live", None, None
-    issue_signed(session, deps, batch, sorted(signed))
+    issue_signed(session, deps, batch, lock_flows(session, deps, sorted(signed)))
     return len(signed)
 
 
@@ -211,7 +211,7 @@ def _record_signed(session: Session, deps: Deps, claimed: Claimed, harvest: Harv
             row.state, row.error_code = "live", None
     steps.learn_certificate(session, claimed.credential_id, next(iter(harvest.proven.values())))
     session.flush()
-    issue_signed(session, deps, batch, [one for one in ours if one not in lost])
+    issue_signed(session, deps, batch, follow_up(session, deps, [flow for flow in flows if flow.decree.id not in lost]))
 
 
 def _record_unsigned(session: Session, deps: Deps, harvest: Harvest, attempts: dict[str, SigningAttempt],
