@@ -3,15 +3,19 @@
     python -m benchmarks.mass_issue [--docs 400] [--rounds 4] [--rivals 24] [--only LINE …] [--json]
 
 One-page letters (kgb) with QR code, PDF/A-2, RSA-2048, every one with data of its own. Each line has two processes; the
-lines take turns, so that whatever else the machine does hits all alike. Documents a second:
+lines take turns, so that whatever else the machine does hits all alike. The data are made up before the clock starts.
+Documents a second:
 
 ``service_docs_per_s`` ours at B-B as the service does it, with all that it keeps in its database (SQLite, or the empty
                        one that PARAF_DATABASE_URL names): from the last paraf to the issued decree, numbers, events,
-                       leases and orders for mail included; the larger --docs, the less the signer's act counts
+                       leases and orders for mail included, what comes before that paraf not; the signing host is part
+                       of the same process; the larger --docs, the less the signer's act counts
 ``docs_per_s``         ours at B-B without a database: layout, signature, check of every file, written and synchronised
 ``bt_docs_per_s``      the same at B-T with the built-in time-stamp authority; ``blt_docs_per_s`` at B-LT
-``naive_docs_per_s``   WeasyPrint and stock pyHanko with a visible stamp (needs ``benchmarks/requirements.txt``)
-``pdfsig_docs_per_s``  ``pdfsig -add-signature`` alone, on finished pages (needs poppler-utils, libnss3-tools)
+``naive_docs_per_s``   WeasyPrint and stock pyHanko with a visible stamp, written and synchronised, but not checked
+                       (needs ``benchmarks/requirements.txt``)
+``pdfsig_docs_per_s``  ``pdfsig -add-signature`` alone, on finished pages, written but not synchronised (needs
+                       poppler-utils, libnss3-tools)
 ``limit_docs_per_s``   Typst's layout and a raw RSA signature, and nothing else
 
 ``cpu_ms`` are the milliseconds of processor that a document of each line takes, and ``cpu_share_of_limit`` the limit's
@@ -174,20 +178,19 @@ def _fill(figures: Figures, rates: dict[str, float]) -> None:
     figures.docs_per_s = rates.get("ours", -1)
     for line in ("service", "naive", "pdfsig", "limit", "bt", "blt"):
         setattr(figures, f"{line}_docs_per_s", rates.get(line, -1))
-    if "limit" in rates:
-        figures.share_of_limit = figures.docs_per_s / rates["limit"]
-        figures.blt_share_of_limit = figures.blt_docs_per_s / rates["limit"]
-        figures.service_share_of_limit = figures.service_docs_per_s / rates["limit"]
-    if "naive" in rates:
-        figures.times_naive = figures.docs_per_s / rates["naive"]
-        figures.service_times_naive = figures.service_docs_per_s / rates["naive"]
-    if "limit" in figures.cpu_ms and "ours" in figures.cpu_ms:
-        figures.cpu_share_of_limit = figures.cpu_ms["limit"] / figures.cpu_ms["ours"]
-    if "limit" in figures.cpu_ms and "blt" in figures.cpu_ms:
-        figures.cpu_blt_share_of_limit = figures.cpu_ms["limit"] / figures.cpu_ms["blt"]
-    if "naive" in figures.cpu_ms and "ours" in figures.cpu_ms:
-        figures.cpu_times_naive = figures.cpu_ms["naive"] / figures.cpu_ms["ours"]
+    figures.share_of_limit = _ratio(rates, "ours", "limit")
+    figures.blt_share_of_limit = _ratio(rates, "blt", "limit")
+    figures.service_share_of_limit = _ratio(rates, "service", "limit")
+    figures.times_naive = _ratio(rates, "ours", "naive")
+    figures.service_times_naive = _ratio(rates, "service", "naive")
+    figures.cpu_share_of_limit = _ratio(figures.cpu_ms, "limit", "ours")
+    figures.cpu_blt_share_of_limit = _ratio(figures.cpu_ms, "limit", "blt")
+    figures.cpu_times_naive = _ratio(figures.cpu_ms, "naive", "ours")
     figures.sign_only_share_of_rsa = figures.rsa_ms / figures.sign_only_ms
+
+
+def _ratio(of: dict[str, float], one: str, other: str) -> float:
+    return of[one] / of[other] if one in of and other in of else -1
 
 
 def _machine() -> str:

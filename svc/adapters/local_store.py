@@ -128,7 +128,8 @@ class LocalStore:
                 file.write(one.data[half:])
                 file.flush()
                 os.fchmod(file.fileno(), 0o400 if one.retain_until is not None else _FILE_MODE)
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # begins to write it to the disk
+                if hasattr(os, "posix_fadvise"):  # Linux; it begins to write the file to the disk
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
             Path(name).unlink()
             raise
