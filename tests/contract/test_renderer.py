@@ -28,7 +28,7 @@ import pytest
 from certs.anatomy.vain import said_numbers
 from svc.adapters import typesetting
 from svc.adapters.renderer import TypstRenderer
-from svc.kinds import Kind, KindCatalogue
+from svc.kinds import DECREES, Kind, KindCatalogue
 from svc.rendering import (
     Letterhead,
     RenderedPdf,
@@ -345,6 +345,18 @@ def test_the_disk_serves_where_memory_is_missing_or_full(memory: Path, monkeypat
     monkeypatch.setattr(typesetting, "_MEMORY", memory / "missing")
     assert TypstRenderer(KINDS).render(final(KINDS.get("kgb"))).pdf == expected
     assert not list((memory.parent / "disk").rglob("request.json"))
+
+
+def test_a_province_may_print_on_f4(tmp_path: Path) -> None:
+    folder = tmp_path / "decrees"
+    shutil.copytree(DECREES, folder)
+    layout = folder / "layout.toml"
+    chosen = re.sub(r'^paper = .*$', 'width = "215mm"\nheight = "330mm"', layout.read_text("utf-8"), flags=re.MULTILINE)
+    layout.write_text(chosen, "utf-8")
+    made = TypstRenderer(KINDS, folder).render(final(KINDS.get("kgb")))
+    with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
+        assert [round(float(edge) / 72 * 25.4) for edge in pdf.pages[0].mediabox] == [0, 0, 215, 330]
+    assert squeeze("Dr. Surya Contoh") in squeeze(text_of(made.pdf, made.signature_box)[0])
 
 
 def stamp_request(**changes: Any) -> StampRequest:
