@@ -11,7 +11,7 @@ import pypdfium2
 import pytest
 
 from svc.kinds import DECREES, InvalidDecreeData
-from tests.contract.test_renderer import KINDS, OFFICE, RENDERER, final, squeeze, text_of
+from tests.support.renderings import KINDS, OFFICE, RENDERER, final, squeeze, text_of
 
 KIND = KINDS.get("keputusan-kolektif")
 COPY = KINDS.get("salinan-keputusan")
