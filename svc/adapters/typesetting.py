@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -43,24 +43,32 @@ class Typesetter:
     def __init__(self, template: Path, root: Path, fonts: typst.Fonts) -> None:
         """:raises OSError: there is no place for the folder"""
         self._asked = template, root, fonts
+        self._leave: Callable[[], object] = lambda: None
         try:
             self._settle(_MEMORY)
         except OSError:  # no such file system here, closed to us, or full
             self._settle(Path(tempfile.gettempdir()))
 
     def _settle(self, place: Path) -> None:
-        template, root, fonts = self._asked
+        """Have the folder there, and none elsewhere. :raises OSError: there is no place; all is as it was"""
         _sweep(place)
         packages, lock = _make_folder(place)
-        weakref.finalize(self, _remove, packages, lock, os.getpid())
+        leave = weakref.finalize(self, _remove, packages, lock, os.getpid())
         folder = packages / _PACKAGE
-        folder.mkdir(parents=True)
-        (folder / "typst.toml").write_text(_MANIFEST, encoding="ascii")
-        (folder / "lib.typ").write_text(_ENTRY, encoding="ascii")
-        self._data = folder / "request.json"
+        try:
+            folder.mkdir(parents=True)
+            (folder / "typst.toml").write_text(_MANIFEST, encoding="ascii")
+            (folder / "lib.typ").write_text(_ENTRY, encoding="ascii")
+        except OSError:
+            leave()
+            raise
+        template, root, fonts = self._asked
         self._compiler = typst.Compiler(
             input=str(template), root=str(root), font_paths=fonts, ignore_system_fonts=True,
             package_path=str(packages), package_cache_path=str(packages))
+        self._data = folder / "request.json"
+        self._leave()
+        self._leave = leave
 
     def typeset(self, data: Mapping[str, Any], created_at: datetime, marked: str = "") -> tuple[bytes, list[Any]]:
         """The PDF (``created_at`` is its date), and the values of the metadata that bears the label ``marked``.

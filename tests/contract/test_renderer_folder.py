@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import stat
@@ -14,9 +15,7 @@ import pytest
 
 from svc.adapters import typesetting
 from svc.adapters.renderer import TypstRenderer
-from svc.rendering import (
-    RenderFailed,
-)
+from svc.rendering import RenderFailed
 from tests.support.renderings import KINDS, final
 
 
@@ -89,3 +88,43 @@ def test_the_disk_serves_where_memory_is_missing_or_full(memory: Path, monkeypat
     monkeypatch.setattr(typesetting, "_MEMORY", memory / "missing")
     assert TypstRenderer(KINDS).render(final(KINDS.get("kgb"))).pdf == expected
     assert not list((memory.parent / "disk").rglob("request.json"))
+
+
+def open_descriptors() -> int:
+    gc.collect()  # what earlier tests let go
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_full_place_is_left_at_once(memory: Path) -> None:
+    """However often no room is found, folders and descriptors do not pile up."""
+    renderer, disk = TypstRenderer(KINDS), memory.parent / "disk"
+    renderer.render(final(KINDS.get("kgb")))
+    before = open_descriptors()
+    for _ in range(3):
+        (request,) = (path.with_name("request.json") for path in memory.parent.rglob("lib.typ"))
+        request.symlink_to("/dev/full")
+        renderer.render(final(KINDS.get("kgb")))
+        assert not list(memory.iterdir())
+        assert len(list(disk.iterdir())) == 1
+    assert open_descriptors() == before
+
+
+def test_a_disk_that_is_full_too_keeps_nothing(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = TypstRenderer(KINDS)
+    expected = renderer.render(final(KINDS.get("kgb"))).pdf
+    before = open_descriptors()
+    write_text = Path.write_text
+
+    def write(path: Path, text: str, encoding: str) -> int:
+        if path.name in {"request.json", "typst.toml"}:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_text(path, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", write)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space"):
+            renderer.render(final(KINDS.get("kgb")))
+    assert not list((memory.parent / "disk").iterdir())
+    assert open_descriptors() == before
+    monkeypatch.setattr(Path, "write_text", write_text)
+    assert renderer.render(final(KINDS.get("kgb"))).pdf == expected
