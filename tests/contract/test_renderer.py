@@ -32,6 +32,7 @@ from tests.support.renderings import (
     URL,
     draft,
     final,
+    qpdf_complaints,
     squeeze,
     text_of,
 )
@@ -238,3 +239,8 @@ def test_a_province_may_print_on_f4(tmp_path: Path) -> None:
     with pikepdf.open(io.BytesIO(made.pdf)) as pdf:
         assert [round(float(edge) / 72 * 25.4) for edge in pdf.pages[0].mediabox] == [0, 0, 215, 330]
     assert squeeze("Dr. Surya Contoh") in squeeze(text_of(made.pdf, made.signature_box)[0])
+
+
+@pytest.mark.qpdf
+def test_qpdf_finds_nothing(kind: Kind) -> None:
+    assert qpdf_complaints(RENDERER.render(final(kind)).pdf) == ""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pypdfium2
+import pytest
 
 from svc.adapters.renderer import TypstRenderer
 from svc.kinds import Kind, KindCatalogue
@@ -52,6 +56,18 @@ def text_of(pdf: bytes, box: SignatureBox | None = None) -> list[str]:
         return [page.get_textpage().get_text_bounded() for page in document]
     finally:
         document.close()
+
+
+def qpdf_complaints(pdf: bytes) -> str:
+    """What qpdf says against a file; empty: nothing."""
+    qpdf = shutil.which("qpdf")
+    if qpdf is None:
+        pytest.skip("qpdf is not installed")
+    with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
+        file.write(pdf)
+        file.flush()
+        checked = subprocess.run([qpdf, "--check", file.name], capture_output=True, text=True, check=False)
+    return checked.stdout + checked.stderr if checked.returncode else ""
 
 
 def squeeze(text: str) -> str:
